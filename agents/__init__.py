@@ -1,0 +1,1 @@
+"""What speaks in a graph: node roles with their prompts, and the agents that advise a search."""

@@ -1,0 +1,1 @@
+"""What judges: tasks, their loaders, and graders."""

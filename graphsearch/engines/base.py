@@ -1,0 +1,54 @@
+"""What an engine is: the place where a model's calls go."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from graphsearch.calls import Call, Reply
+
+__all__ = ["Engine", "EngineInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is known about an engine before it is called.
+
+    Attributes:
+        name: registered name (`embedded`, `http`, `scripted`, ...).
+        fingerprint: changes when replies may change (weights digest, server flags, revision);
+            part of the journal's call key.
+        deterministic: the same call always brings the same reply.
+        concurrency: most calls worth having in flight, or None for no opinion.
+    """
+
+    name: str
+    fingerprint: str = ""
+    deterministic: bool = False
+    concurrency: int | None = None
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Sends calls to models.
+
+    Life: built without any I/O; the first `generate` may load or connect; `aclose` releases all.
+    `generate` is called from one event loop, thousands of times at once. It returns a `Reply` for
+    everything the model did (also empty or truncated) and raises `EngineError` for everything the
+    infrastructure did. It never retries: retries have one place, above it. When the awaiting task
+    is cancelled the engine gives the call up.
+    """
+
+    def info(self, model: str) -> EngineInfo:
+        """Facts about how `model` is served here."""
+        ...
+
+    def count_tokens(self, model: str, text: str) -> int | None:
+        """Tokens of `text` for `model`, or None where the engine cannot tell."""
+        ...
+
+    async def generate(self, call: Call) -> Reply:
+        """Make one call."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections, threads and memory. May be called twice."""
+        ...

@@ -1,0 +1,141 @@
+"""The errors of graphsearch, one small tree.
+
+    GraphsearchError
+    |-- InputError                 what the user gave is wrong; exit code 2
+    |   |-- ConfigError            a configuration file or option
+    |   |-- GraphError             a graph that is not a valid collaboration graph
+    |   |-- FleetError             a fleet, a model of it, or one of its constants
+    |   |-- TaskError              a task, its data or its grader
+    |   `-- StoreError             a run folder that cannot be opened as asked
+    |-- BudgetRefused              a budget that cannot be kept, said before spending; exit code 3
+    |-- BudgetReached              the search budget does not cover the next spend; ends a search
+    |-- StudyStopped               a search that must not go on (too many infrastructure failures)
+    `-- EngineError                an infrastructure failure of one call; never a score
+        |-- CallTimeout            retryable
+        |-- RateLimited            retryable, may say when
+        |-- Unavailable            retryable
+        |-- Rejected               final: the server refuses this call
+        `-- Cancelled              final: we gave the call up
+
+Whether a retry can help is a property of the type (`EngineError.retryable`), and so is the
+outcome a failed call is recorded with (`EngineError.outcome`).
+"""
+
+from typing import ClassVar
+
+from graphsearch.calls import Outcome
+
+__all__ = [
+    "BudgetReached",
+    "BudgetRefused",
+    "CallTimeout",
+    "Cancelled",
+    "ConfigError",
+    "EngineError",
+    "FleetError",
+    "GraphError",
+    "GraphsearchError",
+    "InputError",
+    "RateLimited",
+    "Rejected",
+    "StoreError",
+    "StudyStopped",
+    "TaskError",
+    "Unavailable",
+]
+
+
+class GraphsearchError(Exception):
+    """Base of everything graphsearch raises on purpose."""
+
+
+class InputError(GraphsearchError):
+    """Something the user gave is wrong.
+
+    Attributes:
+        where: path to the bad value (`fleet.models[2].layers`, `questions.jsonl:17`), or None.
+    """
+
+    def __init__(self, message: str, *, where: str | None = None) -> None:
+        self.where = where
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class ConfigError(InputError):
+    """A configuration file or a command-line option is wrong."""
+
+
+class GraphError(InputError):
+    """The nodes and edges are not a valid collaboration graph."""
+
+
+class FleetError(InputError):
+    """A fleet or one of its models is missing or wrong."""
+
+
+class TaskError(InputError):
+    """A task, its data or its grader is missing or wrong."""
+
+
+class StoreError(InputError):
+    """A run folder cannot be opened: in use, of a newer schema, or damaged."""
+
+
+class BudgetRefused(GraphsearchError):
+    """A budget cannot be kept or fits nothing; raised before the first spend."""
+
+
+class BudgetReached(GraphsearchError):
+    """The search budget does not cover the next spend."""
+
+
+class StudyStopped(GraphsearchError):
+    """The search must not go on; everything done so far is kept."""
+
+
+class EngineError(GraphsearchError):
+    """A call failed for a reason that says nothing about the model."""
+
+    retryable: ClassVar[bool] = False
+    outcome: ClassVar[Outcome] = Outcome.UNAVAILABLE
+
+
+class CallTimeout(EngineError):
+    """No reply within the deadline."""
+
+    retryable = True
+    outcome = Outcome.TIMEOUT
+
+
+class RateLimited(EngineError):
+    """The endpoint asks for fewer calls.
+
+    Attributes:
+        retry_after: seconds the endpoint asks to wait, or None when it does not say.
+    """
+
+    retryable = True
+    outcome = Outcome.RATE_LIMITED
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Unavailable(EngineError):
+    """The endpoint is down, unreachable or broken."""
+
+    retryable = True
+    outcome = Outcome.UNAVAILABLE
+
+
+class Rejected(EngineError):
+    """The endpoint refuses this very call (unknown model, context too long, no permission)."""
+
+    outcome = Outcome.REJECTED
+
+
+class Cancelled(EngineError):
+    """The call was given up by us before it ended."""
+
+    outcome = Outcome.CANCELLED

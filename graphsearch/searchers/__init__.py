@@ -1,0 +1,1 @@
+"""Searchers: what proposes graphs and learns from results."""

@@ -1,0 +1,94 @@
+"""Records of what was tried: a proposal, an item's result, and a finished trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.calls import Outcome, Usage
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+
+__all__ = ["ItemResult", "Proposal", "TrialRecord", "TrialState"]
+
+
+class TrialState(StrEnum):
+    """How the evaluation of a trial ended."""
+
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A graph a searcher wants tried.
+
+    Attributes:
+        graph: the graph.
+        origin: who proposed it (`sample`, `mode`, `agent`, `screen`, `grid`, ...).
+        info: what the searcher needs back with the result (a trace, a parameter set), JSON.
+    """
+
+    graph: "CollaborationGraph"
+    origin: str = "sample"
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One graph on one item.
+
+    Attributes:
+        item: item id.
+        score: in [0, 1]; None when the item was not evaluated (an infrastructure outcome).
+        outcome: how it ended.
+        usage: real usage by model, all of the graph's calls at full count.
+        cost: full price of those calls by currency name; a currency that cannot be priced is
+            absent.
+        group: the item's group, for clustered intervals.
+        answer: parsed answer, None when unread.
+    """
+
+    item: str
+    score: float | None
+    outcome: Outcome
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    group: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """A finished trial, as a searcher is told of it and as the store keeps it.
+
+    Attributes:
+        number: 0, 1, ... in order of proposal.
+        round: the round of `ask` it came from.
+        proposal: what was proposed.
+        state: `COMPLETE` (ran all blocks of its round), `STOPPED` (lost the race), `FAILED`.
+        results: per item, in the round's item order.
+        expected_cost: expected cost of one question, in the graph budget's currency.
+        reused: True when the graph had been evaluated before and the results are the same ones.
+    """
+
+    number: int
+    round: int
+    proposal: Proposal
+    state: TrialState
+    results: tuple[ItemResult, ...]
+    expected_cost: float
+    reused: bool = False
+
+    @property
+    def graded(self) -> tuple[ItemResult, ...]:
+        """Results that carry a score."""
+        return tuple(r for r in self.results if r.score is not None)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean score of the graded items, None when there is none."""
+        scores = [r.score for r in self.results if r.score is not None]
+        return sum(scores) / len(scores) if scores else None
