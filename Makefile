@@ -1,0 +1,58 @@
+# graphsearch: what can be made. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+RUN    := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup lint test test-train bench bench-torch schema clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+		awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.core
+
+demo: $(VENV)/.core  ## search on the embedded fleet, print the result, write runs/demo/report.html
+	@rm -rf $(RUN)
+	$(BIN)/graphsearch run demo --out $(RUN)
+
+setup: $(VENV)/.dev  ## set up .venv with everything development needs
+
+lint: $(VENV)/.dev  ## ruff and mypy, both strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint  ## lint, then run all tests
+	$(BIN)/python -m pytest
+
+$(VENV)-torch/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/pip install --quiet --disable-pip-version-check 'torch==2.13.0' -e '.[dev]'
+	@touch $@
+
+test-train: $(VENV)-torch/.ready  ## the tests of the training code (needs PyTorch, in a venv of its own)
+	$(VENV)-torch/bin/python -m pytest tests/engines/embedded
+
+bench: $(VENV)/.dev  ## measure; prints one JSON object (parts: make bench PARTS="space engine")
+	$(BIN)/python -m benchmarks $(PARTS)
+
+bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights
+	$(VENV)-torch/bin/python -m benchmarks engine
+
+schema: $(VENV)/.core  ## write the JSON Schema of configurations
+	$(BIN)/python -m graphsearch.config configs/schema.json
+
+clean:  ## remove environments, caches and runs
+	rm -rf $(VENV) $(VENV)-torch runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

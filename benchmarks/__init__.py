@@ -1,0 +1,1 @@
+"""Measurements of what the project promises in figures; `python -m benchmarks [part ...]`."""

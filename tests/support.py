@@ -1,0 +1,33 @@
+"""Shared by tests: what a test needs from outside, and what happens where it is absent."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+def _missing(thing: str, why: str) -> None:
+    if thing in os.environ.get("GRAPHSEARCH_REQUIRE", "").split(","):
+        pytest.fail(f"{thing} is required here, but {why}")
+    pytest.skip(f"{thing}: {why}")
+
+
+def shared_data(relative: str) -> Path:
+    """A file or folder of the shared data; the test skips where the data is absent."""
+    path = DATA / relative
+    if not path.exists():
+        _missing("data", f"../shared/data/{relative} is absent")
+    return path
+
+
+def chromium() -> str:
+    """The browser's command; the test skips where there is none."""
+    command = shutil.which("chromium") or shutil.which("chromium-browser")
+    if command is None:
+        _missing("browser", "no chromium on the PATH")
+        raise AssertionError
+    return command
