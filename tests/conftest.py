@@ -1,7 +1,6 @@
 """Settings of the whole test run."""
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -13,7 +12,7 @@ _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches beyond this machine."""
     connect = socket.socket.connect
 
@@ -23,4 +22,3 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    yield
