@@ -1,7 +1,7 @@
 """What a study tells while it runs: one frozen record per kind of event.
 
-The command line draws its live view from them, `EventLog` writes them to `events.jsonl`, and a user's
-callback gets the records themselves. The table of kinds and fields is in `design/study.md`.
+The command line draws its live view from them, `EventLog` writes them to `events.jsonl`, and the
+callback of a user gets the records. The table of kinds and fields is in `design/study.md`.
 """
 
 import json
