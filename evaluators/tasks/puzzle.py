@@ -1,25 +1,38 @@
 """The (N,K)-puzzle: combine N numbers with + - * / so that the last result is K (arXiv 2403.07191).
 
-The world is finite and closed under the rules below, so every legal trace of a number multiset can be listed:
-numbers 1 to 13, N of them, each used once; whole intermediate results from 0 to 49; the larger operand first;
-exact division; a target K from 6 to 49.
+The world is finite and closed under the rules below, so every legal trace of a number multiset can
+be listed: numbers 1 to 13, N of them, each used once; whole intermediate results from 0 to 49; the
+larger operand first; exact division; a target K from 6 to 49.
 
-Splits are made of whole multisets, by hash: no two splits share one, whatever is drawn and however much.
+Splits are made of whole multisets, by hash: no two splits share one, whatever is drawn and however
+much.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
+from random import Random
 from typing import Final, Literal, NamedTuple
+
+from graphsearch.calls import digest
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders.puzzle import PuzzleGrader
+from graphsearch.tasks import Item, Task, TokenProfile
+from graphsearch.tasks import Split as TaskSplit
 
 Split = Literal["train", "search", "selection", "test"]
 
 LARGEST_NUMBER: Final = 13
 LARGEST_RESULT: Final = 49
 SMALLEST_TARGET: Final = 6
+COUNTS: Final = (3, 4)
+PROFILE: Final = TokenProfile(
+    question=9, answer=16
+)  # means over N = 3 and 4, role and end marks included
 SHARES: Final[tuple[tuple[Split, int], ...]] = (
     ("train", 60),
     ("search", 15),
@@ -87,10 +100,94 @@ def _traces(pool: Numbers) -> tuple[Trace, ...]:
 
 
 def legal_traces(numbers: Numbers) -> tuple[Trace, ...]:
-    """Every distinct legal trace of a multiset, in a fixed order; each has ``len(numbers) - 1`` steps."""
+    """Every distinct legal trace of a multiset, in a fixed order; ``len(numbers) - 1`` steps."""
     return _traces(tuple(sorted(numbers)))
 
 
 def question(numbers: Numbers, target: int) -> str:
     """Question of an item, for instance ``P 2 7 9 10 > 36``."""
     return f"P {' '.join(str(number) for number in sorted(numbers))} > {target}"
+
+
+def load_puzzle(
+    *,
+    search: int = 400,
+    selection: int = 400,
+    test: int = 1000,
+    counts: Sequence[int] = (3, 4),
+    seed: int = 0,
+) -> Task:
+    """The puzzle as a task.
+
+    Args:
+        search: number of items of the search split; likewise `selection` and `test`.
+        selection: see `search`.
+        test: see `search`.
+        counts: the N of the puzzles; items are spread over them evenly.
+        seed: of the draw of items; the split of a multiset does not depend on it.
+
+    Raises:
+        TaskError: a count is unknown, or more items are asked for than a split holds.
+    """
+    wanted: dict[TaskSplit, int] = {"search": search, "selection": selection, "test": test}
+    splits: dict[TaskSplit, Sequence[Item]] = {
+        split: draw_items(split, number, counts=counts, seed=seed)
+        for split, number in wanted.items()
+    }
+    return Task(
+        name="puzzle",
+        splits=splits,
+        grader=PuzzleGrader(),
+        profile=PROFILE,
+        prompt_set="embedded",
+        fingerprint=digest(
+            [[split, [item.id for item in items]] for split, items in splits.items()]
+        ),
+    )
+
+
+def draw_items(
+    split: Split, number: int, *, counts: Sequence[int] = (3, 4), seed: int = 0
+) -> list[Item]:
+    """Distinct items of a split, the N in turn; a target is as likely as traces reach it.
+
+    Raises:
+        TaskError: a count is unknown, or the split holds fewer items.
+    """
+    draws = [_draws(split, count, seed) for count in counts]
+    chosen: dict[str, Item] = {}
+    while len(chosen) < number:
+        item = next(draws[len(chosen) % len(draws)], None)
+        if item is None:
+            raise TaskError(
+                f"{number} items asked for, but numbers up to {LARGEST_NUMBER} give fewer",
+                where=f"task.puzzle.{split}",
+            )
+        chosen[item.id] = item
+    return list(chosen.values())
+
+
+def _draws(split: Split, count: int, seed: int) -> Iterator[Item]:
+    """Every item of one N in random order, the ones with many solutions rather early."""
+    if count not in COUNTS:
+        known = " or ".join(str(n) for n in COUNTS)
+        raise TaskError(
+            f"a puzzle of {count} numbers; it may have {known}", where="task.puzzle.counts"
+        )
+    random = Random(f"puzzle {split} {count} {seed}")
+    keyed: list[tuple[float, Numbers, int]] = []
+    for numbers in multisets(count, split):
+        ways = Counter(trace[-1].result for trace in legal_traces(numbers))
+        reachable = {target: n for target, n in ways.items() if target >= SMALLEST_TARGET}
+        total = sum(reachable.values())
+        # Weighted order without replacement: exponential clocks (Efraimidis, Spirakis 2006).
+        keyed += [(random.expovariate(n / total), numbers, k) for k, n in sorted(reachable.items())]
+    for _, numbers, target in sorted(keyed):
+        yield make_item(numbers, target)
+
+
+def make_item(numbers: Numbers, target: int) -> Item:
+    """The item of a multiset and a target."""
+    text = question(numbers, target)
+    group = " ".join(str(number) for number in sorted(numbers))
+    return Item(id=text, question=text, gold=target, group=group, meta={"numbers": sorted(numbers)})

@@ -1,21 +1,31 @@
 """Recall: follow a chain of operations through a fixed random table that nobody can derive.
 
-Each operation is a fixed random permutation of the states; ``T[o46][s22]`` is a fact that can only be known, not
-reasoned out. How often an operation occurs follows a power law, so small models know the frequent ones and
-bigger models more. Every fact occurs in training; what is held out are the chains of two and more operations.
+Each operation is a fixed random permutation of the states; ``T[o46][s22]`` is a fact that can only
+be known, not reasoned out. How often an operation occurs follows a power law, so small models know
+the frequent ones and bigger models more. Every fact occurs in training; what is held out are the
+chains of two and more operations.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
+from random import Random
 from typing import Final
 
+from graphsearch.calls import digest
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks.puzzle import SHARES, Split
+from graphsearch.tasks import Item, Task, TokenProfile
+from graphsearch.tasks import Split as TaskSplit
 
 OPERATIONS: Final = 128
 STATES: Final = 32
 FREQUENCY_EXPONENT: Final = 0.8
+LENGTHS: Final = (2, 3)
+PROFILE: Final = TokenProfile(question=10, answer=11)  # means over 2 and 3 operations
 _MASK: Final = (1 << 64) - 1
 
 Table = tuple[tuple[int, ...], ...]
@@ -43,7 +53,7 @@ def frequencies() -> tuple[float, ...]:
 
 
 def chain_key(start: int, operations: Chain) -> int:
-    """A chain as one integer below 2**64, different for different chains of up to five operations."""
+    """A chain as one integer below 2**64; chains of up to five operations differ."""
     key = start
     for operation in operations:
         key = key * (OPERATIONS + 1) + operation + 1
@@ -85,3 +95,76 @@ def question(start: int, operations: Chain) -> str:
     labels = "ABC"
     steps = " ".join(f"{labels[i]} o{operation}" for i, operation in enumerate(operations))
     return f"E s{start} | {steps}"
+
+
+def load_recall(
+    *,
+    search: int = 400,
+    selection: int = 400,
+    test: int = 1000,
+    lengths: Sequence[int] = (2, 3),
+    seed: int = 0,
+) -> Task:
+    """Recall as a task.
+
+    Args:
+        search: number of items of the search split; likewise `selection` and `test`.
+        selection: see `search`.
+        test: see `search`.
+        lengths: numbers of operations in a chain, in turn; 2 or 3 (single facts are never held
+            out).
+        seed: of the draw of items; the split of a chain does not depend on it.
+
+    Raises:
+        TaskError: a length is not 2 or 3.
+    """
+    wanted: dict[TaskSplit, int] = {"search": search, "selection": selection, "test": test}
+    splits: dict[TaskSplit, Sequence[Item]] = {
+        split: draw_items(split, number, lengths=lengths, seed=seed)
+        for split, number in wanted.items()
+    }
+    return Task(
+        name="recall",
+        splits=splits,
+        grader=RecallGrader(),
+        profile=PROFILE,
+        prompt_set="embedded",
+        fingerprint=digest(
+            [[split, [item.id for item in items]] for split, items in splits.items()]
+        ),
+    )
+
+
+def draw_items(
+    split: Split, number: int, *, lengths: Sequence[int] = (2, 3), seed: int = 0
+) -> list[Item]:
+    """Distinct chains of a split, the lengths in turn, operations as frequent as in training.
+
+    Raises:
+        TaskError: a length is not 2 or 3.
+    """
+    for length in lengths:
+        if length not in LENGTHS:
+            raise TaskError(
+                f"a chain of {length} operations; it may have 2 or 3", where="task.recall.lengths"
+            )
+    random = Random(f"recall {split} {seed}")
+    weights = frequencies()
+    chosen: dict[str, Item] = {}
+    while len(chosen) < number:
+        start = random.randrange(STATES)
+        length = lengths[len(chosen) % len(lengths)]
+        operations = tuple(random.choices(range(OPERATIONS), weights, k=length))
+        if split_of(start, operations) == split:
+            item = make_item(start, operations)
+            chosen[item.id] = item
+    return list(chosen.values())
+
+
+def make_item(start: int, operations: Chain) -> Item:
+    """The item of a chain; it is its own group."""
+    text = question(start, operations)
+    gold = f"s{walk(start, operations)[-1]}"
+    return Item(
+        id=text, question=text, gold=gold, group=text, meta={"operations": list(operations)}
+    )

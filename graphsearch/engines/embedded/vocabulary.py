@@ -1,17 +1,38 @@
 """The words of the embedded fleet, and the pure text functions that go with them.
 
-Every model of the fleet shares one vocabulary: one token per word, words separated by white space. So a
-tokenizer is a dictionary, a token count is a word count, and a message can be rewritten without a model.
+Every model of the fleet shares one vocabulary: one token per word, words separated by white space.
+So a tokenizer is a dictionary, a token count is a word count, and a message can be rewritten
+without a model.
 
-Answers are step traces. A solver labels its steps ``A B C``; a candidate shown to a refiner or a fuser carries
-labels of its own (``a1 a2 a3`` for the candidate with tag ``a``), so that copying one of them is one look-up
-for an induction head. `relabel` makes a candidate of a message, `normalise` makes a message of a reply.
+Answers are step traces. A solver labels its steps ``A B C``; a candidate shown to a refiner or a
+fuser carries labels of its own (``a1 a2 a3`` for the candidate with tag ``a``), so that copying one
+of them is one look-up for an induction head. `relabel` makes a candidate of a message, `normalise`
+makes a message of a reply.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+
+__all__ = [
+    "CANDIDATE_TAGS",
+    "CLAIM",
+    "DENIAL",
+    "EOS",
+    "IDS",
+    "MAX_NUMBER",
+    "PAD",
+    "STEP_LABELS",
+    "UNKNOWN",
+    "WORDS",
+    "candidate",
+    "candidate_label",
+    "decode",
+    "encode",
+    "normalise",
+    "relabel",
+]
 
 PAD: Final = "<pad>"
 EOS: Final = "<eos>"
@@ -31,7 +52,9 @@ def candidate_label(tag: str, step: int) -> str:
 
 
 def _words() -> tuple[str, ...]:
-    labels = [candidate_label(tag, step) for tag in CANDIDATE_TAGS for step in range(len(STEP_LABELS))]
+    labels = [
+        candidate_label(tag, step) for tag in CANDIDATE_TAGS for step in range(len(STEP_LABELS))
+    ]
     return (
         *(PAD, EOS, UNKNOWN),
         *("P", "E", "S", "R", "F", ">", ":", CLAIM, DENIAL, "|", "+", "-", "*", "/"),
@@ -47,7 +70,9 @@ def _words() -> tuple[str, ...]:
 WORDS: Final = _words()
 IDS: Final = {word: index for index, word in enumerate(WORDS)}
 _STEP_OF_LABEL: Final = {
-    candidate_label(tag, step): label for tag in CANDIDATE_TAGS for step, label in enumerate(STEP_LABELS)
+    candidate_label(tag, step): label
+    for tag in CANDIDATE_TAGS
+    for step, label in enumerate(STEP_LABELS)
 }
 
 
@@ -73,11 +98,11 @@ def decode(ids: Sequence[int]) -> str:
 
 
 def normalise(text: str) -> str:
-    """Message of a reply: pointer and end mark removed, labels of a copied candidate mapped back to ``A B C``.
+    """Message of a reply: no pointer, no end mark, step labels ``A B C``.
 
-    The pointer is the first token of a refiner's or fuser's puzzle answer: the tag of the candidate it copies, or
-    ``~`` when it writes a new answer. A text without pointer is returned as it is, up to white space; so the
-    function may be applied twice.
+    The pointer is the first token of a refiner's or fuser's puzzle answer: the tag of the candidate
+    it copies, or ``~`` when it writes a new answer. A text without pointer is returned as it is, up
+    to white space; so the function may be applied twice.
     """
     words = text.split()
     if EOS in words:
@@ -93,8 +118,8 @@ def relabel(message: str, tag: str, *, verdict: bool = True) -> str:
     Args:
         message: A message as `normalise` returns it.
         tag: One of `CANDIDATE_TAGS`.
-        verdict: False leaves out the closing claim (last result repeated, then ``=`` or ``~``), so that the
-            reader has to check for itself.
+        verdict: False leaves out the closing claim (last result repeated, then ``=`` or ``~``), so
+            that the reader has to check for itself.
 
     Raises:
         ValueError: `tag` is not a candidate tag.
@@ -106,3 +131,16 @@ def relabel(message: str, tag: str, *, verdict: bool = True) -> str:
         words = words[:-2]
     steps = {label: candidate_label(tag, step) for step, label in enumerate(STEP_LABELS)}
     return " ".join(steps.get(word, word) for word in words)
+
+
+def candidate(message: str, place: int) -> str:
+    """A message as a refiner or fuser reads it (``a a1 ... a`` for place 0).
+
+    Raises:
+        ValueError: `place` is not below the number of tags; these models read eight candidates at
+        most.
+    """
+    if not 0 <= place < len(CANDIDATE_TAGS):
+        raise ValueError(f"candidate {place + 1} of a prompt; there may be {len(CANDIDATE_TAGS)}")
+    tag = CANDIDATE_TAGS[place]
+    return f"{tag} {relabel(message, tag)} {tag}"

@@ -1,4 +1,4 @@
-"""The fleet's models in PyTorch: a plain Llama (RMSNorm, RoPE, SwiGLU, tied embedding), nothing added."""
+"""The fleet's models in PyTorch: a plain Llama (RMSNorm, RoPE, SwiGLU, tied embedding)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-right, left], dim=-1) * sin
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc]
     """Causal self-attention with grouped keys."""
 
     def __init__(self, shape: Shape) -> None:
@@ -76,7 +76,7 @@ class Attention(nn.Module):
         return out
 
 
-class FeedForward(nn.Module):
+class FeedForward(nn.Module):  # type: ignore[misc]
     """SwiGLU."""
 
     def __init__(self, shape: Shape) -> None:
@@ -91,7 +91,7 @@ class FeedForward(nn.Module):
         return out
 
 
-class Layer(nn.Module):
+class Layer(nn.Module):  # type: ignore[misc]
     """One block: attention and feed-forward, each behind a norm and beside a residual."""
 
     def __init__(self, shape: Shape) -> None:
@@ -108,7 +108,7 @@ class Layer(nn.Module):
         return out
 
 
-class Llama(nn.Module):
+class Llama(nn.Module):  # type: ignore[misc]
     """The whole model; parameter names (without ``model.``) are those of Hugging Face's Llama."""
 
     def __init__(self, shape: Shape) -> None:

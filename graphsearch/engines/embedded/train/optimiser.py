@@ -1,4 +1,4 @@
-"""Muon for the matrices, Adam for embedding and norms; state as plain named tensors, so that it can be saved."""
+"""Muon for the matrices, Adam for embedding and norms; the state is plain named tensors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class Optimiser:
     """
 
     def __init__(
-        self, named: Iterable[tuple[str, torch.nn.Parameter]], *, matrix_rate: float, other_rate: float
+        self,
+        named: Iterable[tuple[str, torch.nn.Parameter]],
+        *,
+        matrix_rate: float,
+        other_rate: float,
     ) -> None:
         self.matrix_rate, self.other_rate = matrix_rate, other_rate
         parameters = dict(named)
@@ -45,9 +49,11 @@ class Optimiser:
         self.second = {n: torch.zeros_like(p) for n, p in self.others.items()}
         self.steps = 0
         shapes = sorted({tuple(p.shape) for p in self.matrices.values()})
-        self._stacks = [[n for n, p in self.matrices.items() if tuple(p.shape) == s] for s in shapes]
+        self._stacks = [
+            [n for n, p in self.matrices.items() if tuple(p.shape) == s] for s in shapes
+        ]
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, scale: float) -> None:
         """Move all parameters; `scale` in [0, 1] is the schedule's place. Gradients are cleared."""
         self.steps += 1

@@ -1,0 +1,125 @@
+"""Exact grader of the puzzle: each number once, each step true, the last result K."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from graphsearch.calls import Outcome
+from graphsearch.tasks import Item, Verdict
+
+_LABEL: Final = re.compile(r"[A-Z]|[a-z]\d")
+_NUMBER: Final = re.compile(r"-?\d+(/[1-9]\d*)?")
+_POINTER: Final = re.compile(r"[a-z~]")
+_CLAIM, _DENIAL = "=", "~"
+_OPERATORS: Final[dict[str, Callable[[Fraction, Fraction], Fraction]]] = {
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": lambda left, right: left / right,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepCheck:
+    """One written step and what is wrong with it (`fault` is "" when nothing is)."""
+
+    text: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    steps: tuple[tuple[str, str, str, str], ...]
+    repeated: str | None
+    claim: bool | None
+
+
+def _read(text: str) -> _Answer | None:
+    """The steps and the closing claim of a reply, or None when it has another form."""
+    words = text.split()
+    if words and _POINTER.fullmatch(words[0]):
+        words = words[1:]
+    steps: list[tuple[str, str, str, str]] = []
+    while words and _LABEL.fullmatch(words[0]):
+        if len(words) < 5:
+            return None
+        left, operator, right, result = words[1:5]
+        if operator not in _OPERATORS or not all(
+            _NUMBER.fullmatch(n) for n in (left, right, result)
+        ):
+            return None
+        steps.append((left, operator, right, result))
+        words = words[5:]
+    if not steps or len(words) > 2:
+        return None
+    repeated = words[0] if words and _NUMBER.fullmatch(words[0]) else None
+    if words and (repeated is None or words[1:] not in ([], [_CLAIM], [_DENIAL])):
+        return None
+    return _Answer(tuple(steps), repeated, words[1] == _CLAIM if len(words) == 2 else None)
+
+
+def _fault(step: tuple[str, str, str, str], pool: Counter[Fraction]) -> str:
+    """What is wrong with a step; takes its operands out of the pool and puts its result in."""
+    left, right, result = (Fraction(step[place]) for place in (0, 2, 3))
+    for operand in (left, right):
+        if pool[operand] < 1:
+            return f"{operand} is not available"
+        pool[operand] -= 1
+    if step[1] == "/" and right == 0:
+        return "division by zero"
+    true = _OPERATORS[step[1]](left, right)
+    if true != result:
+        return f"{left} {step[1]} {right} is {true}"
+    pool[result] += 1
+    return ""
+
+
+class PuzzleGrader:
+    """Grader of `load_puzzle`: `item.meta["numbers"]` are to be combined into `item.gold`."""
+
+    name = "puzzle"
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The steps without labels and verdict, so that equal traces are equal texts."""
+        answer = _read(text)
+        return "; ".join(" ".join(step) for step in answer.steps) if answer else None
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        """The reply's own verdict; None when it has none or cannot be read."""
+        answer = _read(text)
+        return answer.claim if answer else None
+
+    def steps(self, item: Item, text: str) -> tuple[StepCheck, ...]:
+        """Step trace: each written step and its fault, up to and with the first one at fault."""
+        answer = _read(text)
+        pool = Counter(Fraction(number) for number in item.meta["numbers"])
+        checks: list[StepCheck] = []
+        for step in answer.steps if answer else ():
+            checks.append(StepCheck(" ".join(step), _fault(step, pool)))
+            if checks[-1].fault:
+                break
+        return tuple(checks)
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Score 1 for a right answer, 0 for a wrong one; the reply's own verdict plays no part."""
+        answer = _read(text)
+        if answer is None:
+            return Verdict(0.0, Outcome.UNPARSED, None, "not a list of steps")
+        fault = self._first_fault(item, text, answer)
+        return Verdict(
+            0.0 if fault else 1.0, Outcome.ANSWERED, self.parse(item, text), fault or "right"
+        )
+
+    def _first_fault(self, item: Item, text: str, answer: _Answer) -> str:
+        for place, check in enumerate(self.steps(item, text), start=1):
+            if check.fault:
+                return f"step {place} ({check.text}): {check.fault}"
+        if len(answer.steps) != len(item.meta["numbers"]) - 1:
+            return f"{len(answer.steps)} steps use not all of {len(item.meta['numbers'])} numbers"
+        result = Fraction(answer.steps[-1][3])
+        return "" if result == Fraction(item.gold) else f"the result is {result}, not {item.gold}"
