@@ -1,0 +1,296 @@
+"""`CostModel`: tokens into any currency, and the cost of a graph (design 6.1).
+
+All sums are done in whole *ticks* of the currency (one FLOP, one token, one call, 1e-12 USD, one
+nanosecond), so that "within the budget" is a comparison of integers and never one of rounded
+floats. Units are counted in FLOPs and divided at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from graphsearch.calls import Usage
+from graphsearch.cost._amount import CURRENCIES, Amount, Currency
+from graphsearch.errors import BudgetRefused, ConfigError
+from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.tasks import TokenProfile
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+
+__all__ = ["PROFILES", "CostModel", "parse_profile"]
+
+PROFILES: dict[str, TokenProfile] = {
+    "math": TokenProfile(202, 275),
+    "mmlu": TokenProfile(213, 215),
+    "humaneval": TokenProfile(180, 115),
+}
+"""Mean question and answer lengths of known tasks, as the field's budgets assume them."""
+
+_UNIT_PROFILES = {PROFILES["math"]: TokenProfile(203, 275)}
+"""Profiles whose unit is published at other lengths than their own.
+
+The unit of MATH that the field quotes, 9.710e11 FLOPs, is a call of 478 tokens in all, while the
+lengths quoted beside it (202 and 275, rounded one by one) add up to 477. The budgets 18, 42 and 80
+are the costs of known graphs at 202 and 275 over that unit (17.75, 42.87, 78.98), so the unit is
+kept as published; one parentless call of the unit model is then 0.998 units.
+"""
+
+_USD_TICKS = 10**12
+_SECOND_TICKS = 10**9
+_PER_MILLION = 10**6
+
+
+def parse_profile(text: str) -> TokenProfile:
+    """A known task's name, or `A,B` in tokens such as `202,275`.
+
+    Raises:
+        ConfigError: neither.
+    """
+    if text.lower() in PROFILES:
+        return PROFILES[text.lower()]
+    parts = text.split(",")
+    if len(parts) == 2 and all(p.strip().isdecimal() and int(p) > 0 for p in parts):
+        return TokenProfile(int(parts[0]), int(parts[1]))
+    raise ConfigError(
+        f"no known task {text!r}; known are {', '.join(PROFILES)}, or give the mean tokens of "
+        "question and answer such as 202,275"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """Prices calls and graphs of a fleet in one currency.
+
+    Attributes:
+        fleet: the models.
+        profile: mean tokens of a question (A) and of an answer (B).
+        currency: what to count in.
+        scale_bits: count FLOPs of quantised models as bits/16 of full ones.
+    """
+
+    fleet: Fleet
+    profile: TokenProfile
+    currency: Currency
+    scale_bits: bool = False
+    _memo: dict[tuple[str, int], int] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+
+    def __post_init__(self) -> None:
+        if self.currency not in CURRENCIES:
+            raise ConfigError(
+                f"unknown currency {self.currency!r}; known are {', '.join(CURRENCIES)}"
+            )
+        if self.profile.question < 0 or self.profile.answer <= 0:
+            raise ConfigError(f"token lengths must be above 0, got {self.profile}")
+
+    def in_currency(self, currency: Currency) -> "CostModel":
+        """The same fleet and profile, counted in another currency."""
+        return CostModel(self.fleet, self.profile, currency, scale_bits=self.scale_bits)
+
+    # -- expected costs ------------------------------------------------------------------------
+
+    def gamma(self, model: str | None) -> float:
+        """Expected cost of a call without parents."""
+        return self.node(model, 0)
+
+    def step(self, model: str | None, from_degree: int) -> float:
+        """Expected cost that one more parent adds to a node with `from_degree` parents."""
+        more, now = self.node_ticks(model, from_degree + 1), self.node_ticks(model, from_degree)
+        return self.from_ticks(more - now)
+
+    def node(self, model: str | None, in_degree: int, *, keep: int | None = None) -> float:
+        """Expected cost of a node that reads `in_degree` messages.
+
+        Args:
+            model: its model; None for a combining role, which costs nothing.
+            in_degree: its number of parents.
+            keep: most parents' messages its role puts into the prompt; None for all.
+
+        Raises:
+            BudgetRefused: the model cannot be priced in this currency.
+            FleetError: the fleet has no such model.
+        """
+        degree = in_degree if keep is None else min(in_degree, keep)
+        return self.from_ticks(self.node_ticks(model, degree))
+
+    def graph(self, graph: "CollaborationGraph") -> float:
+        """Expected cost of one question answered by `graph`.
+
+        The sum over its nodes; for `seconds`, the longest path.
+        """
+        return self.from_ticks(self.graph_ticks(graph))
+
+    def of_usage(self, model: str, usage: Usage, *, seconds: float | None = None) -> float:
+        """Cost of real usage, by the same formulas as the expected one.
+
+        Prompt tokens are what prefill reads, completion tokens what decode writes; so a call that
+        uses exactly the expected lengths costs exactly what was expected. The usage of several
+        calls added up is priced as that many equal calls, which is a little less than their exact
+        sum where attention is quadratic: price calls one by one where it matters.
+
+        Args:
+            model: the model that was called.
+            usage: what it used; one call is assumed where `calls` is 0 but tokens were used.
+            seconds: measured time, which for `seconds` is the cost.
+
+        Raises:
+            BudgetRefused: the model cannot be priced in this currency.
+        """
+        if self.currency == "seconds" and seconds is not None:
+            return seconds
+        return self.from_ticks(self.usage_ticks(model, usage))
+
+    def can_price(self, model: str) -> str | None:
+        """None when `model` can be priced in this currency, else the reason why not."""
+        spec = self.fleet.model(model)
+        missing: list[str] = []
+        if self.currency == "usd":
+            missing = [n for n in ("input_price", "output_price") if getattr(spec, n) is None]
+        if self.currency == "seconds":
+            names = ("prefill_rate", "decode_rate", "overhead_s")
+            missing = [n for n in names if getattr(spec, n) is None]
+        if not missing:
+            return None
+        return (
+            f"model {model!r} of fleet {self.fleet.name} cannot be priced in {self.currency}: "
+            f"{' and '.join(missing)} unknown"
+        )
+
+    # -- exact integers ------------------------------------------------------------------------
+
+    def node_ticks(self, model: str | None, in_degree: int) -> int:
+        """Expected cost of a node, in ticks."""
+        if model is None:
+            return 0
+        ticks = self._memo.get((model, in_degree))
+        if ticks is None:
+            prompt = self.profile.question + in_degree * self.profile.answer
+            ticks = self._call_ticks(model, prompt, self.profile.answer)
+            self._memo[model, in_degree] = ticks
+        return ticks
+
+    def graph_ticks(self, graph: "CollaborationGraph") -> int:
+        """Expected cost of a graph, in ticks."""
+        costs = [self.node_ticks(n.model, graph.in_degree(i)) for i, n in enumerate(graph.nodes)]
+        return self.combine_ticks(graph, costs)
+
+    def combine_ticks(self, graph: "CollaborationGraph", nodes: Sequence[int]) -> int:
+        """A graph's cost from its nodes' costs: the sum, or the longest path for `seconds`."""
+        if self.currency != "seconds":
+            return sum(nodes)
+        ends = [0] * len(nodes)
+        for i in graph.topological():
+            ends[i] = nodes[i] + max((ends[p] for p in graph.parents(i)), default=0)
+        return ends[graph.sink]
+
+    def usage_ticks(self, model: str, usage: Usage) -> int:
+        """Cost of real usage, in ticks; see `of_usage`."""
+        if self.currency == "calls":
+            return usage.calls
+        if self.currency == "tokens":
+            return usage.prompt_tokens + usage.completion_tokens
+        calls = max(usage.calls, 1)
+        if calls == 1:
+            return self._call_ticks(model, usage.prompt_tokens, usage.completion_tokens)
+        prompt = Fraction(usage.prompt_tokens, calls)
+        answer = Fraction(usage.completion_tokens, calls)
+        return round(self._price(model, prompt, answer) * calls)
+
+    def from_ticks(self, ticks: int) -> float:
+        """Ticks in this cost model's currency."""
+        return ticks / self._ticks_per_unit
+
+    def amount(self, ticks: int) -> Amount:
+        """Ticks as an exact `Amount` (units to 12 significant digits)."""
+        if self.currency == "usd":
+            return Amount(Decimal(ticks) / _USD_TICKS, "usd")
+        if self.currency == "units":
+            return Amount(Decimal(f"{ticks / self._ticks_per_unit:.12g}"), "units")
+        if self.currency == "seconds":
+            return Amount(ticks / _SECOND_TICKS, "seconds")
+        return Amount(ticks, self.currency)
+
+    def budget_ticks(self, budget: Amount) -> int:
+        """The most whole ticks a budget allows.
+
+        Raises:
+            BudgetRefused: the budget is in another currency.
+        """
+        if budget.currency != self.currency:
+            raise BudgetRefused(f"a budget of {budget} cannot be kept in {self.currency}")
+        ticks = Fraction(budget.exact) * self._ticks_per_unit
+        return ticks.numerator // ticks.denominator
+
+    @property
+    def _ticks_per_unit(self) -> int:
+        if self.currency == "units":
+            return self.unit_flops
+        return {"usd": _USD_TICKS, "seconds": _SECOND_TICKS}.get(self.currency, 1)
+
+    @property
+    def unit_flops(self) -> int:
+        """FLOPs of one unit: one parentless call of the fleet's unit model."""
+        flops = self._memo.get(("", 0))
+        if flops is None:
+            spec = self.fleet.model(self.fleet.unit_model)
+            unit = _UNIT_PROFILES.get(self.profile, self.profile)
+            flops = round(self._flops(spec, unit.question, unit.answer))
+            self._memo["", 0] = flops
+        return flops
+
+    # -- formulas ------------------------------------------------------------------------------
+
+    def _call_ticks(self, model: str, prompt: int, answer: int) -> int:
+        return round(self._price(model, prompt, answer))
+
+    def _price(self, model: str, prompt: int | Fraction, answer: int | Fraction) -> int | Fraction:
+        """Ticks of one call of `prompt` and `answer` tokens."""
+        spec = self.fleet.model(model)
+        reason = self.can_price(model)
+        if reason is not None:
+            raise BudgetRefused(reason)
+        match self.currency:
+            case "units" | "flops":
+                return self._flops(spec, prompt, answer)
+            case "flops_plain":
+                return self._effective(spec, 2 * spec.compute_parameters * (prompt + answer))
+            case "tokens":
+                return prompt + answer
+            case "calls":
+                return 1
+            case "usd":
+                return _usd_ticks(spec, prompt, answer)
+            case "seconds":
+                return _second_ticks(spec, prompt, answer)
+
+    def _flops(
+        self, spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction
+    ) -> int | Fraction:
+        """Prefill and decode of design 6.1; one multiply-add counts as two, the cache is reused."""
+        m = spec.compute_parameters
+        ld = 0 if spec.attention == "linear" else spec.layers * spec.width
+        prefill = 2 * m * prompt + 2 * ld * prompt * (prompt + 1)
+        decode = 2 * m * answer + 2 * ld * answer * (2 * prompt + answer + 1)
+        return self._effective(spec, prefill + decode)
+
+    def _effective(self, spec: ModelSpec, flops: int | Fraction) -> int | Fraction:
+        return flops * Fraction(spec.bits, 16) if self.scale_bits else flops
+
+
+def _usd_ticks(spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction) -> int | Fraction:
+    assert spec.input_price is not None
+    assert spec.output_price is not None
+    per_token = Fraction(_USD_TICKS, _PER_MILLION)
+    return per_token * (Fraction(spec.input_price) * prompt + Fraction(spec.output_price) * answer)
+
+
+def _second_ticks(spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction) -> int:
+    assert spec.prefill_rate is not None
+    assert spec.decode_rate is not None
+    assert spec.overhead_s is not None
+    seconds = spec.overhead_s + prompt / spec.prefill_rate + answer / spec.decode_rate
+    return round(float(seconds) * _SECOND_TICKS)

@@ -1,0 +1,309 @@
+"""The models a search may use, and what is known about each.
+
+A fleet is a YAML file: `name`, `unit_model` and a list of `models`, each with the fields of
+`ModelSpec`. What is not known is left out and stays unknown: a missing price is not free.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from graphsearch.errors import FleetError
+
+__all__ = ["BUILTIN_FLEETS", "Attention", "Fleet", "ModelSpec"]
+
+Attention = Literal["full", "linear"]
+
+BUILTIN_FLEETS = ("embedded", "gemma", "general", "llama", "qwen")
+"""Names `Fleet.load` knows without a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model.
+
+    Attributes:
+        name: what graphs, searches and reports call it; unique in its fleet.
+        parameters: number of parameters M.
+        layers: number of layers L.
+        width: hidden size D.
+        active_parameters: parameters a token passes through, for mixtures of experts; None when
+            all of them.
+        bits: bits a weight is stored in.
+        attention: `linear` models have no cost quadratic in the length.
+        input_price: USD per million prompt tokens, None when unknown.
+        output_price: USD per million completion tokens, None when unknown.
+        prefill_rate: prompt tokens read per second, None when unknown.
+        decode_rate: completion tokens written per second, None when unknown.
+        overhead_s: seconds a call takes beside its tokens, None when unknown.
+        engine: registered name of the engine that serves it.
+        endpoint: URL of the server, for engines that need one.
+        served_name: the model's name at the server, None when it is `name`.
+        revision: revision of the weights, so that a result can be repeated.
+        context: most tokens of prompt and completion together, None when unknown.
+        source: where the constants come from.
+    """
+
+    name: str
+    parameters: int
+    layers: int
+    width: int
+    active_parameters: int | None = None
+    bits: int = 16
+    attention: Attention = "full"
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+    prefill_rate: float | None = None
+    decode_rate: float | None = None
+    overhead_s: float | None = None
+    engine: str = "http"
+    endpoint: str | None = None
+    served_name: str | None = None
+    revision: str | None = None
+    context: int | None = None
+    source: str = ""
+
+    @property
+    def compute_parameters(self) -> int:
+        """Parameters that work on each token: the active ones of a mixture of experts."""
+        return self.parameters if self.active_parameters is None else self.active_parameters
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the stored weights (`parameters` of `bits` bits, rounded up)."""
+        return -(-self.parameters * self.bits // 8)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields; prices as text, so that no digit is lost."""
+        out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("input_price", "output_price"):
+            out[name] = None if out[name] is None else str(out[name])
+        return out
+
+    @classmethod
+    def from_json(cls, data: Any, *, where: str = "model") -> "ModelSpec":
+        """Read one model and check every field.
+
+        Raises:
+            FleetError: with the path to the bad value.
+        """
+        data = _mapping(data, where)
+        _only(data, set(_READERS), where)
+        for name in ("name", "parameters", "layers", "width"):
+            if data.get(name) is None:
+                raise FleetError(f"{name} is missing", where=where)
+        values = {
+            name: _READERS[name](value, f"{where}.{name}")
+            for name, value in data.items()
+            if value is not None
+        }
+        spec = cls(**values)
+        if spec.active_parameters is not None and spec.active_parameters > spec.parameters:
+            raise FleetError(
+                f"is {spec.active_parameters}, more than all {spec.parameters} parameters",
+                where=f"{where}.active_parameters",
+            )
+        return spec
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The models a search may use.
+
+    Attributes:
+        name: the fleet's name.
+        models: its models, names unique.
+        unit_model: the model whose parentless call costs one unit.
+    """
+
+    name: str
+    models: tuple[ModelSpec, ...]
+    unit_model: str
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise FleetError("a fleet needs at least one model", where=f"{self.name}.models")
+        seen: set[str] = set()
+        for i, spec in enumerate(self.models):
+            if spec.name in seen:
+                raise FleetError(
+                    f"{spec.name!r} is there twice", where=f"{self.name}.models[{i}].name"
+                )
+            seen.add(spec.name)
+        if self.unit_model not in seen:
+            raise FleetError(
+                f"{self.unit_model!r} is not one of the models {', '.join(sorted(seen))}",
+                where=f"{self.name}.unit_model",
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models, in the fleet's order."""
+        return tuple(spec.name for spec in self.models)
+
+    def model(self, name: str) -> ModelSpec:
+        """The model called `name`.
+
+        Raises:
+            FleetError: there is none.
+        """
+        for spec in self.models:
+            if spec.name == name:
+                return spec
+        raise FleetError(f"fleet {self.name} has no model {name!r}; it has {', '.join(self.names)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of the fleet, the shape of its file."""
+        return {
+            "name": self.name,
+            "unit_model": self.unit_model,
+            "models": [spec.to_json() for spec in self.models],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, *, where: str = "fleet") -> "Fleet":
+        """Read a fleet and check every field.
+
+        Raises:
+            FleetError: with the path to the bad value, such as `fleet.models[2].layers`.
+        """
+        data = _mapping(data, where)
+        _only(data, {"name", "unit_model", "models", "source"}, where)
+        for name in ("name", "unit_model", "models"):
+            if data.get(name) is None:
+                raise FleetError(f"{name} is missing", where=where)
+        rows = data["models"]
+        if not isinstance(rows, list):
+            raise FleetError(f"expected a list, got {rows!r}", where=f"{where}.models")
+        models = tuple(
+            ModelSpec.from_json(row, where=f"{where}.models[{i}]") for i, row in enumerate(rows)
+        )
+        name = _text(data["name"], f"{where}.name")
+        try:
+            return cls(name, models, _text(data["unit_model"], f"{where}.unit_model"))
+        except FleetError as error:
+            raise FleetError(str(error), where=where) from error
+
+    @classmethod
+    def load(cls, source: str | Path) -> "Fleet":
+        """A fleet by built-in name (`BUILTIN_FLEETS`) or from a YAML file.
+
+        Raises:
+            FleetError: no such fleet, an unreadable file, or a bad value in it.
+        """
+        path = _find(source)
+        import yaml
+
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise FleetError(f"cannot be read: {reason}", where=str(path)) from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise FleetError(f"is not YAML: {reason}", where=str(path)) from error
+        where = str(source) if str(source) in BUILTIN_FLEETS else str(path)
+        return cls.from_json(data, where=where)
+
+
+def _find(source: str | Path) -> Path:
+    """The file of a built-in fleet, or the path as given."""
+    if isinstance(source, str) and source in BUILTIN_FLEETS:
+        home = Path(__file__).parent
+        if source == "embedded":
+            return home / "engines" / "embedded" / "fleet.yaml"
+        return home / "configs" / "fleets" / f"{source}.yaml"
+    path = Path(source)
+    if not path.exists():
+        raise FleetError(
+            f"there is no such file, nor a fleet of that name; built in are "
+            f"{', '.join(BUILTIN_FLEETS)}",
+            where=str(source),
+        )
+    return path
+
+
+def _mapping(data: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise FleetError(f"expected a mapping, got {data!r}", where=where)
+    return data
+
+
+def _only(data: Mapping[str, Any], known: set[str], where: str) -> None:
+    for name in data:
+        if name not in known:
+            raise FleetError(
+                f"unknown key; known are {', '.join(sorted(known))}", where=f"{where}.{name}"
+            )
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise FleetError(f"expected a text, got {value!r}", where=where)
+    return value
+
+
+def _whole(value: Any, where: str) -> int:
+    """A positive whole number; 3.0e9 counts as one, YAML's text '3e9' does not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise FleetError(f"expected a whole number, got {value!r}", where=where)
+    if value <= 0:
+        raise FleetError(f"must be above 0, got {value}", where=where)
+    return value
+
+
+def _number(value: Any, where: str, *, zero: bool) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise FleetError(f"expected a number, got {value!r}", where=where)
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError as error:
+        raise FleetError(f"expected a number, got {value!r}", where=where) from error
+    if not number.is_finite() or number < 0 or (number == 0 and not zero):
+        least = "0 or more" if zero else "above 0"
+        raise FleetError(f"must be finite and {least}, got {value}", where=where)
+    return number
+
+
+def _price(value: Any, where: str) -> Decimal:
+    return _number(value, where, zero=True)
+
+
+def _rate(value: Any, where: str) -> float:
+    return float(_number(value, where, zero=False))
+
+
+def _seconds(value: Any, where: str) -> float:
+    return float(_number(value, where, zero=True))
+
+
+def _attention(value: Any, where: str) -> str:
+    if value not in get_args(Attention):
+        raise FleetError(f"expected {' or '.join(get_args(Attention))}, got {value!r}", where=where)
+    return str(value)
+
+
+_READERS: dict[str, Any] = {
+    "name": _text,
+    "parameters": _whole,
+    "layers": _whole,
+    "width": _whole,
+    "active_parameters": _whole,
+    "bits": _whole,
+    "attention": _attention,
+    "input_price": _price,
+    "output_price": _price,
+    "prefill_rate": _rate,
+    "decode_rate": _rate,
+    "overhead_s": _seconds,
+    "engine": _text,
+    "endpoint": _text,
+    "served_name": _text,
+    "revision": _text,
+    "context": _whole,
+    "source": _text,
+}

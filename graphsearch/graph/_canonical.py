@@ -1,0 +1,154 @@
+"""Canonical numbering of a labelled DAG: colour refinement, then individualisation.
+
+Nodes get colours that do not depend on their numbers: level and label first, then, until nothing
+changes, the colours of their parents and children. Nodes that read the same parents and feed the
+same children are *twins*: any order of them gives the same graph, so they are told apart at once.
+Where other ties remain (a symmetry, or two nodes that only look alike), each node of the first
+tied colour is tried in turn and the numbering with the least text wins. Two numberings with the
+same text reveal a symmetry; everything it maps onto what was already searched is skipped, which
+keeps even highly symmetric graphs cheap (quadratically many numberings instead of factorially).
+"""
+
+from graphsearch.graph._graph import CollaborationGraph, Node
+
+__all__ = ["canonical_graph", "canonical_key"]
+
+
+def canonical_key(graph: CollaborationGraph) -> str:
+    """The canonical text of a graph; see `CollaborationGraph.key`.
+
+    One part a node in canonical order, joined by `|`: role, `:` and model where there is one,
+    and `<` with the parents as the bits of a hexadecimal number where there are any. The sink is
+    the last node.
+    """
+    order = _order(graph)
+    position = {node: k for k, node in enumerate(order)}
+    parts = []
+    for i in order:
+        bits = sum(1 << position[p] for p in graph.parents(i))
+        parts.append(_label(graph.nodes[i]) + (f"<{bits:x}" if bits else ""))
+    return "|".join(parts)
+
+
+def canonical_graph(graph: CollaborationGraph) -> CollaborationGraph:
+    """See `CollaborationGraph.canonical`."""
+    order = _order(graph)
+    if order == list(range(len(order))):
+        return graph
+    position = {node: k for k, node in enumerate(order)}
+    nodes = tuple(graph.nodes[i] for i in order)
+    edges = tuple((position[source], position[target]) for source, target in graph.edges)
+    return CollaborationGraph(nodes, edges, position[graph.sink])
+
+
+def _label(node: Node) -> str:
+    role = _escape(node.role).replace(":", "%3a")
+    return role if node.model is None else f"{role}:{_escape(node.model)}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("|", "%7c").replace("<", "%3c")
+
+
+def _order(graph: CollaborationGraph) -> list[int]:
+    """Node indices in canonical order."""
+    colours = _refine(graph, _initial_colours(graph))
+    if len(set(colours)) == len(colours):
+        return _by_colour(colours)
+    return _Search(graph).run(colours)
+
+
+def _by_colour(colours: list[int]) -> list[int]:
+    return sorted(range(len(colours)), key=colours.__getitem__)
+
+
+def _initial_colours(graph: CollaborationGraph) -> list[int]:
+    """Ranks of what can be said of a node without looking at others' colours.
+
+    The level comes first, so that every numbering by colour is topological. Twins are told apart
+    by their index: whichever comes first, the numbered graph is the same.
+    """
+    twins: dict[tuple[object, ...], int] = {}
+    signatures = []
+    for i, level in enumerate(graph.levels()):
+        node, parents, children = graph.nodes[i], graph.parents(i), graph.children(i)
+        label = (level, i == graph.sink, node.role, node.model is not None, node.model or "")
+        twin = (label, parents, children)
+        rank = twins[twin] = twins.get(twin, -1) + 1
+        signatures.append((label, len(parents), len(children), rank))
+    ranks = {signature: k for k, signature in enumerate(sorted(set(signatures)))}
+    return [ranks[signature] for signature in signatures]
+
+
+def _refine(graph: CollaborationGraph, colours: list[int]) -> list[int]:
+    """Split colours by the colours of parents and children until nothing changes."""
+    n = len(colours)
+    count = len(set(colours))
+    # A multiset of colours as one integer: a digit (wide enough for n) a colour.
+    digit = [1 << (n.bit_length() * c) for c in range(n)]
+    while count < n:
+        weights = [digit[c] for c in colours]
+        weight = weights.__getitem__
+        signatures = [
+            (colours[i], sum(map(weight, graph.parents(i))), sum(map(weight, graph.children(i))))
+            for i in range(n)
+        ]
+        distinct = sorted(set(signatures))
+        if len(distinct) == count:
+            break
+        count = len(distinct)
+        ranks = {signature: k for k, signature in enumerate(distinct)}
+        colours = [ranks[signature] for signature in signatures]
+    return colours
+
+
+class _Search:
+    """Depth-first search over the ways to break ties; see the module's text."""
+
+    def __init__(self, graph: CollaborationGraph) -> None:
+        self._graph = graph
+        self._seen: dict[tuple[int, ...], tuple[int, ...]] = {}  # certificate -> path to it
+        self._best: tuple[tuple[int, ...], list[int]] | None = None
+
+    def run(self, colours: list[int]) -> list[int]:
+        """The order with the least certificate."""
+        self._descend(colours, ())
+        assert self._best is not None
+        return self._best[1]
+
+    def _descend(self, colours: list[int], path: tuple[int, ...]) -> int:
+        """Search below `path`; returns the length of the path to go on from."""
+        cell = _first_tied(colours)
+        if not cell:
+            return self._leaf(_by_colour(colours), path)
+        for node in cell:
+            split = [2 * c + 1 for c in colours]
+            split[node] -= 1
+            ranks = {c: k for k, c in enumerate(sorted(set(split)))}
+            refined = _refine(self._graph, [ranks[c] for c in split])
+            back_to = self._descend(refined, (*path, node))
+            if back_to < len(path):
+                return back_to
+        return len(path)
+
+    def _leaf(self, order: list[int], path: tuple[int, ...]) -> int:
+        position = {node: k for k, node in enumerate(order)}
+        certificate = tuple(
+            sum(1 << position[p] for p in self._graph.parents(node)) for node in order
+        )
+        earlier = self._seen.setdefault(certificate, path)
+        if earlier is not path:
+            # A symmetry maps the earlier path onto this one. They part at their common prefix,
+            # and everything below this side of it mirrors what the other side already showed.
+            return next(k for k, (a, b) in enumerate(zip(earlier, path, strict=False)) if a != b)
+        if self._best is None or certificate < self._best[0]:
+            self._best = (certificate, order)
+        return len(path)
+
+
+def _first_tied(colours: list[int]) -> list[int]:
+    """Nodes of the first colour that several nodes share, or nothing."""
+    cells: dict[int, list[int]] = {}
+    for node, colour in enumerate(colours):
+        cells.setdefault(colour, []).append(node)
+    return next((cells[c] for c in sorted(cells) if len(cells[c]) > 1), [])
