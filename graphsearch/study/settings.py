@@ -107,4 +107,7 @@ class Settings:
             raise ConfigError(
                 f"unknown setting; known are {', '.join(sorted(known))}", where=unknown[0]
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        given: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**given)

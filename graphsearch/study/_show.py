@@ -1,0 +1,91 @@
+"""A result as plain text and as a small piece of HTML without scripts."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from graphsearch.study.evidence import Difference, Evidence
+
+if TYPE_CHECKING:
+    from graphsearch.study.result import Result
+
+__all__ = ["as_html", "as_text", "number", "percent"]
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage, `?` when unknown."""
+    return "?" if value is None else f"{100 * value:.1f} %"
+
+
+def number(value: float | None) -> str:
+    """A cost in few digits, `?` when unknown."""
+    if value is None:
+        return "?"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def as_text(result: "Result") -> str:
+    """Verdict, comparison table, spend and notes."""
+    rows = _rows(result)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [result.verdict, ""]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    lines += ["", *_tail(result)]
+    return "\n".join(lines)
+
+
+def as_html(result: "Result") -> str:
+    """The same for a notebook: one table, everything escaped."""
+    head, *body = _rows(result)
+    cells = "".join(f"<th style='text-align:right'>{escape(cell)}</th>" for cell in head)
+    lines = [f"<p><b>{escape(result.verdict)}</b></p><table><thead><tr>{cells}</tr></thead><tbody>"]
+    for row in body:
+        first, *rest = (escape(cell) for cell in row)
+        tail = "".join(f"<td style='text-align:right'>{cell}</td>" for cell in rest)
+        lines.append(f"<tr><td style='text-align:left'>{first}</td>{tail}</tr>")
+    notes = "<br>".join(escape(line) for line in _tail(result))
+    return "".join([*lines, f"</tbody></table><p>{notes}</p>"])
+
+
+def _rows(result: "Result") -> list[Sequence[str]]:
+    currency = result.provenance["budgets"]["graph"]["currency"]
+    level = f"{100 * result.provenance['settings']['level']:g} %"
+    head = ("", "accuracy", level, "n", f"used {currency}", "winner is better by")
+    evidence = result.test
+    where = "winner (test)"
+    if evidence is None and result.selection:
+        evidence, where = result.selection[0].evidence, "winner (selection)"
+    rows: list[Sequence[str]] = [head]
+    if evidence is not None:
+        rows.append(_row(f"{where}: {result.winner.graph.describe()}", evidence, None))
+    for row in result.baselines:
+        name = f"{row.name} (oracle)" if row.oracle else row.name
+        rows.append(_row(name, row.evidence, row.difference))
+    return rows
+
+
+def _row(name: str, evidence: Evidence, difference: Difference | None) -> Sequence[str]:
+    low, high = evidence.interval
+    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    better = ""
+    if difference is not None and difference.mean is not None:
+        ends = [f"{100 * end:+.1f}" for end in difference.interval]
+        better = f"{100 * difference.mean:+.1f} ({ends[0]} to {ends[1]})"
+    accuracy = percent(evidence.accuracy)
+    return name, accuracy, interval, str(evidence.n), number(evidence.used), better
+
+
+def _tail(result: "Result") -> list[str]:
+    lines = []
+    for state in result.provenance["budgets"]["search"]:
+        spent, allowed = number(state["spent"]), number(state["allowed"])
+        lines.append(f"Spent {spent} of {allowed} {state['currency']}.")
+    asked, made = result.calls["asked"], result.calls["made"]
+    if made:
+        lines.append(f"{asked:,} calls asked for, {made:,} made ({asked / made:.1f} times shared).")
+    if result.break_even is not None:
+        lines.append(result.break_even.reason)
+    return [*lines, *result.notes]

@@ -1,0 +1,288 @@
+"""The result of a study: the winner, what it is worth, and everything that was tried."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.errors import StoreError
+from graphsearch.study.evidence import Difference, Evidence, rounded
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+
+__all__ = ["SCHEMA_VERSION", "BreakEven", "Finalist", "Result", "Row", "Winner"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The graph that won.
+
+    Attributes:
+        graph: the graph, canonical.
+        origin: who proposed it first, in which `round`, as which `trial`.
+        expected_cost: of one question, in the graph budget's currency.
+    """
+
+    graph: "CollaborationGraph"
+    origin: str
+    round: int
+    trial: int
+    expected_cost: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Graph, its key, text and drawing, and where it came from."""
+        return {
+            "graph": self.graph.to_json(),
+            "key": self.graph.key,
+            "text": self.graph.describe(),
+            "mermaid": self.graph.to_mermaid(),
+            "origin": self.origin,
+            "round": self.round,
+            "trial": self.trial,
+            "expected_cost": self.expected_cost,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A graph on the selection items."""
+
+    key: str
+    text: str
+    evidence: Evidence
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"key": self.key, "text": self.text, "evidence": self.evidence.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A plain alternative beside the winner.
+
+    Attributes:
+        name: short text, such as `5x xs -> vote`.
+        kind: `single`, `sampled`, `self_consistency`, `select`, `best_of_n` or `fuser`.
+        model: the model that answers (or fuses).
+        copies: how many answers are drawn.
+        oracle: True when it needs the grader to choose, which a user may not have.
+        graph: the graph that was run as JSON, None when none stands for it.
+        evidence: on the same items as the winner.
+        difference: winner minus this.
+    """
+
+    name: str
+    kind: str
+    model: str
+    copies: int
+    oracle: bool
+    graph: Mapping[str, Any] | None
+    evidence: Evidence
+    difference: Difference | None
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "model": self.model,
+            "copies": self.copies,
+            "oracle": self.oracle,
+            "graph": None if self.graph is None else dict(self.graph),
+            "evidence": self.evidence.to_json(),
+            "difference": None if self.difference is None else self.difference.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Row":
+        """The record that `to_json` wrote."""
+        difference = values["difference"]
+        return cls(
+            **{
+                **values,
+                "evidence": Evidence.from_json(values["evidence"]),
+                "difference": None if difference is None else Difference.from_json(difference),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """After how many questions a right answer costs less with the winner, search included.
+
+    Attributes:
+        against: name of the row compared with.
+        questions: that number, None when it is never reached.
+        spend: what the study spent in all, in `currency`.
+        reason: one plain sentence.
+    """
+
+    against: str
+    questions: int | None
+    spend: float
+    currency: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a study found. Printing it shows the comparison; `to_json` is `result.json`.
+
+    Attributes:
+        winner: the graph that won.
+        test: the winner on the sealed test, None when the budget afforded none.
+        selection: finalists, best first.
+        baselines: plain alternatives on the same test items, best first.
+        best_plain: name of the best of them that is no oracle.
+        verdict: one plain sentence.
+        break_even: against `best_plain`, None when there is none.
+        stopped_by: `rule` and `reason` of the end of the search.
+        spend: currency -> `total` and `accounts`.
+        calls: `asked`, `made` and `accounts`.
+        outcomes: account -> outcome -> count.
+        rounds, trials, archive: what was tried (shapes in `design/study.md`).
+        provenance: seed, version, task, fleet, space, searcher, agent, settings, budgets.
+        notes: what a reader must know.
+        folder: where the run lies, None when it was temporary; not part of the record.
+    """
+
+    winner: Winner
+    test: Evidence | None
+    selection: tuple[Finalist, ...]
+    baselines: tuple[Row, ...]
+    best_plain: str | None
+    verdict: str
+    break_even: BreakEven | None
+    stopped_by: Mapping[str, str]
+    spend: Mapping[str, Any]
+    calls: Mapping[str, Any]
+    outcomes: Mapping[str, Mapping[str, int]]
+    rounds: Sequence[Mapping[str, Any]]
+    trials: Sequence[Mapping[str, Any]]
+    archive: Sequence[Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+    folder: Path | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole record; equal seeds on deterministic engines give equal JSON."""
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            **self.provenance,
+            "stopped_by": self.stopped_by,
+            "verdict": self.verdict,
+            "winner": self.winner.to_json(),
+            "test": None if self.test is None else self.test.to_json(),
+            "selection": [finalist.to_json() for finalist in self.selection],
+            "baselines": [row.to_json() for row in self.baselines],
+            "best_plain": self.best_plain,
+            "break_even": None if self.break_even is None else self.break_even.to_json(),
+            "spend": self.spend,
+            "calls": self.calls,
+            "outcomes": self.outcomes,
+            "notes": list(self.notes),
+            "rounds": self.rounds,
+            "archive": self.archive,
+            "trials": self.trials,
+        }
+        plain: dict[str, Any] = rounded(record)
+        return plain
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], *, folder: Path | None = None) -> "Result":
+        """The result that `to_json` wrote.
+
+        Raises:
+            StoreError: the record is of a schema this version does not know.
+        """
+        if record.get("schema_version") != SCHEMA_VERSION:
+            found = record.get("schema_version")
+            raise StoreError(f"result has schema {found}, this version reads {SCHEMA_VERSION}")
+        parts = dict(record)
+        names = ("stopped_by", "verdict", "best_plain", "spend", "calls", "outcomes", "rounds")
+        plain: dict[str, Any] = {n: parts.pop(n) for n in (*names, "archive", "trials")}
+        parts.pop("schema_version")
+        test, even = parts.pop("test"), parts.pop("break_even")
+        return cls(
+            winner=_read_winner(parts.pop("winner")),
+            test=None if test is None else Evidence.from_json(test),
+            selection=tuple(_read_finalist(f) for f in parts.pop("selection")),
+            baselines=tuple(Row.from_json(row) for row in parts.pop("baselines")),
+            break_even=None if even is None else BreakEven(**even),
+            notes=tuple(parts.pop("notes")),
+            provenance=parts,
+            folder=folder,
+            **plain,
+        )
+
+    @classmethod
+    def load(cls, source: str | Path) -> "Result":
+        """The result in a run folder or a `result.json`.
+
+        Raises:
+            StoreError: there is none, or it cannot be read.
+        """
+        path = Path(source)
+        path = path / "result.json" if path.is_dir() else path
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StoreError("holds no finished result", where=str(source)) from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"cannot be read as a result: {error}", where=str(path)) from error
+        return cls.from_json(record, folder=path.parent)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `result.json` into `folder` (made if missing), by temporary file and rename."""
+        path = Path(folder) / "result.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+        beside = path.with_suffix(".json.part")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+        return path
+
+    def row(self, name: str) -> Row:
+        """The baseline of that name; raises `KeyError`."""
+        for row in self.baselines:
+            if row.name == name:
+                return row
+        raise KeyError(name)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from graphsearch.study._show import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from graphsearch.study._show import as_html
+
+        return as_html(self)
+
+
+def _read_winner(values: Mapping[str, Any]) -> Winner:
+    from graphsearch.graph import CollaborationGraph
+
+    return Winner(
+        CollaborationGraph.from_json(values["graph"]),
+        values["origin"],
+        values["round"],
+        values["trial"],
+        values["expected_cost"],
+    )
+
+
+def _read_finalist(values: Mapping[str, Any]) -> Finalist:
+    return Finalist(values["key"], values["text"], Evidence.from_json(values["evidence"]))
