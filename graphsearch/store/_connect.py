@@ -1,0 +1,66 @@
+"""Connections. The only file that knows one database from another."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from graphsearch.errors import StoreError
+
+__all__ = ["connect", "file_of"]
+
+FILE_NAME = "study.db"
+
+
+def file_of(path_or_url: str | Path) -> Path | None:
+    """The SQLite file meant, or None for the URL of a server.
+
+    A folder means the file `study.db` in it; so does any path that does not exist and does not
+    end in `.db`.
+    """
+    if isinstance(path_or_url, str) and "://" in path_or_url:
+        url = make_url(path_or_url)
+        if url.get_backend_name() != "sqlite":
+            return None
+        path_or_url = url.database or ""
+    path = Path(path_or_url)
+    return path if path.suffix == ".db" or path.is_file() else path / FILE_NAME
+
+
+def connect(path_or_url: str | Path, *, read_only: bool) -> Engine:
+    """A SQLAlchemy engine; opens nothing yet.
+
+    Raises:
+        StoreError: the URL cannot be read or its driver is not installed.
+    """
+    path = file_of(path_or_url)
+    if path is not None:
+        return _sqlite(path, read_only)
+    try:
+        return create_engine(make_url(str(path_or_url)))
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        # The message of a bad URL may hold the URL, and so a password.
+        raise StoreError(f"this database URL cannot be used ({type(error).__name__})") from None
+
+
+def _sqlite(path: Path, read_only: bool) -> Engine:
+    mode = "ro" if read_only else "rwc"
+    location = path.absolute().as_posix().replace("%", "%25").replace("?", "%3f")
+    url = f"sqlite:///file:{location.replace('#', '%23')}?mode={mode}&uri=true"
+    # No pool: one connection for the writer and one for readers live as long as the store.
+    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=10000")
+        if not read_only:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            # FULL: a paid reply survives a power cut too; group commits make it cheap.
+            cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    return engine

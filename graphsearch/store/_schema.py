@@ -1,0 +1,77 @@
+"""The schema's version: what this code reads, what it can bring up to date, what it refuses."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy.exc import DatabaseError
+
+from graphsearch.errors import StoreError
+from graphsearch.store._tables import meta, metadata
+
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "prepare"]
+
+SCHEMA_VERSION: Final = 1
+
+Migration = Callable[[Connection], None]
+
+MIGRATIONS: Final[Mapping[int, Migration]] = {}
+"""From a version to the next one, each run in the transaction that raises the version."""
+
+
+def prepare(engine: Engine, name: str, *, create: bool, read_only: bool) -> None:
+    """Make the tables, or check that those found can be used.
+
+    Raises:
+        StoreError: there is no study and none may be made; the file is no database; its schema is
+            newer than this code, or too old to be brought up to date.
+    """
+    try:
+        with engine.begin() as connection:
+            if not inspect(connection).has_table(meta.name):
+                _make(connection, name, allowed=create and not read_only)
+                return
+            version = _version(connection, name)
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"written by a newer graphsearch (schema {version}, this one reads "
+                    f"{SCHEMA_VERSION}); use that version",
+                    where=name,
+                )
+            if version < SCHEMA_VERSION:
+                _migrate(connection, version, name, allowed=not read_only)
+    except DatabaseError as error:
+        raise StoreError(f"cannot be opened: {error.orig}", where=name) from None
+
+
+def _make(connection: Connection, name: str, *, allowed: bool) -> None:
+    if not allowed:
+        raise StoreError("there is no study here", where=name)
+    metadata.create_all(connection)
+    connection.execute(insert(meta).values(name="schema_version", value=str(SCHEMA_VERSION)))
+
+
+def _version(connection: Connection, name: str) -> int:
+    query = select(meta.c.value).where(meta.c.name == "schema_version")
+    found = connection.execute(query).scalar_one_or_none()
+    if found is None or not found.isdigit():
+        raise StoreError(f"its schema version reads {found!r}; the file is damaged", where=name)
+    return int(found)
+
+
+def _migrate(connection: Connection, version: int, name: str, *, allowed: bool) -> None:
+    if not allowed:
+        raise StoreError(
+            f"has schema {version}, which must first be brought up to {SCHEMA_VERSION}; "
+            "open it once for writing",
+            where=name,
+        )
+    while version < SCHEMA_VERSION:
+        step = MIGRATIONS.get(version)
+        if step is None:
+            raise StoreError(f"schema {version} can no longer be read", where=name)
+        step(connection)
+        version += 1
+    connection.execute(
+        update(meta).where(meta.c.name == "schema_version").values(value=str(version))
+    )
