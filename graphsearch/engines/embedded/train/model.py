@@ -49,6 +49,22 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-right, left], dim=-1) * sin
 
 
+class Cache:
+    """Keys and values of the tokens read so far, by attention module."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def extend(self, owner: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of `owner`, the new ones last; each [rows, heads, length, size]."""
+        if owner in self._kept:
+            old_keys, old_values = self._kept[owner]
+            keys, values = torch.cat([old_keys, keys], 2), torch.cat([old_values, values], 2)
+        self._kept[owner] = keys, values
+        return keys, values
+
+
 class Attention(nn.Module):  # type: ignore[misc]
     """Causal self-attention with grouped keys."""
 
@@ -61,17 +77,19 @@ class Attention(nn.Module):  # type: ignore[misc]
         self.v_proj = nn.Linear(shape.width, kv, bias=False)
         self.o_proj = nn.Linear(inner, shape.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None = None) -> Tensor:
         """[rows, length, width] -> the same shape."""
         rows, length, _ = x.shape
         heads = (rows, length, -1, self.shape.head_dim)
         q = rotate(self.q_proj(x).view(heads).transpose(1, 2), cos, sin)
         k = rotate(self.k_proj(x).view(heads).transpose(1, 2), cos, sin)
         v = self.v_proj(x).view(heads).transpose(1, 2)
+        if cache is not None:
+            k, v = cache.extend(id(self), k, v)
         groups = self.shape.heads // self.shape.kv_heads
         if groups > 1:
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, length, -1))
         return out
 
@@ -101,9 +119,9 @@ class Layer(nn.Module):  # type: ignore[misc]
         self.input_layernorm = nn.RMSNorm(shape.width, eps=NORM_EPS)
         self.post_attention_layernorm = nn.RMSNorm(shape.width, eps=NORM_EPS)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None = None) -> Tensor:
         """[rows, length, width] -> the same shape."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
@@ -127,12 +145,18 @@ class Llama(nn.Module):  # type: ignore[misc]
             elif parameter.dim() == 2 and "embed" not in name:
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Hidden states [rows, length, width] of token ids [rows, length]."""
-        cos, sin = rotary(ids.shape[1], self.shape.head_dim)
+    def forward(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
+        """Hidden states [rows, length, width] of token ids [rows, length].
+
+        With a cache, `ids` follow on what it holds: the whole prompt first, then single tokens.
+        """
+        start = cache.length if cache is not None else 0
+        cos, sin = rotary(start + ids.shape[1], self.shape.head_dim)
         x = self.embed_tokens(ids)
         for layer in self.layers:
-            x = layer(x, cos, sin)
+            x = layer(x, cos[start:], sin[start:], cache)
+        if cache is not None:
+            cache.length += ids.shape[1]
         out: Tensor = self.norm(x)
         return out
 
