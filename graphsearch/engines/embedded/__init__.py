@@ -1,0 +1,33 @@
+"""The embedded engine: tiny Llama models of the package's own fleet, run by NumPy.
+
+A model is a Hugging Face folder; the engine that serves it has a KV cache, continuous batching and
+one promise beyond them: a call brings the same tokens whatever runs beside it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Checkpoint": "graphsearch.engines.embedded.checkpoint",
+    "EmbeddedEngine": "graphsearch.engines.embedded.engine",
+    "Generation": "graphsearch.engines.embedded.generate",
+    "Shape": "graphsearch.engines.embedded.checkpoint",
+    "builtin_folder": "graphsearch.engines.embedded.checkpoint",
+    "generate_batch": "graphsearch.engines.embedded.generate",
+}
+
+__all__ = [  # noqa: F822 - loaded when first used, so that the vocabulary needs no NumPy
+    "Checkpoint",
+    "EmbeddedEngine",
+    "Generation",
+    "Shape",
+    "builtin_folder",
+    "generate_batch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

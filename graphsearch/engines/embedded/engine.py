@@ -1,0 +1,145 @@
+"""`EmbeddedEngine`: the package's own models behind the interface that every engine has."""
+
+import asyncio
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from graphsearch.calls import Call, Reply
+from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.embedded.batch import Batch
+from graphsearch.engines.embedded.checkpoint import Checkpoint, builtin_folder, weights_digest
+from graphsearch.engines.embedded.decoder import Decoder
+from graphsearch.engines.embedded.worker import Job, Worker
+from graphsearch.errors import Cancelled, FleetError
+
+__all__ = ["EmbeddedEngine"]
+
+_FORMAT = "embedded-1"  # part of the fingerprint: raise it when equal weights draw other tokens
+
+
+class EmbeddedEngine:
+    """Runs Llama models of a few hundred thousand parameters in this process, with NumPy.
+
+    Deterministic: a call's reply depends on its model, messages, sampling and seed alone, not on
+    what runs beside it, in what order calls come, or how many threads there are. Nothing is read
+    and no thread is started before the first call. One instance serves several event loops, one
+    after another or at once.
+
+    Args:
+        folders: folder of each model; a model not named here is one of the package's own.
+        batch_size: most calls of one model that a worker runs at once.
+        workers: threads; each has batches of its own. One is right for small models: two share
+            the interpreter's lock and gain little (see `design/embedded-engine.md`).
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[str, Path | str] | None = None,
+        *,
+        batch_size: int = 256,
+        workers: int = 1,
+    ) -> None:
+        if workers < 1 or batch_size < 1:
+            raise ValueError("workers and batch_size must be 1 or more")
+        self._folders = {name: Path(folder) for name, folder in (folders or {}).items()}
+        self._batch_size = batch_size
+        self._count = workers
+        self._workers: list[Worker] = []
+        self._models: dict[str, tuple[Checkpoint, Decoder]] = {}
+        self._digests: dict[str, str] = {}
+        self._loading = threading.Lock()
+        # Threads of an engine that is forgotten without `aclose` end with it.
+        weakref.finalize(self, _stop, self._workers)
+
+    def info(self, model: str) -> EngineInfo:
+        """Facts about a model.
+
+        Raises:
+            FleetError: there is no such model.
+        """
+        if model not in self._digests:
+            self._digests[model] = weights_digest(self._folder(model))
+        return EngineInfo(
+            name="embedded",
+            fingerprint=f"{_FORMAT}:{self._digests[model]}",
+            deterministic=True,
+            concurrency=2 * self._batch_size * self._count,
+        )
+
+    def count_tokens(self, model: str, text: str) -> int:
+        """Tokens of a text: its words, whatever the model."""
+        return len(text.split())
+
+    async def generate(self, call: Call) -> Reply:
+        """Make one call.
+
+        Raises:
+            Rejected: no such model, an unknown word, a prompt too long, or senseless sampling.
+            Unavailable: the engine broke.
+            Cancelled: the engine was closed meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        job = Job(call, loop.create_future(), loop, time.perf_counter())
+        worker = self._least_busy()
+        worker.submit(job)
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            worker.give_up(job)
+            raise
+
+    async def aclose(self) -> None:
+        """End the threads and free the models; calls still running raise `Cancelled`.
+
+        A call made later starts the engine again.
+        """
+        workers = list(self._workers)
+        self._workers.clear()
+        _stop(workers)
+        for worker in workers:
+            await asyncio.to_thread(worker.join)
+        self._models.clear()
+
+    def _least_busy(self) -> Worker:
+        if not self._workers:
+            new_batch = _weakly(self)
+            self._workers += [
+                Worker(new_batch, name=f"graphsearch-embedded-{index}")
+                for index in range(self._count)
+            ]
+        return min(self._workers, key=lambda worker: worker.load)
+
+    def _folder(self, model: str) -> Path:
+        folder = self._folders.get(model, builtin_folder(model))
+        if not folder.is_dir():
+            raise FleetError(f"no embedded model {model!r}: there is no folder {folder}")
+        return folder
+
+    def _new_batch(self, model: str) -> Batch:
+        with self._loading:  # workers share a model's weights
+            if model not in self._models:
+                checkpoint = Checkpoint.load(self._folder(model))
+                self._models[model] = (checkpoint, Decoder(checkpoint))
+            checkpoint, decoder = self._models[model]
+        return Batch(checkpoint, decoder, size=self._batch_size)
+
+
+def _weakly(engine: EmbeddedEngine) -> Callable[[str], Batch]:
+    """The engine's `_new_batch`, without a reference that would keep the engine alive."""
+    reference = weakref.ref(engine)
+
+    def new_batch(model: str) -> Batch:
+        alive = reference()
+        if alive is None:
+            raise Cancelled("the engine is gone")
+        return alive._new_batch(model)  # noqa: SLF001 - its own module
+
+    return new_batch
+
+
+def _stop(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.stop()
