@@ -13,16 +13,13 @@ durable as part of the journal row of its call, and `restore` reads the totals b
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from graphsearch.cost import CURRENCIES, Amount
 from graphsearch.errors import BudgetReached, BudgetRefused
-
-if TYPE_CHECKING:
-    from graphsearch.cost import Amount
 
 __all__ = [
     "ACCOUNTS",
-    "CURRENCIES",
     "NOTHING",
     "Booked",
     "Ledger",
@@ -35,14 +32,12 @@ __all__ = [
 Value = Decimal | int | float
 """An amount in natural units of its currency: whole tokens, dollars, seconds, ..."""
 
-CURRENCIES: Final = ("units", "flops", "flops_plain", "tokens", "usd", "seconds", "calls")
-"""All currencies, in the order of `Spend.quanta`."""
-
 ACCOUNTS: Final = ("search", "agent", "judge", "selection", "test", "baseline", "waste")
 """Accounts a study uses. Others may be booked too; an account exists once it is named."""
 
-_INDEX: Final = {name: place for place, name in enumerate(CURRENCIES)}
+_INDEX: Final[dict[str, int]] = {name: place for place, name in enumerate(CURRENCIES)}
 _SCALE: Final = (10**9, 1, 1, 1, 10**12, 10**6, 1)
+assert len(_SCALE) == len(CURRENCIES)
 _WHOLE: Final = frozenset({"flops", "flops_plain", "tokens", "calls"})
 
 
@@ -148,7 +143,7 @@ class Limit:
         accounts: the accounts it covers; None covers all of them.
     """
 
-    amount: "Amount"
+    amount: Amount
     accounts: frozenset[str] | None = None
 
     def covers(self, account: str | None) -> bool:
@@ -199,7 +194,7 @@ class Ledger:
             fine: then everything is booked and nothing refused.
     """
 
-    def __init__(self, budgets: Sequence["Amount | Limit"] = ()) -> None:
+    def __init__(self, budgets: Sequence[Amount | Limit] = ()) -> None:
         limits = [b if isinstance(b, Limit) else Limit(b) for b in budgets]
         self._meters = [_Meter(limit) for limit in limits]
         self._by_account: dict[str, list[_Meter]] = {}

@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
 
-from graphsearch.ledger import CURRENCIES
+from graphsearch.cost import CURRENCIES
 
 __all__ = ["SPEND_COLUMNS", "calls", "checkpoints", "failures", "meta", "metadata", "trials"]
 

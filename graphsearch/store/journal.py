@@ -8,8 +8,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, func, select
 
 from graphsearch.calls import Call, Outcome, Reply, Usage, canonical_json
+from graphsearch.cost import CURRENCIES
 from graphsearch.errors import EngineError
-from graphsearch.ledger import CURRENCIES, Booked, Spend
+from graphsearch.ledger import Booked, Spend
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures
 from graphsearch.store._writer import Writer
 

@@ -1,0 +1,81 @@
+"""All roles of a prompt set, by name."""
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from graphsearch.agents.roles.combining import SelectRole, VoteRole
+from graphsearch.agents.roles.prompts import PROMPTS, PromptSet
+from graphsearch.agents.roles.speaking import TemplateRole
+from graphsearch.errors import ConfigError
+from graphsearch.roles import Role
+
+__all__ = ["GROUP", "RoleSet", "get_roles", "prompt_set_names"]
+
+GROUP = "graphsearch.roles"
+"""Entry points of user roles: callables that take the `PromptSet` and return a `Role`."""
+
+
+class RoleSet(Mapping[str, Role]):
+    """Roles by name.
+
+    Attributes:
+        prompts: the prompt set they speak with.
+    """
+
+    def __init__(self, prompts: PromptSet, roles: Mapping[str, Role]) -> None:
+        self.prompts = prompts
+        self._roles = dict(roles)
+
+    @property
+    def version(self) -> str:
+        """Digest of the prompt set's files; changes when any prompt may change."""
+        return self.prompts.version
+
+    def role(self, name: str) -> Role:
+        """The role of that name.
+
+        Raises:
+            ConfigError: there is none; the known ones are named.
+        """
+        role = self._roles.get(name)
+        if role is None:
+            known = ", ".join(self._roles)
+            raise ConfigError(
+                f"no role {name!r} in prompt set {self.prompts.name!r}; known: {known}"
+            )
+        return role
+
+    def __getitem__(self, name: str) -> Role:
+        return self._roles[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._roles)
+
+    def __len__(self) -> int:
+        return len(self._roles)
+
+
+def prompt_set_names() -> tuple[str, ...]:
+    """Names of the prompt sets in the package."""
+    return tuple(sorted(path.parent.name for path in PROMPTS.glob("*/prompts.yaml")))
+
+
+def get_roles(prompt_set: str | Path, *, max_tokens: int | None = None) -> RoleSet:
+    """The roles of a prompt set: those it describes, those of entry points, `vote` and `select`.
+
+    Args:
+        prompt_set: name of a set in the package, or a folder with a `prompts.yaml`.
+        max_tokens: most tokens of every reply, in place of what the set says.
+
+    Raises:
+        ConfigError: there is no such set, or something in it is wrong (with the path to it).
+    """
+    prompts = PromptSet.load(prompt_set, max_tokens=max_tokens)
+    roles: dict[str, Role] = {"vote": VoteRole(), "select": SelectRole()}
+    for point in entry_points(group=GROUP):
+        roles[point.name] = point.load()(prompts)
+    # What a prompt set describes itself is closest to the user, so it has the last word.
+    for name, text in prompts.roles.items():
+        roles[name] = TemplateRole(text, prompts)
+    return RoleSet(prompts, dict(sorted(roles.items())))
