@@ -1,0 +1,91 @@
+"""Fills the page's template and writes it."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.report import _numbers
+from graphsearch.report._read import HasJson, Run, read_run
+from graphsearch.report._sections import sections
+from graphsearch.report._words import readable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["fragment", "render", "write_report"]
+
+
+def write_report(source: str | Path | HasJson, path: str | Path | None = None) -> Path:
+    """Writes the report of a finished study as one HTML file that needs nothing else.
+
+    Args:
+        source: a run folder, or a `Result`.
+        path: the file, or a folder to put `report.html` into; a run folder is the default.
+
+    Returns:
+        Where the report is.
+
+    Raises:
+        StoreError: the run folder has no readable result.
+        ValueError: a `Result` without a path.
+    """
+    run = read_run(source)
+    if path is None:
+        if not isinstance(source, (str, Path)):
+            raise ValueError("a report of a Result needs a path to be written to")
+        path = source
+    target = Path(path)
+    if target.is_dir():
+        target = target / "report.html"
+    _write(target, render(run))
+    return target
+
+
+def render(run: Run) -> str:
+    """The page as text."""
+    environment = _environment()
+    page = environment.get_template("report.html.jinja")
+    css, _, _ = environment.loader.get_source(environment, "report.css")  # type: ignore[union-attr]
+    return page.render(css=css, **sections(run))
+
+
+def fragment(result: HasJson | Mapping[str, Any]) -> str:
+    """A small HTML table of the winner beside its alternatives, for a notebook; no script.
+
+    Args:
+        result: a `Result`, or its JSON.
+    """
+    record = result if isinstance(result, Mapping) else read_run(result).result
+    return _environment().get_template("fragment.html.jinja").render(**sections(Run(record)))
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("graphsearch.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in _numbers.__all__:
+        environment.filters[name] = getattr(_numbers, name)
+    environment.filters["readable"] = readable
+    return environment
+
+
+def _write(target: Path, page: str) -> None:
+    """Temp file and rename, so that nobody ever sees half a report."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(page)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,97 @@
+"""Reads what a report is made from: a `Result`, or the run folder of a finished study."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from graphsearch.errors import StoreError
+
+__all__ = ["HasJson", "Run", "read_run"]
+
+SCHEMA_VERSION = 1
+
+
+@runtime_checkable
+class HasJson(Protocol):
+    """What a `Result` offers: its record as JSON (design/study.md, schema 1)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything the report shows.
+
+    Attributes:
+        result: `result.json`, schema 1.
+        folder: the run folder's name, None when made from a `Result`.
+        config: text of `config.yaml`, None when absent.
+        timing: `timing.json`, None when absent.
+        unheard: rounds whose advice was not valid, by what `events.jsonl` says.
+    """
+
+    result: Mapping[str, Any]
+    folder: str | None = None
+    config: str | None = None
+    timing: Mapping[str, Any] | None = None
+    unheard: frozenset[int] = field(default_factory=frozenset)
+
+
+def read_run(source: "str | Path | HasJson") -> Run:
+    """Reads a run folder, or takes a `Result` as it is.
+
+    Raises:
+        StoreError: the folder or its result is missing, unreadable or of another schema.
+    """
+    if not isinstance(source, (str, Path)):
+        return Run(_checked(source.to_json(), "result"))
+    folder = Path(source)
+    result = folder / "result.json"
+    if not folder.is_dir():
+        raise StoreError("is no run folder", where=str(folder))
+    if not result.is_file():
+        raise StoreError(
+            "is missing: the study has not ended; `graphsearch resume` ends it", where=str(result)
+        )
+    timing = folder / "timing.json"
+    config = folder / "config.yaml"
+    return Run(
+        result=_checked(_json(result), str(result)),
+        folder=folder.resolve().name,
+        config=config.read_text(encoding="utf-8") if config.is_file() else None,
+        timing=_json(timing) if timing.is_file() else None,
+        unheard=_unheard(folder / "events.jsonl"),
+    )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise StoreError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def _checked(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or value.get("schema_version") != SCHEMA_VERSION:
+        found = value.get("schema_version") if isinstance(value, Mapping) else type(value).__name__
+        raise StoreError(f"has schema {found}, this report reads {SCHEMA_VERSION}", where=where)
+    return value
+
+
+def _unheard(path: Path) -> frozenset[int]:
+    """Rounds whose last `advice` event is not valid. A torn last line (a kill) is passed over."""
+    valid: dict[int, bool] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if '"advice"' not in line:
+            continue
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # the process was killed while it wrote this line
+        if event.get("event") == "advice":
+            valid[int(event["round"])] = bool(event["valid"])
+    return frozenset(number for number, fine in valid.items() if not fine)

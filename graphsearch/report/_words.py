@@ -1,0 +1,261 @@
+"""The sentences of the report: what was found, said plainly either way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphsearch.report._numbers import (
+    amount,
+    count,
+    interval,
+    number,
+    percent,
+    points,
+    points_interval,
+)
+
+__all__ = [
+    "Standing",
+    "break_even",
+    "described_accuracy",
+    "headline",
+    "limits",
+    "readable",
+    "standing",
+    "tally",
+    "verdict",
+]
+
+Standing = Literal["better", "unclear", "worse", "same", "unknown"]
+_Record = Mapping[str, Any]
+
+
+def readable(text: str) -> str:
+    """A graph's short text with arrows in place of `->`."""
+    return text.replace("->", "→")
+
+
+def standing(row: _Record, winner: _Record) -> Standing:
+    """How the winner stands to a row, by the interval of their paired difference."""
+    difference = row["difference"]
+    if row["graph"] is not None and row["graph"] == winner["graph"]:
+        return "same"
+    if difference is None or difference["interval"] is None:
+        return "unknown"
+    low, high = difference["interval"]
+    return "better" if low > 0 else "worse" if high < 0 else "unclear"
+
+
+def headline(result: _Record) -> str:
+    """What the winner reaches, with interval, n and cost."""
+    winner, test = result["winner"], result["test"]
+    if test is None or test["accuracy"] is None:
+        return (
+            f"{readable(winner['text'])} was chosen, but the budget left nothing to test it on: "
+            "how good it is on unseen questions is not known."
+        )
+    size = len(winner["graph"]["nodes"])
+    who = f"A graph of {size} nodes" if size > 1 else f"One call ({readable(winner['text'])})"
+    return (
+        f"{who} answers {percent(test['accuracy'])} of {count(test['n'])} unseen questions right "
+        f"({test['level'] * 100:.0f}\u00a0% interval {interval(test['interval'])}), "
+        f"for {amount(test['used'], test['currency'])} a question."
+    )
+
+
+def verdict(result: _Record) -> tuple[Standing, str]:
+    """Whether the winner beats the best plain alternative, and by how much."""
+    row = next((r for r in result["baselines"] if r["name"] == result["best_plain"]), None)
+    if row is None:
+        return "unknown", "It was not compared with any plain alternative."
+    state = standing(row, result["winner"])
+    if state == "same":
+        return state, (
+            f"It is itself a plain alternative ({row['name']}): "
+            "the search found nothing that is worth more than that."
+        )
+    if state == "unknown":
+        return state, f"Its difference to the best plain alternative, {row['name']}, is not known."
+    difference = row["difference"]
+    level = f"{difference['level'] * 100:.0f}\u00a0%"
+    by = f"{_size(difference['mean'])} percentage points"
+    span = f"paired {level} interval {points_interval(difference['interval'])}"
+    spent = f"at {_cost_share(row, result['test'])} of its cost"
+    says = {
+        "better": f"It beats the best plain alternative, {row['name']} ({spent}), "
+        f"by {by} ({span}).",
+        "worse": f"It is worse than the best plain alternative, {row['name']} ({spent}), "
+        f"by {by} ({span}).",
+        "unclear": f"It is not shown to beat the best plain alternative, {row['name']} ({spent}): "
+        f"the difference is {points(difference['mean'])} percentage points, and its {span} "
+        "holds 0.",
+    }
+    return state, says[state]
+
+
+def _size(difference: float) -> str:
+    return f"{abs(difference) * 100:.1f}"
+
+
+def _cost_share(row: _Record, test: _Record) -> str:
+    mine, other = test["used"], row["evidence"]["used"]
+    if not mine or other is None:
+        return "an unknown share"
+    return f"{other / mine * 100:.0f}\u00a0%"
+
+
+def tally(result: _Record) -> str:
+    """Against how many plain alternatives the winner is better, level or worse; names the rest."""
+    rows = [r for r in result["baselines"] if not r["oracle"]]
+    states = {r["name"]: standing(r, result["winner"]) for r in rows}
+    named: dict[str, list[str]] = {}
+    for name, state in states.items():
+        named.setdefault(state, []).append(name)
+    better = len(named.get("better", []))
+    whom = "all of them" if better == len(rows) else str(better)
+    parts = [f"Of {len(rows)} plain alternatives, the winner is clearly better than {whom}"]
+    if named.get("unclear"):
+        parts.append(f"not clearly different from {_listing(named['unclear'])}")
+    if named.get("worse"):
+        parts.append(f"clearly worse than {_listing(named['worse'])}")
+    if named.get("same"):
+        parts.append(f"the same graph as {_listing(named['same'])}")
+    if named.get("unknown"):
+        parts.append(f"not compared with {_listing(named['unknown'])}")
+    return "; ".join(parts) + "."
+
+
+def _listing(names: Sequence[str]) -> str:
+    if len(names) > 6:
+        return f"{', '.join(names[:5])} and {len(names) - 5} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def break_even(result: _Record) -> str | None:
+    """When the search has paid for itself, or why it never does."""
+    record = result["break_even"]
+    if record is None:
+        return None
+    spend = amount(record["spend"], record["currency"])
+    if record["questions"] is None:
+        why = str(record.get("reason") or "its right answers are not cheaper").rstrip(".")
+        return f"The {spend} of this study do not pay back against {record['against']}: {why}."
+    return (
+        f"The {spend} of this study pay back after {count(round(record['questions']))} questions, "
+        f"against {record['against']} at an equal number of right answers."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    models: str
+    engines: str
+    task: str
+
+
+def limits(result: _Record) -> tuple[str, ...]:
+    """What the result does not show. Facts of this run first, then what the study noted."""
+    facts = _facts(result)
+    said = [
+        (
+            f"These are facts about these models ({facts.models}) on this task ({facts.task}), "
+            "with these prompts. Another fleet, task or prompt set needs its own search."
+        ),
+        *_embedded(result),
+        *_resolution(result),
+        (
+            "Accuracies of graphs tried in the search come from search questions, and the best of "
+            "many is partly luck. Only the sealed test counts: it was read once, after the winner "
+            "was fixed."
+        ),
+        *_many_rows(result),
+        *_cost_words(result),
+        *_oracles(result),
+        *_lost(result),
+    ]
+    return (*said, *(str(note) for note in result["notes"]))
+
+
+def _facts(result: _Record) -> _Facts:
+    models = [str(m["name"]) for m in result["fleet"]["models"]]
+    engines = sorted({str(m.get("engine") or "unknown") for m in result["fleet"]["models"]})
+    return _Facts(_listing(models), _listing(engines), str(result["task"]["name"]))
+
+
+def _embedded(result: _Record) -> list[str]:
+    if _facts(result).engines != "embedded":
+        return []
+    return [
+        (
+            "The embedded models are tiny and were trained for this project. What is seen here "
+            "about graphs of them need not hold for large models."
+        )
+    ]
+
+
+def _resolution(result: _Record) -> list[str]:
+    row = next((r for r in result["baselines"] if r["name"] == result["best_plain"]), None)
+    if row is None or row["difference"] is None or row["difference"]["interval"] is None:
+        return []
+    low, high = row["difference"]["interval"]
+    return [
+        (
+            f"With n = {count(row['difference']['n'])} questions, differences to {row['name']} "
+            f"below about {(high - low) / 2 * 100:.1f} percentage points cannot be told from chance."
+        )
+    ]
+
+
+def _many_rows(result: _Record) -> list[str]:
+    rows = [r for r in result["baselines"] if not r["oracle"]]
+    if len(rows) < 5:
+        return []
+    return [
+        (
+            f"Each of the {len(rows)} comparisons has its own interval; with so many, one "
+            "or another may miss the truth by chance."
+        )
+    ]
+
+
+def _cost_words(result: _Record) -> list[str]:
+    currency = result["budgets"]["graph"]["currency"]
+    if currency in ("units", "flops", "flops_plain"):
+        return [
+            (
+                "Cost is computed from real token counts by a formula for the arithmetic of "
+                "the models. It is neither measured time nor measured energy."
+            )
+        ]
+    return []
+
+
+def _oracles(result: _Record) -> list[str]:
+    if not any(r["oracle"] for r in result["baselines"]):
+        return []
+    return [
+        (
+            "Rows marked oracle pick with the exact grader, which nobody has when questions are "
+            "new. They show what picking could reach at most and are left out of the verdict."
+        )
+    ]
+
+
+def _lost(result: _Record) -> list[str]:
+    test = result["test"]
+    if test is None or not test["not_evaluated"]:
+        return []
+    return [
+        (
+            f"{count(test['not_evaluated'])} test questions were not evaluated because of "
+            "infrastructure failures; they count neither as right nor as wrong."
+        )
+    ]
+
+
+def described_accuracy(evidence: _Record) -> str:
+    """`71.2 % (67.0 to 75.1 %), n = 512`."""
+    return (
+        f"{percent(evidence['accuracy'])} ({interval(evidence['interval'])}), "
+        f"n = {number(evidence['n'])}"
+    )
