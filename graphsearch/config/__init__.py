@@ -1,0 +1,49 @@
+"""Configuration: one YAML file that describes a search, checked before anything is spent.
+
+    config = load_config("puzzle.yaml", {"seed": 1})
+    text = config_yaml(config)      # the effective configuration, every default written out
+
+The core knows nothing of this package; names of tasks, searchers and agents are joined to the
+parts by registries.
+"""
+
+from graphsearch.config._join import check_names, study_arguments
+from graphsearch.config._load import (
+    config_digest,
+    config_names,
+    config_yaml,
+    find_config,
+    json_schema,
+    load_config,
+    parse_config,
+)
+from graphsearch.config._models import (
+    SCHEMA_VERSION,
+    AgentConfig,
+    Config,
+    EvaluationConfig,
+    ProfileConfig,
+    SearcherConfig,
+    SpaceConfig,
+    TaskConfig,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AgentConfig",
+    "Config",
+    "EvaluationConfig",
+    "ProfileConfig",
+    "SearcherConfig",
+    "SpaceConfig",
+    "TaskConfig",
+    "check_names",
+    "config_digest",
+    "config_names",
+    "config_yaml",
+    "find_config",
+    "json_schema",
+    "load_config",
+    "parse_config",
+    "study_arguments",
+]

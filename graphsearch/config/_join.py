@@ -1,0 +1,85 @@
+"""From a configuration to the arguments of `graphsearch.optimize` and `graphsearch.quote`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphsearch.config._models import Config, SpaceConfig
+from graphsearch.errors import ConfigError
+from graphsearch.fleet import Fleet
+
+__all__ = ["check_names", "study_arguments"]
+
+
+def study_arguments(config: Config) -> dict[str, Any]:
+    """The keyword arguments that stand for a configuration.
+
+    Names stay names: the API looks them up in its registries. A file of questions is given as a
+    path, which is what tells it from a name there.
+    """
+    from graphsearch.study.settings import Settings
+    from graphsearch.tasks import TokenProfile
+
+    task, agent = config.task, config.agent
+    agent_options = None if agent is None else dict(agent.options)
+    if agent is not None and agent.model is not None:
+        agent_options = {**agent.options, "model": agent.model}
+    return {
+        "task": task.name if task.name is not None else Path(str(task.file)),
+        "task_options": dict(task.options),
+        "prompt_set": task.prompt_set,
+        "profile": task.profile and TokenProfile(task.profile.question, task.profile.answer),
+        "fleet": config.fleet,
+        "graph_budget": config.graph_budget,
+        "search_budget": config.search_budget,
+        "evaluation_budget": config.evaluation_budget,
+        "space": space_arguments(config.space),
+        "searcher": config.searcher.name,
+        "searcher_options": dict(config.searcher.options),
+        "agent": None if agent is None else agent.name,
+        "agent_options": agent_options,
+        "settings": Settings(**config.evaluation.model_dump()),
+        "seed": config.seed,
+    }
+
+
+def space_arguments(space: SpaceConfig) -> dict[str, Any]:
+    """Arguments of `Space.build`, with what was left out left out."""
+    given = space.model_dump(exclude_none=True, exclude={"preset", "sink_model"})
+    if space.preset == "published":
+        from graphsearch.space import SinkOption
+
+        given["sinks"] = (SinkOption("assistant", space.sink_model, min_parents=1),)
+    return given
+
+
+def check_names(config: Config, source: str | None = None) -> Fleet:
+    """Load the fleet and check that every model named elsewhere is in it.
+
+    Args:
+        config: the configuration.
+        source: its file, for errors.
+
+    Raises:
+        FleetError: the fleet is not there or is wrong.
+        ConfigError: a model is not of the fleet, with the path to its name.
+    """
+    fleet = Fleet.load(config.fleet)
+    for path, name in _model_names(config):
+        if name not in fleet.names:
+            message = f"fleet {fleet.name} has no model {name!r}; it has {', '.join(fleet.names)}"
+            raise ConfigError(message, where=": ".join(p for p in (source, path) if p))
+    return fleet
+
+
+def _model_names(config: Config) -> Iterator[tuple[str, str]]:
+    space = config.space
+    for i, name in enumerate(space.models or ()):
+        yield f"space.models[{i}]", name
+    for i, sink in enumerate(space.sinks):
+        if ":" in sink:
+            yield f"space.sinks[{i}]", sink.partition(":")[2]
+    if space.sink_model is not None:
+        yield "space.sink_model", space.sink_model
+    if config.agent is not None and config.agent.model is not None:
+        yield "agent.model", config.agent.model

@@ -1,0 +1,162 @@
+"""From a file, and what the command line says beside it, to a checked configuration."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from graphsearch.calls import digest
+from graphsearch.config._errors import explain
+from graphsearch.config._models import SCHEMA_VERSION, Config
+from graphsearch.errors import ConfigError
+from graphsearch.yamlfile import dump_yaml, read_yaml
+
+__all__ = [
+    "config_digest",
+    "config_names",
+    "config_yaml",
+    "find_config",
+    "json_schema",
+    "load_config",
+    "parse_config",
+]
+
+_BUILTIN = Path(__file__).resolve().parent.parent / "configs"
+_SUFFIXES = (".yaml", ".yml")
+
+
+def config_names() -> tuple[str, ...]:
+    """Names of the configurations that come along."""
+    return tuple(sorted(path.stem for path in _BUILTIN.glob("*.yaml")))
+
+
+def find_config(source: str | Path) -> Path:
+    """The file meant by a path, or by the name of a configuration that comes along.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    path = Path(source)
+    if path.exists() or path.suffix in _SUFFIXES or len(path.parts) != 1:
+        return path
+    if str(source) in config_names():
+        return _BUILTIN / f"{source}.yaml"
+    known = ", ".join(config_names())
+    raise ConfigError(f"neither a file nor one of {known}", where=str(source))
+
+
+def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """A checked configuration.
+
+    Paths inside the file are relative to it and come out absolute; `out` alone is relative to
+    where the command runs.
+
+    Args:
+        source: a file, or the name of a configuration that comes along.
+        overrides: top-level keys to set instead of the file's (`--seed` and its like).
+
+    Raises:
+        ConfigError: with the path to the bad value.
+    """
+    path = find_config(source)
+    return parse_config(read_yaml(path), source=str(path), base=path.parent, overrides=overrides)
+
+
+def parse_config(
+    value: Any,
+    *,
+    source: str | None = None,
+    base: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """A checked configuration from a JSON value.
+
+    Args:
+        value: what the file holds.
+        source: its path, for errors.
+        base: folder that paths inside are relative to; None leaves them as they are.
+        overrides: top-level keys to set instead.
+
+    Raises:
+        ConfigError: with the path to the bad value.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"must hold a mapping of keys, got {_kind(value)}", where=source)
+    _check_version(value, source)
+    _check_finite(value, "", source)
+    merged = {**value, **_effective(value, overrides or {})}
+    try:
+        config = Config.model_validate(merged)
+    except ValidationError as error:
+        raise explain(error, Config, source, given=overrides or {}) from error
+    return config if base is None else _with_absolute_paths(config, base.resolve())
+
+
+def config_yaml(config: Config) -> str:
+    """The effective configuration as YAML: every default written out, `out` left out."""
+    return dump_yaml(config.model_dump(mode="json", exclude={"out"}))
+
+
+def config_digest(config: Config) -> str:
+    """A digest of the effective configuration."""
+    return digest(config.model_dump(mode="json", exclude={"out"}))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a configuration file, for editors and other checkers."""
+    schema = Config.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _check_version(value: Mapping[str, Any], source: str | None) -> None:
+    version = value.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
+        message = f"is {version}, newer than the {SCHEMA_VERSION} that this graphsearch reads"
+        where = ": ".join(part for part in (source, "schema_version") if part)
+        raise ConfigError(message, where=where)
+
+
+def _check_finite(value: Any, path: str, source: str | None) -> None:
+    """No setting of anything may be infinite or no number at all."""
+    if isinstance(value, float) and not math.isfinite(value):
+        where = ": ".join(part for part in (source, path) if part)
+        raise ConfigError(f"must be a finite number, got {value}", where=where)
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            _check_finite(part, f"{path}.{key}" if path else str(key), source)
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            _check_finite(part, f"{path}[{i}]", source)
+
+
+def _effective(value: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides without those that name what the file names already: its options stay."""
+    kept = dict(overrides)
+    for key in ("searcher", "agent"):
+        before = value.get(key)
+        if key in kept and isinstance(before, Mapping) and before.get("name") == kept[key]:
+            del kept[key]
+    return kept
+
+
+def _with_absolute_paths(config: Config, base: Path) -> Config:
+    task = config.task
+    changes: dict[str, Any] = {}
+    if task.file is not None:
+        changes["file"] = str(base / task.file)
+    if task.prompt_set is not None and _is_path(task.prompt_set):
+        changes["prompt_set"] = str(base / task.prompt_set)
+    fleet = str(base / config.fleet) if _is_path(config.fleet) else config.fleet
+    return config.model_copy(update={"task": task.model_copy(update=changes), "fleet": fleet})
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(_SUFFIXES)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else f"one {type(value).__name__}"

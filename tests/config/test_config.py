@@ -1,0 +1,194 @@
+"""Configurations: every bad value is named with its path."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from graphsearch.config import (
+    EvaluationConfig,
+    check_names,
+    config_digest,
+    config_names,
+    config_yaml,
+    find_config,
+    json_schema,
+    load_config,
+    parse_config,
+    study_arguments,
+)
+from graphsearch.errors import ConfigError, FleetError
+from graphsearch.study.settings import BASELINES, Settings
+from graphsearch.yamlfile import parse_yaml
+
+BASE = {
+    "task": "puzzle",
+    "fleet": "embedded",
+    "graph_budget": "18 units",
+    "search_budget": "20000 units",
+}
+NAN, INF = float("nan"), float("inf")
+
+BAD = [
+    ({"sercher": "x"}, "sercher: unknown key; did you mean 'searcher'?"),
+    ({"zzz": 1}, "zzz: unknown key; known are schema_version, task"),
+    ({"space": {"slot": 3}}, "space.slot: unknown key; did you mean 'slots'?"),
+    ({"task": {"name": "a", "optoins": {}}}, "task.optoins: unknown key; did you mean 'options'?"),
+    ({"space": {"slots": 0}}, "space.slots: must be at least 1, got 0"),
+    ({"space": {"slots": 10**30}}, "space.slots: must be at most 64, got 1000"),
+    ({"space": {"slots": "3"}}, "space.slots: must be a whole number, got '3'"),
+    ({"space": {"slots": True}}, "space.slots: must be a whole number, got true"),
+    ({"space": {"slots": 2.5}}, "space.slots: must be a whole number, got 2.5"),
+    ({"space": []}, "space: must be a mapping, got a list of 0"),
+    ({"space": {"models": "a"}}, "space.models: must be a list, got 'a'"),
+    ({"space": {"models": []}}, "space.models: must have at least one entry"),
+    ({"space": {"models": ["a", "a"]}}, "space.models: 'a' is given twice"),
+    ({"space": {"models": ["a", 3]}}, "space.models[1]: must be a text, got 3"),
+    ({"space": {"edges": "all"}}, "space.edges: must be 'dag' or 'star', got 'all'"),
+    ({"space": {"preset": "published"}}, "space: preset and sink_model go together"),
+    (
+        {"space": {"preset": "published", "sink_model": "m", "sinks": ["vote"]}},
+        "space: the preset fixes the sink",
+    ),
+    ({"seed": -1}, "seed: must be at least 0, got -1"),
+    ({"seed": 10**400}, "seed: must be below 9223372036854775808, got 1000"),
+    ({"seed": 10**5000}, "seed: must be below 9223372036854775808, got a number that is too large"),
+    ({"seed": NAN}, "seed: must be a finite number, got nan"),
+    ({"graph_budget": "18"}, "graph_budget: expected a number with its currency"),
+    ({"graph_budget": 18}, "graph_budget: must be a text, got 18"),
+    ({"graph_budget": "0 units"}, "graph_budget: must be above 0, got '0 units'"),
+    ({"graph_budget": "-3 units"}, "graph_budget: must be above 0, got '-3 units'"),
+    ({"graph_budget": "3 euros"}, "graph_budget: unknown currency 'euros'"),
+    ({"graph_budget": "nan units"}, "graph_budget: expected a number"),
+    ({"graph_budget": "1e999999999 tokens"}, "graph_budget: is too large a number"),
+    ({"graph_budget": "9" * 90 + " units"}, "graph_budget: is too large a number"),
+    ({"search_budget": []}, "search_budget: must have at least one entry"),
+    ({"search_budget": ["5 usd", "$6"]}, "search_budget: two budgets in usd"),
+    ({"search_budget": ["5 usd", "x"]}, "search_budget[1]: expected a number"),
+    ({"search_budget": None}, "search_budget: must be a list, got nothing"),
+    ({"evaluation_budget": "x"}, "evaluation_budget[0]: expected a number"),
+    ({"task": 3}, "task: must be a name or a mapping"),
+    ({"task": {}}, "task: give either a name or a file"),
+    ({"task": {"name": "a", "file": "b"}}, "task: give either a name or a file"),
+    (
+        {"task": {"name": "a", "options": {"x": [1, {"y": INF}]}}},
+        "task.options.x[1].y: must be a finite number, got inf",
+    ),
+    (
+        {"task": {"name": "a", "profile": {"question": 3}}},
+        "task.profile.answer: is required",
+    ),
+    ({"searcher": {"name": ""}}, "searcher.name: must not be empty"),
+    ({"agent": "chat"}, "agent: the chat agent needs a model of the fleet"),
+    ({"fleet": None}, "fleet: must be a text, got nothing"),
+    ({"evaluation": {"blocks": [8, 0]}}, "evaluation.blocks[1]: must be at least 1, got 0"),
+    ({"evaluation": {"level": 1.0}}, "evaluation.level: must be below 1.0, got 1.0"),
+    ({"evaluation": {"baselines": ["all"]}}, "evaluation.baselines[0]: must be 'single'"),
+    ({"schema_version": 2}, "schema_version: is 2, newer than the 1"),
+    ({"schema_version": "1"}, "schema_version: must be 1, got '1'"),
+    ({3: 4}, "[3]: is no key; keys are texts"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BAD)
+def test_a_bad_value_is_named_with_its_path(change, sentence):
+    with pytest.raises(ConfigError) as caught:
+        parse_config({**BASE, **change}, source="p.yaml")
+    assert str(caught.value).startswith(f"p.yaml: {sentence}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(BASE))
+def test_a_missing_key_is_named(key):
+    with pytest.raises(ConfigError, match=f"^{key}: is required"):
+        parse_config({k: v for k, v in BASE.items() if k != key})
+
+
+@pytest.mark.parametrize("value", [None, [], "puzzle", 3])
+def test_anything_but_a_mapping_is_refused(value):
+    with pytest.raises(ConfigError, match=r"^p.yaml: must hold a mapping"):
+        parse_config(value, source="p.yaml")
+
+
+def test_faults_of_options_name_the_option_not_the_file():
+    with pytest.raises(ConfigError, match=r"^--graph-budget: expected a number"):
+        parse_config(BASE, source="p.yaml", overrides={"graph_budget": "x"})
+
+
+def test_options_take_the_place_of_keys():
+    given = {"searcher": {"name": "optuna", "options": {"sampler": "tpe"}}}
+    again = parse_config(BASE | given, overrides={"searcher": "optuna", "seed": 3})
+    other = parse_config(BASE | given, overrides={"searcher": "random"})
+    assert (again.searcher.options, again.seed) == ({"sampler": "tpe"}, 3)
+    assert (other.searcher.name, other.searcher.options) == ("random", {})
+
+
+def test_the_effective_configuration_reads_back_equal():
+    given = {"evaluation": {"rounds": None}, "space": {"preset": "published", "sink_model": "m"}}
+    config = parse_config({**BASE, **given, "agent": "rules", "out": "runs/x"})
+    again = parse_config(parse_yaml(config_yaml(config), "effective"))
+    assert again == config.model_copy(update={"out": None})
+    assert config_digest(again) == config_digest(config)
+    assert config_digest(parse_config({**BASE, "seed": 1})) != config_digest(parse_config(BASE))
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    text = "task: {file: q.jsonl, prompt_set: ./mine}\nfleet: fleets/f.yaml\n"
+    path = tmp_path / "c.yaml"
+    path.write_text(text + "graph_budget: 1 usd\nsearch_budget: 9 usd\nout: runs/x\n")
+    config = load_config(path)
+    assert config.task.file == str(tmp_path / "q.jsonl")
+    assert config.task.prompt_set == str(tmp_path / "mine")
+    assert config.fleet == str(tmp_path / "fleets/f.yaml")
+    assert config.out == "runs/x"
+
+
+def test_evaluation_has_the_settings_of_a_study():
+    assert Settings(**EvaluationConfig().model_dump()) == Settings()
+    assert set(EvaluationConfig.model_fields) == {field.name for field in fields(Settings)}
+    assert EvaluationConfig().baselines == BASELINES
+
+
+def test_arguments_of_a_study():
+    task = {"file": "q.jsonl", "profile": {"question": 3, "answer": 4}}
+    agent = {"name": "chat", "model": "m", "options": {"temperature": 0.5}}
+    arguments = study_arguments(parse_config(BASE | {"task": task, "agent": agent}))
+    assert arguments["task"] == Path("q.jsonl")
+    assert arguments["agent_options"] == {"temperature": 0.5, "model": "m"}
+    assert arguments["profile"].answer == 4
+    assert "slots" not in arguments["space"]
+    assert arguments["search_budget"] == ("20000 units",)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"space": {"models": ["llama-1b", "9b"]}}, r"space.models\[1\]"),
+        ({"space": {"sinks": ["vote", "fuser:9b"]}}, r"space.sinks\[1\]"),
+        ({"space": {"preset": "published", "sink_model": "9b"}}, "space.sink_model"),
+        ({"agent": {"name": "chat", "model": "9b"}}, "agent.model"),
+    ],
+)
+def test_models_are_checked_against_the_fleet(change, path):
+    config = parse_config({**BASE, "fleet": "llama", **change})
+    with pytest.raises(ConfigError, match=f"^p.yaml: {path}: fleet llama has no model '9b'"):
+        check_names(config, "p.yaml")
+
+
+def test_a_fleet_that_is_not_there():
+    with pytest.raises(FleetError, match="there is no such file"):
+        check_names(parse_config({**BASE, "fleet": "nowhere"}))
+
+
+def test_configurations_that_come_along():
+    assert {"demo", "puzzle", "recall"} <= set(config_names())
+    for name in config_names():
+        assert study_arguments(load_config(name))["seed"] >= 0
+    with pytest.raises(ConfigError, match="^nothing: neither a file nor one of demo"):
+        find_config("nothing")
+
+
+def test_the_published_schema_is_current():
+    published = Path(__file__).parents[2] / "configs" / "schema.json"
+    assert json.loads(published.read_text()) == json_schema()
