@@ -205,11 +205,11 @@ class CostModel:
         return ticks / self._ticks_per_unit
 
     def amount(self, ticks: int) -> Amount:
-        """Ticks as an exact `Amount` (units to 12 significant digits)."""
+        """Ticks as an `Amount`; exact but for units and seconds, which are floats."""
         if self.currency == "usd":
             return Amount(Decimal(ticks) / _USD_TICKS, "usd")
         if self.currency == "units":
-            return Amount(Decimal(f"{ticks / self._ticks_per_unit:.12g}"), "units")
+            return Amount(Decimal(repr(ticks / self._ticks_per_unit)), "units")
         if self.currency == "seconds":
             return Amount(ticks / _SECOND_TICKS, "seconds")
         return Amount(ticks, self.currency)
@@ -223,6 +223,8 @@ class CostModel:
         if budget.currency != self.currency:
             raise BudgetRefused(f"a budget of {budget} cannot be kept in {self.currency}")
         ticks = Fraction(budget.exact) * self._ticks_per_unit
+        # A graph's own cost, once printed as a float, must still pay for that graph.
+        ticks += ticks / 2**51
         return ticks.numerator // ticks.denominator
 
     @property

@@ -1,0 +1,12 @@
+"""What graphs a search may use, and the probabilities over them (design 6.2).
+
+`Space` says what is allowed: slots, models, roles, sinks and the budget per question.
+`Distribution` draws graphs from it, each within the budget, with exact log-probabilities.
+"""
+
+from graphsearch.space._distribution import Distribution
+from graphsearch.space._logits import Logits
+from graphsearch.space._space import EdgeRule, RoleOption, SinkOption, Space
+from graphsearch.space._trace import Trace
+
+__all__ = ["Distribution", "EdgeRule", "Logits", "RoleOption", "SinkOption", "Space", "Trace"]

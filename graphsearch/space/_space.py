@@ -1,0 +1,380 @@
+"""`Space`: slots, models, roles, sinks and the budget per question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from graphsearch.cost import Amount, CostModel
+from graphsearch.errors import BudgetRefused, ConfigError, GraphError
+from graphsearch.graph import COMBINING_ROLES, CollaborationGraph, Node
+
+if TYPE_CHECKING:
+    from graphsearch.space._tables import Tables
+
+__all__ = ["EdgeRule", "RoleOption", "SinkOption", "Space"]
+
+EdgeRule = Literal["dag", "star"]
+"""`dag`: any lower slot may feed any higher one; `star`: slots feed the sink only."""
+
+_MOST_SLOTS = 64
+_DEFAULT_MOST_SLOTS = 12
+_LEAST_PARENTS = {"fuser": 1, "vote": 2, "select": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleOption:
+    """A role a slot may have.
+
+    Attributes:
+        name: name of the role.
+        min_parents: fewest parents it makes sense with.
+        max_parents: most parents it can read, None for no limit.
+    """
+
+    name: str
+    min_parents: int = 0
+    max_parents: int | None = None
+
+    def allows(self, in_degree: int) -> bool:
+        """Whether a node with `in_degree` parents may have this role."""
+        most = in_degree if self.max_parents is None else self.max_parents
+        return self.min_parents <= in_degree <= most
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOption:
+    """A kind of sink.
+
+    Attributes:
+        role: its role.
+        model: its model, None for a combining role.
+        min_parents: fewest parents.
+        max_parents: most parents, None for no limit.
+    """
+
+    role: str
+    model: str | None
+    min_parents: int = 0
+    max_parents: int | None = None
+
+    @property
+    def name(self) -> str:
+        """`vote`, or role and model such as `fuser:m`."""
+        return self.role if self.model is None else f"{self.role}:{self.model}"
+
+    def allows(self, in_degree: int) -> bool:
+        """Whether this sink may have `in_degree` parents."""
+        return RoleOption(self.role, self.min_parents, self.max_parents).allows(in_degree)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What graphs are allowed. Make one with `Space.build`, which checks that any fits.
+
+    Attributes:
+        slots: number of places for nodes besides the sink.
+        models: models a slot may have.
+        role_options: roles a slot may have.
+        sinks: kinds of sink.
+        budget: most a graph may be expected to spend on one question.
+        cost: prices graphs, in the budget's currency.
+        max_in_degree: most parents of any node, None for no limit.
+        edges: which edges there may be.
+    """
+
+    slots: int
+    models: tuple[str, ...]
+    role_options: tuple[RoleOption, ...]
+    sinks: tuple[SinkOption, ...]
+    budget: Amount
+    cost: CostModel
+    max_in_degree: int | None = None
+    edges: EdgeRule = "dag"
+    _memo: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+
+    # -- construction --------------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls,
+        cost: CostModel,
+        budget: Amount | str,
+        *,
+        slots: int | None = None,
+        models: Sequence[str] | None = None,
+        roles: Sequence[str | RoleOption] = ("assistant", "fuser"),
+        sinks: Sequence[str | SinkOption] = ("assistant", "fuser", "vote"),
+        max_in_degree: int | None = None,
+        edges: EdgeRule = "dag",
+    ) -> "Space":
+        """A checked space.
+
+        Args:
+            cost: prices graphs; in the budget's currency, or else it is turned to it.
+            budget: most a graph may be expected to spend on one question.
+            slots: places for nodes besides the sink; None: as many as the cheapest model's calls
+                fit into the budget, 12 at most.
+            models: models a slot may have; None: all of the fleet.
+            roles: roles a slot may have, by name or with their limits.
+            sinks: `vote`, `fuser:m`, a speaking role's name (that role on each model), or a
+                `SinkOption`.
+            max_in_degree: most parents of any node.
+            edges: `dag` or `star`.
+
+        Raises:
+            ConfigError: an option is wrong.
+            FleetError: a model is not in the fleet.
+            BudgetRefused: a model cannot be priced, or nothing fits the budget; the message names
+                the cheapest graph and its cost.
+        """
+        budget = Amount.parse(budget)
+        cost = cost if cost.currency == budget.currency else cost.in_currency(budget.currency)
+        names = _models(cost, models)
+        options = tuple(_role(role) for role in roles)
+        _check_roles(options)
+        if edges not in get_args(EdgeRule):
+            raise ConfigError(
+                f"edges must be one of {', '.join(get_args(EdgeRule))}, got {edges!r}"
+            )
+        if max_in_degree is not None and max_in_degree < 0:
+            raise ConfigError(f"max_in_degree must be 0 or more, got {max_in_degree}")
+        if slots is None:
+            cheapest = min(cost.node_ticks(name, 0) for name in names)
+            fitting = cost.budget_ticks(budget) // max(cheapest, 1)
+            slots = max(1, min(_DEFAULT_MOST_SLOTS, fitting))
+        if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= _MOST_SLOTS:
+            raise ConfigError(
+                f"slots must be a whole number from 0 to {_MOST_SLOTS}, got {slots!r}"
+            )
+        space = cls(
+            slots, names, options, _sinks(sinks, names, options), budget, cost, max_in_degree, edges
+        )
+        space._refuse_if_nothing_fits()
+        return space
+
+    @classmethod
+    def published(
+        cls,
+        cost: CostModel,
+        budget: Amount | str,
+        *,
+        sink_model: str,
+        slots: int | None = None,
+        models: Sequence[str] | None = None,
+    ) -> "Space":
+        """The setting of arXiv 2511.00086: the sink is one assistant that has a parent at least.
+
+        Args:
+            cost: prices graphs.
+            budget: most a graph may be expected to spend on one question.
+            sink_model: model of the fixed sink (Llama 3B there).
+            slots: places for nodes besides the sink.
+            models: models a slot may have; None: all of the fleet.
+
+        Raises:
+            As `build`.
+        """
+        cost.fleet.model(sink_model)
+        sink = SinkOption("assistant", sink_model, min_parents=1)
+        return cls.build(cost, budget, slots=slots, models=models, sinks=(sink,))
+
+    # -- what is in it -------------------------------------------------------------------------
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of the roles a slot may have."""
+        return tuple(option.name for option in self.role_options)
+
+    @property
+    def tables(self) -> "Tables":
+        """Costs and limits as integer arrays, for sampling."""
+        tables = self._memo.get("tables")
+        if tables is None:
+            from graphsearch.space._tables import Tables
+
+            tables = self._memo["tables"] = Tables.of(self)
+        return tables
+
+    def cheapest(self) -> CollaborationGraph:
+        """The cheapest graph the slots, roles and sinks allow, whatever the budget.
+
+        Raises:
+            ConfigError: no sink can have the parents it needs.
+        """
+        graphs = []
+        model = min(self.models, key=lambda name: self.cost.node_ticks(name, 0))
+        # Roots have some role that needs no parent; build has made sure that there is one.
+        role = next(o.name for o in self.role_options if o.allows(0))
+        for sink in self.sinks:
+            degrees = [d for d in range(self.slots + 1) if self._sink_allows(sink, d)]
+            if degrees:
+                nodes = [Node(role, model)] * degrees[0] + [Node(sink.role, sink.model)]
+                edges = tuple((i, degrees[0]) for i in range(degrees[0]))
+                graphs.append(CollaborationGraph(tuple(nodes), edges, degrees[0]))
+        if not graphs:
+            raise ConfigError(
+                f"no sink can have the parents it needs: {self.slots} slots, "
+                f"max_in_degree {self.max_in_degree}, sinks "
+                + ", ".join(f"{s.name} (at least {s.min_parents})" for s in self.sinks)
+            )
+        return min(graphs, key=self.cost.graph_ticks)
+
+    def _sink_allows(self, sink: SinkOption, in_degree: int) -> bool:
+        most = self.slots if self.max_in_degree is None else min(self.slots, self.max_in_degree)
+        return in_degree <= most and sink.allows(in_degree)
+
+    def _refuse_if_nothing_fits(self) -> None:
+        graph = self.cheapest()
+        ticks = self.cost.graph_ticks(graph)
+        if ticks > self.cost.budget_ticks(self.budget):
+            raise BudgetRefused(
+                f"no graph fits a budget of {self.budget} a question: the cheapest, "
+                f"{graph.describe()}, is expected to cost {_short(self.cost, ticks)}"
+            )
+
+    def why_not(self, graph: CollaborationGraph) -> str | None:
+        """None when `graph` is in this space, else one sentence that says why not."""
+        try:
+            graph.validate()
+        except GraphError as error:
+            return str(error)
+        if len(graph) - 1 > self.slots:
+            return (
+                f"it has {len(graph) - 1} nodes besides the sink; the space has {self.slots} slots"
+            )
+        for i, node in enumerate(graph.nodes):
+            reason = self._why_not_node(graph, i, node)
+            if reason is not None:
+                return reason
+        ticks = self.cost.graph_ticks(graph)
+        if ticks > self.cost.budget_ticks(self.budget):
+            return f"it is expected to cost {_short(self.cost, ticks)}; the budget is {self.budget}"
+        return None
+
+    def _why_not_node(self, graph: CollaborationGraph, i: int, node: Node) -> str | None:
+        degree = graph.in_degree(i)
+        if self.max_in_degree is not None and degree > self.max_in_degree:
+            return f"node {i} has {degree} parents; at most {self.max_in_degree} are allowed"
+        if i == graph.sink:
+            sinks = [s for s in self.sinks if (s.role, s.model) == (node.role, node.model)]
+            if not sinks:
+                return f"the sink {node} is none of {', '.join(s.name for s in self.sinks)}"
+            return (
+                None if sinks[0].allows(degree) else f"the sink {node} cannot have {degree} parents"
+            )
+        if self.edges == "star" and graph.children(i) != (graph.sink,):
+            return f"node {i} feeds a node other than the sink"
+        if node.model not in self.models:
+            return f"node {i}: model {node.model!r} is none of {', '.join(self.models)}"
+        roles = [option for option in self.role_options if option.name == node.role]
+        if not roles:
+            return f"node {i}: role {node.role!r} is none of {', '.join(self.roles)}"
+        return (
+            None
+            if roles[0].allows(degree)
+            else f"node {i}: a {node.role} cannot have {degree} parents"
+        )
+
+    def graphs(self, limit: int) -> list[CollaborationGraph]:
+        """All graphs of the space, one for each isomorphism class, cheapest first.
+
+        Raises:
+            BudgetRefused: there are more than `limit`.
+        """
+        from graphsearch.space._all import all_graphs
+
+        return all_graphs(self, limit)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for records and prompts."""
+        return {
+            "slots": self.slots,
+            "models": list(self.models),
+            "roles": [
+                {"name": r.name, "min_parents": r.min_parents, "max_parents": r.max_parents}
+                for r in self.role_options
+            ],
+            "sinks": [
+                {"name": s.name, "min_parents": s.min_parents, "max_parents": s.max_parents}
+                for s in self.sinks
+            ],
+            "budget": str(self.budget),
+            "fleet": self.cost.fleet.name,
+            "profile": [self.cost.profile.question, self.cost.profile.answer],
+            "max_in_degree": self.max_in_degree,
+            "edges": self.edges,
+        }
+
+
+def _short(cost: CostModel, ticks: int) -> str:
+    """An amount with as many digits as people read."""
+    return f"{cost.from_ticks(ticks):.6g} {cost.currency}"
+
+
+def _models(cost: CostModel, models: Sequence[str] | None) -> tuple[str, ...]:
+    names = tuple(cost.fleet.names if models is None else models)
+    if not names:
+        raise ConfigError("a space needs at least one model")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a model is named twice: {', '.join(names)}")
+    _check_prices(cost, names)
+    return names
+
+
+def _check_prices(cost: CostModel, names: Sequence[str]) -> None:
+    for name in names:
+        reason = cost.can_price(name)
+        if reason is not None:
+            raise BudgetRefused(reason)
+
+
+def _role(role: str | RoleOption) -> RoleOption:
+    if isinstance(role, RoleOption):
+        return role
+    return RoleOption(role, _LEAST_PARENTS.get(role, 0))
+
+
+def _check_roles(options: Sequence[RoleOption]) -> None:
+    names = [option.name for option in options]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a role is named twice: {', '.join(names)}")
+    for option in options:
+        if option.name in COMBINING_ROLES:
+            raise ConfigError(f"{option.name} calls no model and may only be a sink, not a role")
+    if not any(option.allows(0) for option in options):
+        raise ConfigError(
+            f"no role works without parents, so no graph could begin: {', '.join(names) or 'none'}"
+        )
+
+
+def _sinks(
+    sinks: Sequence[str | SinkOption], models: tuple[str, ...], roles: tuple[RoleOption, ...]
+) -> tuple[SinkOption, ...]:
+    out: list[SinkOption] = []
+    for sink in sinks:
+        out += [sink] if isinstance(sink, SinkOption) else _named_sink(sink, models, roles)
+    names = [sink.name for sink in out]
+    if not out:
+        raise ConfigError("a space needs at least one sink")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a sink is named twice: {', '.join(names)}")
+    return tuple(out)
+
+
+def _named_sink(
+    text: str, models: tuple[str, ...], roles: tuple[RoleOption, ...]
+) -> list[SinkOption]:
+    role, _, model = text.partition(":")
+    if role in COMBINING_ROLES:
+        if model:
+            raise ConfigError(f"sink {text!r}: {role} calls no model")
+        return [SinkOption(role, None, _LEAST_PARENTS[role])]
+    limits = next((option for option in roles if option.name == role), _role(role))
+    if model and model not in models:
+        raise ConfigError(f"sink {text!r}: model {model!r} is none of {', '.join(models)}")
+    return [
+        SinkOption(role, name, limits.min_parents, limits.max_parents)
+        for name in ((model,) if model else models)
+    ]

@@ -1,0 +1,341 @@
+"""Walking through the decisions that make a graph, many graphs at once (design 6.2).
+
+One walk serves drawing, replaying, the greedy mode and enumeration: they differ only in their
+`Chooser`. What is allowed at each step depends on the decisions so far and on the space, never on
+probabilities; so a trace keeps its masks, and its log-probability under any other distribution of
+the same space needs no second walk.
+
+Order of decisions: the sink; each slot's model; then for each target from the sink downwards its
+edges from lower slots, nearest first; then the roles of live slots.
+
+No dead ends: a step is allowed only if some way to go on exists after it. Costs never fall when a
+graph grows, and the cheapest way to give a target t more parents is to take its t cheapest
+candidates; so the check is exact.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphsearch.space._tables import IMPOSSIBLE, Tables
+
+__all__ = ["Chooser", "Draws", "walk"]
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Chooser(Protocol):
+    """Decides; `mask` and `free` say what may be decided.
+
+    Each method returns the choices and, where a chooser splits rows into several, the row each
+    choice continues (else None).
+    """
+
+    def sink(self, mask: Bools) -> tuple[Ints, Ints | None]:
+        """Kind of sink for each row; `mask` is [B, S]."""
+        ...
+
+    def model(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
+        """Model of `slot`; `mask` is [B, M]."""
+        ...
+
+    def edge(
+        self, source: int, target: int, free: Bools, forced: Bools
+    ) -> tuple[Bools, Ints | None]:
+        """Whether the edge is taken; rows neither free nor forced must say no."""
+        ...
+
+    def role(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
+        """Role of `slot`; `mask` is [B, R], all False in rows where the slot is not live (-1)."""
+        ...
+
+
+@dataclass(slots=True)
+class Draws:
+    """Decisions and masks of B walks over n slots. Row n of square arrays stands for the sink.
+
+    Attributes:
+        sink: [B] kind of sink.
+        sink_mask: [B, S] kinds of sink that were allowed.
+        models: [B, n] model of each slot, live or not.
+        model_mask: [B, n, M] models that were allowed.
+        taken: [B, n+1, n+1] edges, source by target.
+        free: [B, n+1, n+1] edges that were a free choice (neither masked nor forced).
+        live: [B, n+1] nodes that are part of the graph.
+        roles: [B, n] role of each live slot, -1 elsewhere.
+        role_mask: [B, n, R] roles that were allowed, all False where not live.
+        degree: [B, n+1] number of parents.
+        cost: [B] cost of the graph, in units of the tables.
+    """
+
+    sink: Ints
+    sink_mask: Bools
+    models: Ints
+    model_mask: Bools
+    taken: Bools
+    free: Bools
+    live: Bools
+    roles: Ints
+    role_mask: Bools
+    degree: Ints
+    cost: Ints
+
+    def __len__(self) -> int:
+        return len(self.sink)
+
+    def pick(self, rows: Ints) -> "Draws":
+        """The given rows, in their order."""
+        return Draws(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @staticmethod
+    def join(parts: "list[Draws]") -> "Draws":
+        """All rows of several batches of one space."""
+        return Draws(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Draws)))
+
+
+@dataclass(slots=True)
+class _State:
+    """What the walk carries beside the decisions; every array has a row for each walk.
+
+    Attributes:
+        out: decisions so far.
+        price: [B, n+1, n+1] cost of each node by in-degree (the sink in row n).
+        used: [B] cost so far: the sum (sum of nodes); for the longest path, unused.
+        tail: [B, n+1] longest path from a node's end to the sink's end (longest path only).
+        need: [B, n+2] further parents until the current target's in-degree is allowed.
+        far: [B] dearest parent of the current target so far (longest path only).
+    """
+
+    out: Draws
+    price: Ints
+    used: Ints
+    tail: Ints
+    need: Ints
+    far: Ints
+
+    def pick(self, rows: Ints | None) -> None:
+        if rows is None:
+            return
+        self.out = self.out.pick(rows)
+        for name in ("price", "used", "tail", "need", "far"):
+            setattr(self, name, getattr(self, name)[rows])
+
+
+def walk(tables: Tables, rows: int, chooser: Chooser, *, star: bool = False) -> Draws:
+    """Make all decisions for `rows` graphs (more come out where the chooser splits rows)."""
+    state = _begin(tables, rows, chooser)
+    _choose_models(tables, state, chooser)
+    n = state.out.models.shape[1]
+    for target in range(n, 0, -1):
+        if star and target < n:
+            break
+        _choose_parents(tables, state, chooser, target)
+    _choose_roles(tables, state, chooser)
+    state.out.cost = _total(tables, state)
+    return state.out
+
+
+def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
+    n = tables.nodes.shape[1] - 1
+    mask = np.broadcast_to(tables.sink_mask, (rows, len(tables.sink_mask)))
+    sink, split = chooser.sink(mask)
+    rows = len(sink) if split is not None else rows
+    live = np.zeros((rows, n + 1), dtype=bool)
+    live[:, n] = True
+    out = Draws(
+        sink=sink,
+        sink_mask=np.repeat(tables.sink_mask[None], rows, axis=0),
+        models=np.zeros((rows, n), dtype=np.int64),
+        model_mask=np.zeros((rows, n, len(tables.nodes)), dtype=bool),
+        taken=np.zeros((rows, n + 1, n + 1), dtype=bool),
+        free=np.zeros((rows, n + 1, n + 1), dtype=bool),
+        live=live,
+        roles=np.full((rows, n), -1, dtype=np.int64),
+        role_mask=np.zeros((rows, n, tables.role_allowed.shape[1]), dtype=bool),
+        degree=np.zeros((rows, n + 1), dtype=np.int64),
+        cost=np.zeros(rows, dtype=np.int64),
+    )
+    price = np.zeros((rows, n + 1, n + 1), dtype=np.int64)
+    price[:, n] = tables.sinks[sink]
+    return _State(
+        out=out,
+        price=price,
+        used=price[:, n, 0].copy(),
+        tail=np.zeros((rows, n + 1), dtype=np.int64),
+        need=tables.sink_need[sink],
+        far=np.zeros(rows, dtype=np.int64),
+    )
+
+
+def _choose_models(tables: Tables, state: _State, chooser: Chooser) -> None:
+    n = state.out.models.shape[1]
+    for slot in range(n):
+        mask = _model_mask(tables, state, slot)
+        models, split = chooser.model(slot, mask)
+        if split is not None:
+            state.pick(split)
+            mask = mask[split]
+        state.out.model_mask[:, slot] = mask
+        state.out.models[:, slot] = models
+        state.price[:, slot] = tables.nodes[models]
+
+
+def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
+    """Models that leave the sink the parents it needs.
+
+    The slots still to come can all be on the cheapest model. Where they are too few, the sink
+    also needs the cheapest of the slots drawn so far, this one among them.
+    """
+    rows, n = state.out.models.shape
+    later = n - 1 - slot
+    wanted = state.need[:, 0] - later
+    mask = np.ones((rows, len(tables.nodes)), dtype=bool)
+    tight = np.nonzero(wanted > 0)[0]
+    if not len(tight):
+        return mask
+    need, wanted = state.need[tight, 0], wanted[tight]
+    gamma = tables.nodes[:, 0]
+    drawn = np.sort(state.price[tight, :slot, 0], axis=1)
+    at = np.arange(len(tight))
+    never = np.iinfo(np.int64).max // 4
+    edges = np.concatenate(
+        [np.zeros((len(tight), 1), dtype=np.int64), drawn, np.full((len(tight), 1), never)], axis=1
+    )
+    below, above = edges[at, wanted - 1], edges[at, wanted]
+    sink = state.price[tight, n, need]
+    if tables.longest:
+        # The wanted-th cheapest once this slot has joined, and the cheapest that come later.
+        worst = np.minimum(above[:, None], np.maximum(gamma[None, :], below[:, None]))
+        total = sink[:, None] + np.maximum(worst, gamma.min())
+    else:
+        sums = np.cumsum(edges[:, :-1], axis=1)
+        new = np.minimum(gamma[None, :], above[:, None])
+        total = (sink + sums[at, wanted - 1] + later * gamma.min())[:, None] + new
+    mask[tight] = total <= tables.budget
+    return mask
+
+
+def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int) -> None:
+    n = state.out.models.shape[1]
+    if target < n:
+        state.need = np.broadcast_to(tables.slot_need, (len(state.used), n + 2))
+    state.far = np.zeros(len(state.used), dtype=np.int64)
+    if not state.out.live[:, target].any():
+        return
+    # Whether an in-degree may be one from which more parents must follow.
+    wanting = (state.need > 0) & (state.need < IMPOSSIBLE)
+    gaps = tables.slot_gaps if target < n else bool(wanting.any())
+    for source in range(target - 1, -1, -1):
+        take, skip = _possible(tables, state, source, target, gaps)
+        free = take & skip
+        chosen, split = chooser.edge(source, target, free, take & ~skip)
+        if split is not None:
+            state.pick(split)
+            free = free[split]
+        _add(tables, state, source, target, free, chosen)
+    if tables.longest:
+        _extend_tails(state, target)
+
+
+def _possible(
+    tables: Tables, state: _State, source: int, target: int, gaps: bool
+) -> tuple[Bools, Bools]:
+    """Whether the edge may be taken, and whether it may be left out."""
+    at = np.arange(len(state.used))
+    degree = state.out.degree[:, target]
+    live = state.out.live[:, target]
+    need_take = state.need[at, degree + 1]
+    if not gaps:
+        fits = _fits(tables, state, source, target, need_take * 0, with_source=True)
+        return live & (need_take == 0) & fits, live
+    need_skip = state.need[at, degree]
+    take = live & (need_take <= source)
+    skip = live & (need_skip <= source)
+    take &= _fits(tables, state, source, target, np.where(take, need_take, 0), with_source=True)
+    skip &= _fits(tables, state, source, target, np.where(skip, need_skip, 0), with_source=False)
+    return take, skip
+
+
+def _fits(
+    tables: Tables, state: _State, source: int, target: int, more: Ints, *, with_source: bool
+) -> Bools:
+    """Whether the target fits with (or without) the source and its `more` cheapest candidates.
+
+    Candidates are the slots below the source.
+    """
+    at = np.arange(len(state.used))
+    live = state.out.live
+    degree = state.out.degree[:, target]
+    price = state.price[:, target]
+    after = price[at, degree + (1 if with_source else 0) + more]
+    source_price = state.price[:, source, 0]
+    if tables.longest:
+        far = np.maximum(state.far, source_price) if with_source else state.far
+        if more.any():
+            order = np.sort(state.price[:, :source, 0], axis=1)
+            dearest = np.where(more > 0, order[at, np.maximum(more - 1, 0)], 0)
+            far = np.maximum(far, dearest)
+        longest: Bools = after + far + state.tail[:, target] <= tables.budget
+        return longest
+    total = state.used + after - price[at, degree]
+    if with_source:
+        total = total + np.where(live[:, source], 0, source_price)
+    if more.any():
+        joins = np.where(live[:, :source], 0, state.price[:, :source, 0])
+        sums = np.cumsum(np.sort(joins, axis=1), axis=1)
+        total = total + np.where(more > 0, sums[at, np.maximum(more - 1, 0)], 0)
+    fits: Bools = total <= tables.budget
+    return fits
+
+
+def _add(
+    tables: Tables, state: _State, source: int, target: int, free: Bools, chosen: Bools
+) -> None:
+    """Record one decision about an edge."""
+    out = state.out
+    at = np.arange(len(state.used))
+    degree = out.degree[:, target]
+    source_price = state.price[:, source, 0]
+    if tables.longest:
+        state.far = np.where(chosen, np.maximum(state.far, source_price), state.far)
+    else:
+        # Rows that do not take the edge may be at the last in-degree the tables know.
+        price = state.price[:, target]
+        step = price[at, np.minimum(degree + 1, price.shape[1] - 1)] - price[at, degree]
+        joins = np.where(out.live[:, source], 0, source_price)
+        state.used = state.used + np.where(chosen, step + joins, 0)
+    out.free[:, source, target] = free
+    out.taken[:, source, target] = chosen
+    out.live[:, source] |= chosen
+    out.degree[:, target] += chosen
+
+
+def _extend_tails(state: _State, target: int) -> None:
+    """Paths through a target whose parents are all known now reach back to those parents."""
+    at = np.arange(len(state.used))
+    through = state.price[at, target, state.out.degree[:, target]] + state.tail[:, target]
+    reach = np.where(state.out.taken[:, :, target], through[:, None], 0)
+    state.tail = np.maximum(state.tail, reach)
+
+
+def _choose_roles(tables: Tables, state: _State, chooser: Chooser) -> None:
+    for slot in range(state.out.models.shape[1]):
+        live = state.out.live[:, slot]
+        mask = tables.role_allowed[state.out.degree[:, slot]] & live[:, None]
+        roles, split = chooser.role(slot, mask)
+        if split is not None:
+            state.pick(split)
+            mask = mask[split]
+        state.out.role_mask[:, slot] = mask
+        state.out.roles[:, slot] = roles
+
+
+def _total(tables: Tables, state: _State) -> Ints:
+    if not tables.longest:
+        return state.used
+    own = np.take_along_axis(state.price, state.out.degree[:, :, None], axis=2)[:, :, 0]
+    ends: Ints = np.where(state.out.live, own + state.tail, 0).max(axis=1)
+    return ends
