@@ -36,7 +36,7 @@ ACCOUNTS: Final = ("search", "agent", "judge", "selection", "test", "baseline", 
 """Accounts a study uses. Others may be booked too; an account exists once it is named."""
 
 _INDEX: Final[dict[str, int]] = {name: place for place, name in enumerate(CURRENCIES)}
-_SCALE: Final = (10**9, 1, 1, 1, 10**12, 10**6, 1)
+_SCALE: Final = (10**9, 1, 1, 1, 10**12, 10**9, 1)
 assert len(_SCALE) == len(CURRENCIES)
 _WHOLE: Final = frozenset({"flops", "flops_plain", "tokens", "calls"})
 
@@ -62,7 +62,7 @@ class Spend:
 
     Attributes:
         quanta: whole quanta by currency, in the order of `CURRENCIES`; None is unknown. A quantum
-            is 1e-9 units, 1e-12 dollars, 1e-6 seconds, and one of each of the others.
+            is 1e-9 units, 1e-12 dollars, 1e-9 seconds, and one of each of the others.
     """
 
     quanta: tuple[int | None, ...]
@@ -253,8 +253,15 @@ class Ledger:
         self,
         reservation: Reservation,
         actual: Spend | Mapping[str, Value | None],
+        *,
+        account: str | None = None,
     ) -> None:
         """Book what the call really used, and free the rest of what was held back.
+
+        Args:
+            reservation: what `reserve` gave.
+            actual: what was used.
+            account: where to book it, when not where it was reserved (`waste`, say).
 
         Raises:
             ValueError: the reservation has already ended.
@@ -265,7 +272,7 @@ class Ledger:
             used is not None and held is not None and used > held
             for used, held in zip(spend.quanta, reservation.spend.quanta, strict=True)
         )
-        self.book(reservation.account, spend)
+        self.book(reservation.account if account is None else account, spend)
 
     def release(self, reservation: Reservation) -> None:
         """Give all of it back; does nothing to a reservation that has already ended."""

@@ -18,12 +18,15 @@ class EngineInfo:
             part of the journal's call key.
         deterministic: the same call always brings the same reply.
         concurrency: most calls worth having in flight, or None for no opinion.
+        message_overhead: most tokens the server's chat template adds to a message, beyond what
+            `count_tokens` tells of its text.
     """
 
     name: str
     fingerprint: str = ""
     deterministic: bool = False
     concurrency: int | None = None
+    message_overhead: int = 0
 
 
 @runtime_checkable

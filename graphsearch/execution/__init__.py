@@ -1,0 +1,13 @@
+"""Runs collaboration graphs on items: every call once, on disk before it is used, paid for.
+
+`Executor.run` is the whole of it for a study; `Executor.ask` makes a single call (an agent's, a
+judge's) through the same journal, limits and ledger.
+"""
+
+from graphsearch.execution._attempts import RetryPolicy
+from graphsearch.execution._desk import Traffic
+from graphsearch.execution.executor import Executor
+from graphsearch.execution.pricing import Pricer
+from graphsearch.execution.records import GraphRun, NodeRun
+
+__all__ = ["Executor", "GraphRun", "NodeRun", "Pricer", "RetryPolicy", "Traffic"]

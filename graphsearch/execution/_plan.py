@@ -1,0 +1,202 @@
+"""A graph made ready to run: everything that is the same for all items, worked out once."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from graphsearch.calls import Call, Message, Sampling
+from graphsearch.errors import GraphError
+from graphsearch.execution._desk import Order
+from graphsearch.graph import CollaborationGraph
+from graphsearch.roles import CombiningRole, NodeContext, Role, SpeakingRole
+
+__all__ = ["Identity", "Plan", "Step", "encode", "make_plan", "prompt_body"]
+
+encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the key and the seed of a call are made of, beside the prompt and the draw.
+
+    Args:
+        seed: the study's seed.
+        stream: `search`, `selection`, `test`, ...: draws of different streams are never shared.
+        version: of a model: revision and engine fingerprint; may change what it replies.
+    """
+
+    seed: int
+    stream: str
+    version: Callable[[str], str]
+
+    def prefixes(self, model: str, sampling: Sampling, prompt_version: str) -> tuple[str, str]:
+        """The constant parts of what is hashed to a seed, and to a key."""
+        drawn = asdict(sampling)
+        seed = encode(["seed", self.seed, self.stream, model, drawn])
+        key = encode(["key", self.stream, model, self.version(model), prompt_version, drawn])
+        return seed, key
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of a plan.
+
+    Attributes:
+        index: its index in the canonical graph.
+        role: its role.
+        speaker: the role again when it speaks, None when it combines.
+        model: its model ("" when it combines).
+        context: where it stands.
+        parents: nodes whose messages it reads, ascending.
+        sampling: how it draws.
+        rivals: lower nodes that may make the same call: same model, sampling and in-degree.
+        seed_prefix: constant part of what is hashed to a seed.
+        key_prefix: constant part of what is hashed to a call key.
+        stream: of the draws.
+    """
+
+    index: int
+    role: Role
+    speaker: SpeakingRole | None
+    model: str
+    context: NodeContext
+    parents: tuple[int, ...]
+    sampling: Sampling
+    rivals: tuple[int, ...]
+    seed_prefix: str
+    key_prefix: str
+    stream: str
+
+    def order(
+        self, item: str, messages: tuple[Message, ...], body: str, *, sample: int, account: str
+    ) -> Order:
+        """The call of this node for an item: draw number `sample` of it."""
+        assert self.speaker is not None
+        return make_order(
+            Call(
+                self.model,
+                messages,
+                self.sampling,
+                sample=sample,
+                prompt_version=self.speaker.prompt_version,
+                stream=self.stream,
+                item=item,
+            ),
+            body,
+            prefixes=(self.seed_prefix, self.key_prefix),
+            account=account,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A canonical graph and its steps in node order; the last one is the sink."""
+
+    graph: CollaborationGraph
+    steps: tuple[Step, ...]
+
+
+def prompt_body(item: str, messages: tuple[Message, ...]) -> str:
+    """The one text of an item's prompt."""
+    return encode([item, [[message.role, message.content] for message in messages]])
+
+
+def make_order(call: Call, body: str, *, prefixes: tuple[str, str], account: str) -> Order:
+    """Give a call its seed (63 bits) and its key (128 bits, hexadecimal)."""
+    seed_prefix, key_prefix = prefixes
+    tail = f"{call.sample} {body}"
+    seed_hash = hashlib.blake2b(f"{seed_prefix}{tail}".encode(), digest_size=8).digest()
+    seed = int.from_bytes(seed_hash, "big") >> 1
+    key = hashlib.blake2b(f"{key_prefix}{seed} {tail}".encode(), digest_size=16).hexdigest()
+    seeded = Call(
+        call.model,
+        call.messages,
+        call.sampling,
+        call.sample,
+        seed,
+        call.prompt_version,
+        call.stream,
+        call.item,
+    )
+    return Order(key, seeded, account)
+
+
+def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Identity) -> Plan:
+    """Make a graph ready to run.
+
+    Raises:
+        GraphError: it is not valid, or a node's role does not go with its place.
+    """
+    graph.validate()
+    graph = graph.canonical()
+    steps: list[Step] = []
+    for index in range(len(graph)):
+        steps.append(_step(graph, index, roles, identity, steps))
+    return Plan(graph, tuple(steps))
+
+
+def _step(
+    graph: CollaborationGraph,
+    index: int,
+    roles: Mapping[str, Role],
+    identity: Identity,
+    lower: list[Step],
+) -> Step:
+    node = graph.nodes[index]
+    parents = graph.parents(index)
+    role = _role(roles, node.role, index)
+    _check_place(role, node.role, index, len(parents))
+    context = NodeContext(len(parents), index == graph.sink)
+    speaker = role if role.speaks and isinstance(role, SpeakingRole) else None
+    if (speaker is None) != (node.model is None):
+        needs = "needs a model" if speaker is not None else "has no use for a model"
+        raise GraphError(f"node {index}: role {node.role!r} {needs}")
+    if speaker is None and not isinstance(role, CombiningRole):
+        raise GraphError(f"role {node.role!r} neither speaks nor combines")
+    sampling = speaker.sampling(context) if speaker is not None else Sampling()
+    model = node.model or ""
+    seed_prefix, key_prefix = ("", "")
+    if speaker is not None:
+        seed_prefix, key_prefix = identity.prefixes(model, sampling, speaker.prompt_version)
+    rivals = tuple(
+        other.index
+        for other in lower
+        if speaker is not None
+        and other.model == model
+        and other.sampling == sampling
+        and len(other.parents) == len(parents)
+    )
+    return Step(
+        index=index,
+        role=role,
+        speaker=speaker,
+        model=model,
+        context=context,
+        parents=parents,
+        sampling=sampling,
+        rivals=rivals,
+        seed_prefix=seed_prefix,
+        key_prefix=key_prefix,
+        stream=identity.stream,
+    )
+
+
+def _role(roles: Mapping[str, Role], name: str, index: int) -> Role:
+    role = roles.get(name)
+    if role is None:
+        raise GraphError(f"node {index}: unknown role {name!r}; known: {', '.join(roles)}")
+    return role
+
+
+def _check_place(role: Role, name: str, index: int, parents: int) -> None:
+    if parents < role.min_parents:
+        raise GraphError(
+            f"node {index}: role {name!r} needs {role.min_parents} parents, it has {parents}"
+        )
+    if role.max_parents is not None and parents > role.max_parents:
+        raise GraphError(
+            f"node {index}: role {name!r} reads {role.max_parents} parents at most, "
+            f"it has {parents}"
+        )

@@ -1,0 +1,197 @@
+"""One graph on one item: nodes run as soon as what they read is there."""
+
+import asyncio
+from collections.abc import Callable
+
+from graphsearch.calls import Message, Outcome, Usage
+from graphsearch.cost import CURRENCIES, Amount
+from graphsearch.errors import BudgetReached, EngineError, TaskError
+from graphsearch.execution._cap import QuestionCap
+from graphsearch.execution._desk import Desk, Fetched, Order
+from graphsearch.execution._plan import Plan, Step
+from graphsearch.execution._tasks import first_error
+from graphsearch.execution.pricing import Pricer
+from graphsearch.execution.records import GraphRun, NodeRun
+from graphsearch.ledger import NOTHING, Spend
+from graphsearch.roles import CombiningRole
+from graphsearch.tasks import Grader, Item, Verdict
+
+__all__ = ["Walk"]
+
+_SECONDS = CURRENCIES.index("seconds")
+
+Speak = Callable[[Step, Item, list[str]], tuple[tuple[Message, ...], str]]
+"""Writes a step's prompt: the messages, and the one text of them."""
+
+
+class Walk:
+    """Runs a plan on an item, once.
+
+    Every node is a task that waits for its parents. When a node fails for a reason of the
+    infrastructure its descendants are skipped and all others go on: what they bring is kept in
+    the journal, and which node counts as the first to fail does not depend on timing.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        item: Item,
+        *,
+        desk: Desk,
+        pricer: Pricer,
+        grader: Grader,
+        account: str,
+        speak: Speak,
+        cap: Amount | None,
+    ) -> None:
+        self._plan = plan
+        self._item = item
+        self._desk = desk
+        self._pricer = pricer
+        self._grader = grader
+        self._account = account
+        self._speak = speak
+        count = len(plan.steps)
+        loop = asyncio.get_running_loop()
+        self._prompts: list[asyncio.Future[str | None]] = [
+            loop.create_future() for _ in range(count)
+        ]
+        self._cap = QuestionCap(cap, count) if cap is not None else None
+        self._tasks: list[asyncio.Task[NodeRun]] = []
+
+    async def run(self) -> GraphRun:
+        """The run of the whole graph, graded when every node brought a message."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for step in self._plan.steps:
+                    self._tasks.append(group.create_task(self._node(step)))
+        except BaseExceptionGroup as group_error:
+            raise first_error(group_error) from None
+        return self._finish(tuple(task.result() for task in self._tasks))
+
+    # -- nodes ---------------------------------------------------------------------------------
+
+    async def _node(self, step: Step) -> NodeRun:
+        texts: list[str] = []
+        for parent in step.parents:
+            run = await self._tasks[parent]
+            if not run.outcome.is_graded:
+                return self._leave(step, Outcome.CANCELLED, None)
+            texts.append(run.message)
+        if step.speaker is None:
+            return self._combine(step, texts)
+        messages, body = self._speak(step, self._item, texts)
+        self._prompts[step.index].set_result(body)
+        sample = await self._sample(step, body)
+        if sample is None:
+            return self._leave(step, Outcome.CANCELLED, None)
+        order = step.order(self._item.id, messages, body, sample=sample, account=self._account)
+        try:
+            if not await self._admitted(step, order):
+                return self._leave(step, Outcome.BUDGET_STOPPED, "the question's cap is reached")
+            fetched = await self._desk.fetch(order)
+        except EngineError as error:
+            return self._leave(step, error.outcome, str(error))
+        except BudgetReached as error:
+            return self._leave(step, Outcome.BUDGET_STOPPED, str(error))
+        return self._heard(step, sample, fetched)
+
+    async def _sample(self, step: Step, body: str) -> int | None:
+        """Which draw of its call a node uses: as many as lower nodes make the same one.
+
+        It waits for the prompts of those that could. None when one of them never gets a prompt.
+        """
+        sample = 0
+        for rival in step.rivals:
+            other = await self._prompts[rival]
+            if other is None:
+                return None
+            sample += other == body
+        return sample
+
+    async def _admitted(self, step: Step, order: Order) -> bool:
+        if self._cap is None:
+            return True
+        admitted = await self._cap.admit(step.index, self._desk.worst(order.call), step.parents)
+        self._cap.decide(step.index, admitted=admitted)
+        return admitted
+
+    def _combine(self, step: Step, texts: list[str]) -> NodeRun:
+        assert isinstance(step.role, CombiningRole)
+        message = step.role.combine(self._item, texts, self._grader)
+        self._settle(step, NOTHING)
+        return NodeRun(step.index, step.role.name, None, Outcome.ANSWERED, message, spend=NOTHING)
+
+    def _heard(self, step: Step, sample: int, fetched: Fetched) -> NodeRun:
+        assert step.speaker is not None
+        reply = fetched.reply
+        spend = self._pricer.spend(step.model, reply.usage)
+        self._settle(step, spend)
+        return NodeRun(
+            step.index,
+            step.role.name,
+            step.model,
+            reply.outcome,
+            step.speaker.message(reply.text),
+            sample,
+            reply.usage,
+            spend,
+            made=fetched.made,
+        )
+
+    def _leave(self, step: Step, outcome: Outcome, error: str | None) -> NodeRun:
+        """End a node without a message, so that nobody waits for it."""
+        if not self._prompts[step.index].done():
+            self._prompts[step.index].set_result(None)
+        if self._cap is not None:
+            self._cap.decide(step.index, admitted=False)
+        self._settle(step, NOTHING)
+        return NodeRun(
+            step.index, step.role.name, step.model or None, outcome, spend=NOTHING, error=error
+        )
+
+    def _settle(self, step: Step, spend: Spend) -> None:
+        if self._cap is not None:
+            self._cap.decide(step.index, admitted=True)
+            self._cap.finish(step.index, spend, step.parents)
+
+    # -- the whole -----------------------------------------------------------------------------
+
+    def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+        usage: dict[str, Usage] = {}
+        for node in nodes:
+            if node.model is not None and node.usage.calls:
+                usage[node.model] = usage.get(node.model, Usage()) + node.usage
+        price = self._price(nodes)
+        failed = [node for node in nodes if not node.outcome.is_graded]
+        # A skipped node is no cause; the first of the others is.
+        cause = next((node for node in failed if node.outcome is not Outcome.CANCELLED), None)
+        if failed:
+            first = cause or failed[0]
+            return GraphRun(
+                self._item.id, first.outcome, None, "", price, usage, nodes, error=first.error
+            )
+        sink = nodes[-1]
+        verdict = self._judge(sink)
+        return GraphRun(self._item.id, verdict.outcome, verdict, sink.message, price, usage, nodes)
+
+    def _judge(self, sink: NodeRun) -> Verdict:
+        if sink.outcome is not Outcome.ANSWERED:
+            return Verdict(0.0, sink.outcome, reason=f"the reply was {sink.outcome.value}")
+        try:
+            return self._grader.grade(self._item, sink.message)
+        except Exception as error:
+            raise TaskError(
+                f"grader {self._grader.name!r} failed on item {self._item.id!r}: {error!r}"
+            ) from error
+
+    def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:
+        spends = [node.spend for node in nodes if node.spend is not None]
+        quanta = list(Spend.total(spends).quanta)
+        if quanta[_SECONDS] is not None:
+            ends: list[int] = []
+            for step, spend in zip(self._plan.steps, spends, strict=True):
+                start = max((ends[parent] for parent in step.parents), default=0)
+                ends.append(start + (spend.quanta[_SECONDS] or 0))
+            quanta[_SECONDS] = ends[-1]
+        return Spend(tuple(quanta))

@@ -1,0 +1,274 @@
+"""`Executor`: many graphs on many items at once."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from graphsearch.calls import Call, Message, Reply, Sampling
+from graphsearch.cost import Amount
+from graphsearch.engines.base import Engine
+from graphsearch.execution._attempts import RetryPolicy
+from graphsearch.execution._desk import Desk, Traffic
+from graphsearch.execution._memory import Memory
+from graphsearch.execution._plan import (
+    Identity,
+    Plan,
+    Step,
+    make_order,
+    make_plan,
+    prompt_body,
+)
+from graphsearch.execution._tasks import together
+from graphsearch.execution._walk import Walk
+from graphsearch.execution.pricing import Pricer
+from graphsearch.execution.records import GraphRun
+from graphsearch.fleet import Fleet
+from graphsearch.graph import CollaborationGraph
+from graphsearch.ledger import Ledger, Spend
+from graphsearch.roles import Role
+from graphsearch.store import Store
+from graphsearch.tasks import Grader, Item, TokenProfile
+
+__all__ = ["Executor"]
+
+_KEPT_PLANS: Final = 1024
+_KEPT_PROMPTS: Final = 4096
+_KEPT_BOUNDS: Final = 65_536
+
+
+class _Prompt(NamedTuple):
+    """A prompt that depends on the item alone, written once."""
+
+    item: Item
+    messages: tuple[Message, ...]
+    body: str
+
+
+class Executor:
+    """Runs graphs on items through engines, journal and ledger.
+
+    Any number of `run`s may be under way at once on one event loop; they share calls. What they
+    return does not depend on which of them, or which call, finishes first.
+
+    Args:
+        engines: the engine of each model.
+        roles: roles by name.
+        fleet: the models' constants and revisions.
+        store: its journal keeps every reply.
+        ledger: pays for every call made.
+        seed: the study's seed; with stream, item, prompt and draw it fixes each call's seed.
+        profile: the task's mean token lengths; they fix what a unit is.
+        grader: judges sinks, and helps combining roles to read answers.
+        concurrency: most calls in flight to a model whose engine has no opinion, and half the
+            number of items under way at once.
+        policy: when a failed call is tried again.
+    """
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        roles: Mapping[str, Role],
+        fleet: Fleet,
+        store: Store,
+        ledger: Ledger,
+        *,
+        seed: int,
+        profile: TokenProfile,
+        grader: Grader,
+        concurrency: int = 64,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._roles = roles
+        self._fleet = fleet
+        self._grader = grader
+        self._seed = seed
+        self._concurrency = concurrency
+        self.pricer = Pricer(fleet, profile)
+        self._desk = Desk(
+            engines,
+            pricer=self.pricer,
+            journal=store.journal,
+            ledger=ledger,
+            policy=policy or RetryPolicy(),
+            concurrency=concurrency,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._window = asyncio.Semaphore(2 * concurrency)
+        self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
+        self._prompts: Memory[tuple[str, bool, str], _Prompt] = Memory(_KEPT_PROMPTS)
+        self._bounds: Memory[tuple[str, str, bool, int, int, str], Spend] = Memory(_KEPT_BOUNDS)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Calls asked for, made, found in the journal and shared so far."""
+        return self._desk.traffic
+
+    async def run(
+        self,
+        graph: CollaborationGraph,
+        items: Sequence[Item],
+        *,
+        stream: str,
+        account: str,
+        grader: Grader | None = None,
+        cap: Amount | None = None,
+    ) -> list[GraphRun]:
+        """Run a graph on items.
+
+        An item whose calls fail for a reason of the infrastructure, or are not covered by the
+        ledger or the cap, comes back without a verdict; it does not end the run.
+
+        Args:
+            graph: run in canonical form.
+            items: the questions.
+            stream: draws of different streams are never shared.
+            account: where calls that must be made are booked. Runs that share calls and are
+                under way at once should name the same account, or who pays is a matter of luck.
+            grader: judges in place of the executor's own.
+            cap: most that one question may really use; the graph's full price counts, whoever
+                made its calls.
+
+        Returns:
+            One run an item, in the order of `items`.
+
+        Raises:
+            GraphError: the graph is not valid.
+            FleetError: a model has no engine.
+            BudgetRefused: a call has no known cost in a currency that is limited.
+            StoreError: a reply could not be written.
+        """
+        self._enter_loop()
+        plan = self._plan(graph, stream)
+        found: list[GraphRun | None] = [None] * len(items)
+        queue = iter(enumerate(items))
+
+        async def work(queue: Iterator[tuple[int, Item]]) -> None:
+            for place, item in queue:
+                async with self._window:
+                    walk = Walk(
+                        plan,
+                        item,
+                        desk=self._desk,
+                        pricer=self.pricer,
+                        grader=grader or self._grader,
+                        account=account,
+                        speak=self._speak,
+                        cap=cap,
+                    )
+                    found[place] = await walk.run()
+
+        await together([work(queue) for _ in range(min(len(items), 2 * self._concurrency))])
+        return [run for run in found if run is not None]
+
+    async def ask(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling,
+        stream: str,
+        account: str,
+        sample: int = 0,
+        item: str = "",
+        prompt_version: str = "",
+    ) -> Reply:
+        """Make a single call, of an agent or a judge, through journal and ledger.
+
+        Args:
+            model: who is asked.
+            messages: the prompt.
+            sampling: how to draw; needs `max_tokens`.
+            stream: of the draw, for instance `agent`.
+            account: where it is booked.
+            sample: which draw of this very call.
+            item: id of the item it is about, "" for none.
+            prompt_version: version of the prompts, part of the call's key.
+
+        Raises:
+            EngineError: the infrastructure failed, also after retries.
+            BudgetReached: the ledger does not cover the call.
+        """
+        self._enter_loop()
+        prompt = tuple(messages)
+        call = Call(
+            model,
+            prompt,
+            sampling,
+            sample=sample,
+            prompt_version=prompt_version,
+            stream=stream,
+            item=item,
+        )
+        prefixes = self._identity(stream).prefixes(model, sampling, prompt_version)
+        order = make_order(call, prompt_body(item, prompt), prefixes=prefixes, account=account)
+        return (await self._desk.fetch(order)).reply
+
+    def worst_case(self, graph: CollaborationGraph, item: Item) -> Spend:
+        """Most that a graph's calls for an item can cost, retries not counted.
+
+        A parent's message is taken to be as long as its reply may be; where parent and child
+        are different models, twice as long, since they count tokens differently. (The ledger
+        does not lean on this: it reserves for each call by its real prompt.)
+
+        Raises:
+            GraphError: the graph is not valid.
+        """
+        plan = self._plan(graph, "search")
+        return Spend.total(
+            self._bound(plan, step, item) for step in plan.steps if step.speaker is not None
+        )
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _enter_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            self._window = asyncio.Semaphore(2 * self._concurrency)
+            self._desk.enter_loop()
+
+    def _identity(self, stream: str) -> Identity:
+        return Identity(self._seed, stream, self._version)
+
+    def _version(self, model: str) -> str:
+        revision = self._fleet.model(model).revision or ""
+        return f"{revision} {self._desk.engine(model).info(model).fingerprint}"
+
+    def _plan(self, graph: CollaborationGraph, stream: str) -> Plan:
+        return self._plans.get(
+            (graph.key, stream), lambda: make_plan(graph, self._roles, self._identity(stream))
+        )
+
+    def _speak(
+        self, step: Step, item: Item, texts: Sequence[str]
+    ) -> tuple[tuple[Message, ...], str]:
+        if texts:
+            return self._write(step, item, texts)
+        key = (step.role.name, step.context.is_sink, item.id)
+        prompt = self._prompts.get(key, lambda: _Prompt(item, *self._write(step, item, ())))
+        if prompt.item is not item and prompt.item != item:
+            # Another item of the same id: of another task, say.
+            return self._write(step, item, ())
+        return prompt.messages, prompt.body
+
+    @staticmethod
+    def _write(step: Step, item: Item, texts: Sequence[str]) -> tuple[tuple[Message, ...], str]:
+        assert step.speaker is not None
+        messages = step.speaker.prompt(item, texts, step.context)
+        return messages, prompt_body(item.id, messages)
+
+    def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
+        heard = 0
+        for parent in step.parents:
+            other = plan.steps[parent]
+            heard += (other.sampling.max_tokens or 0) * (1 if other.model == step.model else 2)
+        context = step.context
+        key = (step.role.name, step.model, context.is_sink, context.in_degree, heard, item.id)
+
+        def work_out() -> Spend:
+            assert step.speaker is not None
+            messages = step.speaker.prompt(item, ["x"] * context.in_degree, context)
+            most = step.sampling.max_tokens
+            return self._desk.worst_of(step.model, messages, most, more_prompt=heard)
+
+        return self._bounds.get(key, work_out)

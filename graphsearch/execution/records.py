@@ -1,0 +1,81 @@
+"""What came of running a graph on an item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphsearch.calls import Outcome, Usage
+from graphsearch.ledger import Spend
+from graphsearch.tasks import Verdict
+
+__all__ = ["GraphRun", "NodeRun"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRun:
+    """One node of one run.
+
+    Attributes:
+        node: index in the canonical graph.
+        role: its role.
+        model: its model, None for a combining role.
+        sample: which draw of its call it used (promise 7).
+        outcome: how it ended; `CANCELLED` when a parent brought no message.
+        message: what its children read; "" when there is none.
+        usage: tokens of its call at full count, whoever paid.
+        spend: full price of its call.
+        error: what went wrong with the infrastructure, None when nothing.
+        made: True when this run made the call, False when it was shared or found in the journal;
+            depends on which run came first, so it belongs in no record.
+    """
+
+    node: int
+    role: str
+    model: str | None
+    outcome: Outcome
+    message: str = ""
+    sample: int = 0
+    usage: Usage = field(default_factory=Usage)
+    spend: Spend | None = None
+    error: str | None = None
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRun:
+    """One graph on one item.
+
+    Attributes:
+        item_id: the item.
+        outcome: the sink's; where a node failed for a reason of the infrastructure, that of the
+            first such node.
+        verdict: the grader's; None when the item was not evaluated.
+        text: the sink's message, "" when there is none.
+        usage: by model, all calls of the graph at full count.
+        price: full price of those calls. Its `seconds` are those of the longest path.
+        nodes: every node's part, in canonical order; the transcript.
+        error: why the item was not evaluated, None when it was.
+    """
+
+    item_id: str
+    outcome: Outcome
+    verdict: Verdict | None
+    text: str
+    price: Spend
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    nodes: tuple[NodeRun, ...] = ()
+    error: str | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Messages by node, in canonical order."""
+        return tuple(node.message for node in self.nodes)
+
+    @property
+    def made(self) -> int:
+        """Calls that this run made itself."""
+        return sum(node.made for node in self.nodes)
+
+    @property
+    def shared(self) -> int:
+        """Calls that it used without making them."""
+        return sum(usage.calls for usage in self.usage.values()) - self.made
