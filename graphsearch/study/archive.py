@@ -62,6 +62,7 @@ class Archive:
     def __init__(self, level: float = 0.95) -> None:
         self._level = level
         self._entries: dict[str, Entry] = {}
+        self._ranking: list[Entry] | None = None
 
     @property
     def entries(self) -> Mapping[str, Entry]:
@@ -80,6 +81,7 @@ class Archive:
                 record.expected_cost,
             )
         self._entries[key].add(record.number, record.results)
+        self._ranking = None
 
     def known(self, key: str, item: str) -> ItemResult | None:
         """The graph's result on an item when it was graded before."""
@@ -87,10 +89,17 @@ class Archive:
         result = entry.results.get(item) if entry else None
         return result if result is not None and result.score is not None else None
 
+    def best(self) -> Entry | None:
+        """The first of the ranking, None before any score."""
+        ranking = self.ranking()
+        return ranking[0] if ranking else None
+
     def ranking(self) -> list[Entry]:
         """Graphs with a score, best lower bound first; ties to the cheaper, then by key."""
-        scored = [e for e in self._entries.values() if e.estimate(self._level).n]
-        return sorted(
-            scored,
-            key=lambda e: (-e.estimate(self._level).low, e.expected_cost, e.graph.key),
-        )
+        if self._ranking is None:
+            scored = [e for e in self._entries.values() if e.estimate(self._level).n]
+            self._ranking = sorted(scored, key=self._rank)
+        return list(self._ranking)
+
+    def _rank(self, entry: Entry) -> tuple[float, float, str]:
+        return -entry.estimate(self._level).low, entry.expected_cost, entry.graph.key

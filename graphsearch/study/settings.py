@@ -22,6 +22,7 @@ _LEAST = {
     "test_items": 0,
     "min_test_items": 0,
     "test_block": 1,
+    "most_copies": 2,
 }
 
 
@@ -47,6 +48,7 @@ class Settings:
         reserve: share of the search budget kept for selection, test and baselines.
         level: level of every interval.
         baselines: kinds of plain alternatives to measure; empty: none.
+        most_copies: most answers a baseline draws, however cheap they are.
         winner: `best` (of the finalists) or `last` (last graph proposed, as published).
     """
 
@@ -67,6 +69,7 @@ class Settings:
     reserve: float = 0.5
     level: float = 0.95
     baselines: tuple[BaselineKind, ...] = BASELINES
+    most_copies: int = 32
     winner: Literal["best", "last"] = "best"
 
     def __post_init__(self) -> None:

@@ -1,0 +1,261 @@
+"""Plain alternatives: what a user could do without a search, at the winner's used cost."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.calls import Outcome
+from graphsearch.study.evidence import gather
+from graphsearch.study.settings import BaselineKind
+from graphsearch.tasks import Verdict
+from graphsearch.trials import ItemResult
+
+if TYPE_CHECKING:
+    from graphsearch.execution import GraphRun, NodeRun
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.study.study import Study
+    from graphsearch.tasks import Grader, Item
+
+__all__ = ["Alternative", "Prices", "alternatives", "derive", "measure_prices"]
+
+PROBED = 50
+"""Selection items on which the price of a single call is measured."""
+
+_SLACK = 1 + 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One plain alternative, ready to run.
+
+    Attributes:
+        name: for tables.
+        kind: as in `Row`.
+        model: that answers (or fuses).
+        copies: answers drawn.
+        graph: that is run; rows of kind `sampled` and `best_of_n` read the draws of a vote.
+        oracle: True when the grader chooses the answer.
+    """
+
+    name: str
+    kind: BaselineKind
+    model: str
+    copies: int
+    graph: "CollaborationGraph"
+    oracle: bool = False
+
+    @property
+    def is_derived(self) -> bool:
+        """True when the row is read from the draws of its graph instead of its answer."""
+        return self.kind in {"sampled", "best_of_n"}
+
+    @property
+    def planned_graph(self) -> "CollaborationGraph":
+        """The graph whose expected cost the row has: one call for `sampled`."""
+        from graphsearch.graph import CollaborationGraph
+
+        return CollaborationGraph.single(self.model) if self.kind == "sampled" else self.graph
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "model": self.model,
+            "copies": self.copies,
+            "graph": self.graph.to_json(),
+            "oracle": self.oracle,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Alternative":
+        """The record that `to_json` wrote."""
+        from graphsearch.graph import CollaborationGraph
+
+        return cls(**{**values, "graph": CollaborationGraph.from_json(values["graph"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Used cost of one call by model, measured on selection items.
+
+    Attributes:
+        sampled: mean used cost of one sampled call, in the graph budget's currency.
+        claims: True when sampled replies say by themselves whether they succeeded.
+    """
+
+    sampled: Mapping[str, float]
+    claims: bool
+
+
+async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:
+    """What one sampled call of each model really uses; costs two calls a model and item."""
+    from graphsearch.graph import CollaborationGraph
+
+    models = _affordable(study)
+    graphs = [CollaborationGraph.combine("vote", [model, model]) for model in models]
+    found = await study.runner.block(
+        "prices", graphs, items[:PROBED], stream="selection", account="baseline"
+    )
+    currency = study.parts.graph_budget.currency
+    grader = study.parts.task.grader
+    claims = any(
+        grader.claims(item, text) is not None
+        for graph in graphs
+        for item in items[:PROBED]
+        for text in _texts(study.runner.runs.get((graph.key, item.id)))
+    )
+    sampled = {}
+    for model, results in zip(models, found, strict=True):
+        used = _used(study, results).get(currency)
+        if used is not None:
+            sampled[model] = used / 2
+    return Prices(sampled, claims)
+
+
+def alternatives(study: "Study", prices: Prices, *, used: float) -> list[Alternative]:
+    """All plain alternatives at a used cost.
+
+    Args:
+        study: names the models, the kinds wanted and the roles there are.
+        prices: used cost of one call by model.
+        used: the winner's used cost of one question, on the selection split.
+    """
+    wanted = set(study.parts.settings.baselines)
+    rows = [_single(model) for model in _affordable(study)]
+    for model, price in prices.sampled.items():
+        copies = min(study.parts.settings.most_copies, int(used * _SLACK / price))
+        if copies >= 2:
+            rows += _of_draws(study, model, copies, claims=prices.claims)
+    rows += _fusers(study, prices, used)
+    return [row for row in rows if row.kind in wanted]
+
+
+def derive(
+    alternative: Alternative,
+    items: "Sequence[Item]",
+    results: Sequence[ItemResult],
+    runs: "Sequence[GraphRun | None]",
+    grader: "Grader",
+) -> list[ItemResult]:
+    """Results of a row that is read from the draws of a vote.
+
+    `sampled` is the first draw, `best_of_n` the one that the grader likes best. Items that were not
+    evaluated stay so.
+    """
+    derived = []
+    for item, result, run in zip(items, results, runs, strict=True):
+        if result.score is None or run is None:
+            derived.append(result)
+            continue
+        draws = [_judge(item, node, grader) for node in run.nodes[:-1]]
+        if alternative.kind == "sampled":
+            derived.append(_one_draw(result, run.nodes[0], draws[0]))
+        else:
+            best = max(draws, key=lambda v: (v.score, v.outcome is Outcome.ANSWERED))
+            derived.append(
+                replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
+            )
+    return derived
+
+
+def _affordable(study: "Study") -> list[str]:
+    """Models whose single call fits the graph budget, cheapest first."""
+    space = study.parts.space
+    allowed = float(space.budget) * _SLACK
+    models = [model for model in space.models if space.cost.gamma(model) <= allowed]
+    return sorted(models, key=lambda model: (space.cost.gamma(model), model))
+
+
+def _single(model: str) -> Alternative:
+    from graphsearch.graph import CollaborationGraph
+
+    return Alternative(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
+
+
+def _of_draws(study: "Study", model: str, copies: int, *, claims: bool) -> list[Alternative]:
+    from graphsearch.graph import CollaborationGraph
+
+    vote = CollaborationGraph.combine("vote", [model] * copies)
+    rows = [
+        Alternative(f"1x {model} (sampled)", "sampled", model, 1, vote),
+        Alternative(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
+        Alternative(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
+    ]
+    if claims and "select" in study.parts.roles:
+        select = CollaborationGraph.combine("select", [model] * copies)
+        rows.append(Alternative(f"{copies}x {model} -> select", "select", model, copies, select))
+    return rows
+
+
+def _fusers(study: "Study", prices: Prices, used: float) -> list[Alternative]:
+    from graphsearch.graph import CollaborationGraph
+
+    if "fuser" not in study.parts.roles or not prices.sampled:
+        return []
+    cheapest = next(iter(prices.sampled))
+    rows = []
+    for fuser in prices.sampled:
+        for source in dict.fromkeys((fuser, cheapest)):
+            copies = _fitting(study, prices, used, source, fuser)
+            if copies >= 2:
+                graph = CollaborationGraph.fan_in([source] * copies, "fuser", fuser)
+                name = f"{copies}x {source} -> fuser {fuser}"
+                rows.append(Alternative(name, "fuser", fuser, copies, graph))
+    return rows
+
+
+def _fitting(study: "Study", prices: Prices, used: float, source: str, fuser: str) -> int:
+    """Most answers of `source` that `fuser` can read within `used`.
+
+    The fuser's own call is priced by the cost model, scaled by how much of its expected cost a
+    single call of that model really uses.
+    """
+    cost = study.parts.space.cost
+    scale = prices.sampled[fuser] / cost.gamma(fuser)
+    limit = study.parts.roles["fuser"].max_parents
+    most = min(study.parts.settings.most_copies, limit if limit is not None else math.inf)
+    copies = 0
+    while copies < most:
+        more = copies + 1
+        if more * prices.sampled[source] + scale * cost.node(fuser, more) > used * _SLACK:
+            break
+        copies = more
+    return copies
+
+
+def _judge(item: "Item", node: "NodeRun", grader: "Grader") -> Verdict:
+    """What one draw is worth by itself, by the rules for a sink."""
+    if node.outcome is not Outcome.ANSWERED:
+        return Verdict(0.0, node.outcome)
+    return grader.grade(item, node.message)
+
+
+def _one_draw(result: ItemResult, node: "NodeRun", verdict: Verdict) -> ItemResult:
+    cost = {} if node.spend is None else node.spend.floats()
+    return ItemResult(
+        item=result.item,
+        score=verdict.score,
+        outcome=verdict.outcome,
+        usage={node.model or "": node.usage},
+        cost=cost,
+        group=result.group,
+        answer=verdict.parsed,
+    )
+
+
+def _texts(run: "GraphRun | None") -> Sequence[str]:
+    return () if run is None else run.texts[:-1]
+
+
+def _used(study: "Study", results: Sequence[ItemResult]) -> Mapping[str, float]:
+    budget = study.parts.graph_budget
+    evidence = gather(
+        results,
+        allowed=float(budget),
+        planned=0.0,
+        currency=budget.currency,
+        level=study.parts.settings.level,
+    )
+    return evidence.used_by

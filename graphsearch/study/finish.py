@@ -1,0 +1,260 @@
+"""The end of a study: winner, sealed test, comparison, and the record of all of it."""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.cost import CURRENCIES
+from graphsearch.events import Done
+from graphsearch.study._show import number, percent
+from graphsearch.study.baselines import Alternative, alternatives, measure_prices
+from graphsearch.study.evidence import Evidence, gather
+from graphsearch.study.result import BreakEven, Result, Row, Winner
+from graphsearch.study.sealed import Tested, open_seal
+from graphsearch.study.select import Choice, choose
+
+if TYPE_CHECKING:
+    from graphsearch.study.archive import Entry
+    from graphsearch.study.study import Study
+
+__all__ = ["break_even", "finish", "verdict"]
+
+
+async def finish(study: "Study") -> Result:
+    """Selection, sealed test and baselines; writes `result.json` and `timing.json`."""
+    begun = study.seconds
+    choice = await choose(study)
+    selected = study.seconds
+    tested = await open_seal(study, choice, await _plan(study, choice))
+    result = _assemble(study, choice, tested)
+    result.save(study.folder)
+    spans = {"search": begun, "selection": selected - begun, "test": study.seconds - selected}
+    _write_timing(study.folder, spans)
+    study.voice.say(
+        Done,
+        verdict=result.verdict,
+        seconds=study.seconds,
+    )
+    return result
+
+
+async def _plan(study: "Study", choice: Choice) -> list[Alternative]:
+    """The alternatives, sized by what the winner and single calls use on selection items."""
+    if not study.parts.settings.baselines:
+        return []
+    prices = await measure_prices(study, choice.items)
+    used = _evidence(study, choice).used
+    return alternatives(study, prices, used=choice.winner.expected_cost if used is None else used)
+
+
+def _evidence(study: "Study", choice: Choice) -> Evidence:
+    budget = study.parts.graph_budget
+    return gather(
+        choice.results,
+        allowed=float(budget),
+        planned=choice.winner.expected_cost,
+        currency=budget.currency,
+        level=study.parts.settings.level,
+    )
+
+
+def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
+    entry = choice.winner
+    winner = Winner(entry.graph, entry.origin, entry.round, entry.trial, entry.expected_cost)
+    plain = [row for row in tested.rows if not row.oracle and row.evidence.accuracy is not None]
+    best = plain[0] if plain else None
+    spend = _spend(study)
+    stopped = study.stopped
+    return Result(
+        winner=winner,
+        test=tested.winner,
+        selection=choice.finalists,
+        baselines=tested.rows,
+        best_plain=best.name if best else None,
+        verdict=verdict(winner, tested.winner, best),
+        break_even=break_even(
+            tested.winner, best, _total(spend, study.parts.graph_budget.currency)
+        ),
+        stopped_by={"rule": stopped.rule, "reason": stopped.reason} if stopped else {},
+        spend=spend,
+        calls=_calls(study),
+        outcomes=study.runner.tally.to_json()["outcomes"],
+        rounds=study.rounds,
+        trials=[_trial(study, number) for number in range(len(study.trials))],
+        archive=[_archived(study, entry) for entry in study.archive.ranking()],
+        provenance=_provenance(study),
+        notes=tuple(note for note in (choice.note, *tested.notes) if note),
+        folder=study.folder,
+    )
+
+
+def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
+    """What was found, in one plain sentence."""
+    text = winner.graph.describe()
+    if test is None or test.accuracy is None:
+        return f"The best team found is {text}; the budget covered no sealed test."
+    low, high = test.interval
+    answer = (
+        f"{text} answers {percent(test.accuracy)} of the sealed test right "
+        f"({100 * low:.1f} to {100 * high:.1f}, n = {test.n}) "
+        f"at {number(test.used)} {test.currency} a question"
+    )
+    gap = best.difference if best else None
+    if best is None or gap is None or gap.mean is None:
+        return f"{answer}; it was not compared with plain alternatives."
+    if best.kind != "single" and best.graph == winner.graph.to_json():
+        return f"{answer}; it is itself the best plain alternative, {best.name}."
+    ends = f"{100 * gap.interval[0]:+.1f} to {100 * gap.interval[1]:+.1f}"
+    against = f"the best plain alternative at equal cost, {best.name}"
+    points = f"{100 * gap.mean:+.1f} points, {ends}"
+    if gap.interval[0] > 0:
+        return f"{answer}; that beats {against} ({points})."
+    if gap.interval[1] < 0:
+        return f"{answer}; {against}, is better ({points})."
+    return f"{answer}; it is not shown to beat {against} ({points})."
+
+
+def break_even(test: Evidence | None, best: Row | None, spend: float | None) -> BreakEven | None:
+    """After how many questions a right answer costs less with the winner, search included."""
+    if test is None or best is None or spend is None:
+        return None
+    if not test.accuracy or not best.evidence.accuracy:
+        return None
+    if test.used is None or best.evidence.used is None:
+        return None
+    mine = test.used / test.accuracy
+    theirs = best.evidence.used / best.evidence.accuracy
+    unit = test.currency
+    if mine >= theirs:
+        reason = (
+            f"A right answer costs {number(mine)} {unit} with the winner and {number(theirs)} with "
+            f"{best.name}: the search does not pay for itself by cost."
+        )
+        return BreakEven(best.name, None, spend, unit, reason)
+    questions = math.ceil(spend / (theirs - mine) / test.accuracy)
+    reason = (
+        f"A right answer costs {number(mine)} {unit} with the winner and {number(theirs)} with "
+        f"{best.name}: the {number(spend)} {unit} spent are back after {questions:,} questions."
+    )
+    return BreakEven(best.name, questions, spend, unit, reason)
+
+
+def _spend(study: "Study") -> dict[str, Any]:
+    """Spend by currency and account; a currency in which some call has no price is left out."""
+    ledger = study.ledger
+    return {
+        currency: {
+            "total": float(ledger.spent(currency)),
+            "accounts": {name: float(ledger.spent(currency, name)) for name in ledger.accounts},
+        }
+        for currency in CURRENCIES
+        if not ledger.unknown(currency)
+    }
+
+
+def _total(spend: Mapping[str, Any], currency: str) -> float | None:
+    return spend[currency]["total"] if currency in spend else None
+
+
+def _calls(study: "Study") -> dict[str, Any]:
+    asked = study.runner.tally.asked
+    made = {name: int(study.ledger.spent("calls", name)) for name in study.ledger.accounts}
+    names = sorted({*asked, *made})
+    accounts = {name: {"asked": asked[name], "made": made.get(name, 0)} for name in names}
+    for name in ("agent", "judge", "waste"):
+        if name in accounts:  # not calls of graphs: nothing is shared there
+            accounts[name]["asked"] = accounts[name]["made"]
+    return {
+        "asked": sum(account["asked"] for account in accounts.values()),
+        "made": sum(account["made"] for account in accounts.values()),
+        "accounts": accounts,
+    }
+
+
+def _provenance(study: "Study") -> dict[str, Any]:
+    from graphsearch import __version__
+
+    identity = study.parts.identity()
+    identity.pop("limits")
+    graph = study.parts.graph_budget
+    count = len(study.parts.search_budget)
+    states = study.voice.budgets()
+    return {
+        "graphsearch_version": __version__,
+        **identity,
+        "budgets": {
+            "graph": {"text": str(graph), "currency": graph.currency, "allowed": float(graph)},
+            "search": _budget_rows(study.parts.search_budget, states[:count]),
+            "evaluation": _budget_rows(study.parts.evaluation_budget, states[count:]) or None,
+        },
+    }
+
+
+def _budget_rows(amounts: Sequence[Any], states: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": str(amount),
+            "currency": state.currency,
+            "allowed": state.allowed,
+            "spent": state.spent,
+            "left": state.left,
+        }
+        for amount, state in zip(amounts, states, strict=False)
+    ]
+
+
+def _trial(study: "Study", place: int) -> dict[str, Any]:
+    record = study.trials[place]
+    graph = record.proposal.graph
+    return {
+        "number": record.number,
+        "round": record.round,
+        "origin": record.proposal.origin,
+        "state": record.state.value,
+        "reused": record.reused,
+        "key": graph.key,
+        "text": graph.describe(),
+        **_summary(study, record.results, record.expected_cost),
+    }
+
+
+def _archived(study: "Study", entry: "Entry") -> dict[str, Any]:
+    return {
+        "key": entry.graph.key,
+        "text": entry.graph.describe(),
+        "graph": entry.graph.to_json(),
+        "trials": entry.trials,
+        **_summary(study, tuple(entry.results.values()), entry.expected_cost),
+    }
+
+
+def _summary(study: "Study", results: Sequence[Any], planned: float) -> dict[str, Any]:
+    budget = study.parts.graph_budget
+    evidence = gather(
+        results,
+        allowed=float(budget),
+        planned=planned,
+        currency=budget.currency,
+        level=study.parts.settings.level,
+    )
+    return {
+        "expected_cost": planned,
+        "used_cost": evidence.used,
+        "n": evidence.n,
+        "accuracy": evidence.accuracy,
+        "interval": list(evidence.interval),
+        "outcomes": dict(evidence.outcomes),
+    }
+
+
+def _write_timing(folder: Path, spans: Mapping[str, float]) -> None:
+    """Wall times of this session, beside those of earlier ones; no part of the result."""
+    path = folder / "timing.json"
+    earlier = json.loads(path.read_text(encoding="utf-8"))["sessions"] if path.exists() else []
+    text = json.dumps({"seconds": dict(spans), "sessions": [*earlier, dict(spans)]}, indent=1)
+    beside = path.with_suffix(".json.part")
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, path)

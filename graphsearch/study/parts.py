@@ -1,0 +1,104 @@
+"""What a study is made of, joined and checked before anything is opened."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.calls import Message, Reply, Sampling
+from graphsearch.errors import BudgetRefused
+from graphsearch.searchers.base import Agent, Searcher
+from graphsearch.study.settings import Settings
+from graphsearch.tasks import Task
+
+if TYPE_CHECKING:
+    from graphsearch.cost import Amount
+    from graphsearch.engines.base import Engine
+    from graphsearch.fleet import Fleet
+    from graphsearch.roles import Role
+    from graphsearch.space import Space
+
+__all__ = ["AgentMaker", "Complete", "Parts"]
+
+AGENT_SAMPLING = Sampling(temperature=0.7, max_tokens=2048)
+
+Complete = Callable[[Sequence[Message]], Awaitable[Reply]]
+"""One call of the agent's model: booked to the account `agent`, kept in the journal."""
+
+AgentMaker = Callable[[Complete], Agent]
+"""Makes the agent once there is a way to call its model; agents without one ignore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a study needs, by value.
+
+    Attributes:
+        task: questions and grader.
+        fleet: models and their constants.
+        space: what graphs are allowed, with the graph budget.
+        searcher: proposes graphs.
+        roles: what nodes do, by name.
+        engines: where the calls of each model go.
+        search_budget: limits of all that the study spends.
+        evaluation_budget: limits of test and baselines alone; empty: part of the search budget.
+        settings: how graphs are evaluated.
+        seed: of everything drawn.
+        make_agent: makes the search agent, None for none.
+        agent_model: the model the agent speaks with, None where it needs none.
+        agent_sampling: how its tokens are drawn; needs `max_tokens`.
+        concurrency: most calls in flight to a model whose engine has no opinion.
+        names: `searcher` and `agent` as `{name, options}`, for the record.
+    """
+
+    task: Task
+    fleet: "Fleet"
+    space: "Space"
+    searcher: Searcher
+    roles: "Mapping[str, Role]"
+    engines: "Mapping[str, Engine]"
+    search_budget: "tuple[Amount, ...]"
+    evaluation_budget: "tuple[Amount, ...]" = ()
+    settings: Settings = field(default_factory=Settings)
+    seed: int = 0
+    make_agent: AgentMaker | None = None
+    agent_model: str | None = None
+    agent_sampling: Sampling = AGENT_SAMPLING
+    concurrency: int = 64
+    names: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        models = [*self.space.models, *(s.model for s in self.space.sinks if s.model)]
+        models += [self.agent_model] if self.agent_model else []
+        for budget in (*self.search_budget, *self.evaluation_budget):
+            cost = self.space.cost.in_currency(budget.currency)
+            reasons = [cost.can_price(model) for model in dict.fromkeys(models)]
+            reason = next((r for r in reasons if r is not None), None)
+            if reason is not None:
+                raise BudgetRefused(f"the budget of {budget} cannot be kept: {reason}")
+
+    @property
+    def graph_budget(self) -> "Amount":
+        """Most a graph may be expected to spend on one question."""
+        return self.space.budget
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for a run folder to be gone on with; also the record's provenance."""
+        task = self.task
+        return {
+            "seed": self.seed,
+            "task": {
+                "name": task.name,
+                "fingerprint": task.fingerprint,
+                "profile": {"question": task.profile.question, "answer": task.profile.answer},
+                "items": {split: len(items) for split, items in task.splits.items()},
+            },
+            "fleet": self.fleet.to_json(),
+            "space": self.space.to_json(),
+            "searcher": self.names.get("searcher", {"name": self.searcher.name, "options": {}}),
+            "agent": self.names.get("agent"),
+            "settings": self.settings.to_json(),
+            "limits": {
+                "search": [str(amount) for amount in self.search_budget],
+                "evaluation": [str(amount) for amount in self.evaluation_budget],
+            },
+        }

@@ -1,0 +1,207 @@
+"""Runs graphs on blocks of items: admits what the budget covers, counts what was asked for."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.errors import StudyStopped
+from graphsearch.ledger import Spend
+from graphsearch.tasks import Item
+from graphsearch.trials import ItemResult
+
+if TYPE_CHECKING:
+    from graphsearch.execution import Executor, GraphRun
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.ledger import Ledger
+    from graphsearch.store import Store
+
+__all__ = ["Known", "Runner", "Tally", "to_result"]
+
+_FEW = 20
+"""Evaluations below which a share of failures means nothing."""
+
+Known = Callable[[str, str], ItemResult | None]
+"""A graph's result on an item that needs no run: (graph key, item id) -> result."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts that a study keeps besides the journal, because the journal holds shared calls once.
+
+    Attributes:
+        asked: account -> calls, a shared call counted for every graph that used it.
+        outcomes: account -> outcome -> answers of graphs.
+    """
+
+    asked: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def count(self, account: str, results: Iterable[ItemResult]) -> None:
+        """Take in results that were run (not those known before)."""
+        ended = self.outcomes.setdefault(account, Counter())
+        for result in results:
+            self.asked[account] += sum(usage.calls for usage in result.usage.values())
+            ended[result.outcome.value] += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Both counts, names sorted."""
+        outcomes = {name: dict(sorted(c.items())) for name, c in sorted(self.outcomes.items())}
+        return {"asked": dict(sorted(self.asked.items())), "outcomes": outcomes}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Tally":
+        """The counts that `to_json` wrote."""
+        outcomes = {name: Counter(counts) for name, counts in values["outcomes"].items()}
+        return cls(Counter(values["asked"]), outcomes)
+
+
+class Runner:
+    """One way to run a block, for search, selection, test and baselines alike.
+
+    Args:
+        executor: runs one graph.
+        store: keeps admissions.
+        ledger: says what is covered.
+        infra_share: share of infrastructure failures above which the study stops.
+    """
+
+    def __init__(
+        self, executor: "Executor", store: "Store", ledger: "Ledger", *, infra_share: float
+    ) -> None:
+        self._executor = executor
+        self._store = store
+        self._ledger = ledger
+        self._infra_share = infra_share
+        self._evaluated = 0
+        self._failed = 0
+        self.tally = Tally()
+        self.runs: dict[tuple[str, str], GraphRun] = {}
+        """Runs of the latest block, by (graph key, item id): the transcripts."""
+
+    async def block(
+        self,
+        name: str,
+        graphs: "Sequence[CollaborationGraph]",
+        items: Sequence[Item],
+        *,
+        stream: str,
+        account: str,
+        known: Known | None = None,
+    ) -> list[list[ItemResult]]:
+        """Run every graph on the same items, as many of them as the budget covers.
+
+        Args:
+            name: names the admission in the store; a block of the same name in a resumed study is
+                admitted as it was the first time.
+            graphs: different graphs.
+            items: items of the block; the budget may cut some off at the end.
+            stream: stream of draws.
+            account: account to book to.
+            known: results that need no run.
+
+        Returns:
+            One list of results a graph, all on the same items in the same order.
+
+        Raises:
+            StudyStopped: too many failures of the infrastructure.
+        """
+        count = self.admit(name, graphs, items, account=account, known=known)
+        return await self.run(graphs, items[:count], stream=stream, account=account, known=known)
+
+    async def run(
+        self,
+        graphs: "Sequence[CollaborationGraph]",
+        items: Sequence[Item],
+        *,
+        stream: str,
+        account: str,
+        known: Known | None = None,
+    ) -> list[list[ItemResult]]:
+        """Run every graph on items that were admitted; the rest as for `block`."""
+        self.runs.clear()
+        found = await asyncio.gather(
+            *(self._graph(graph, items, stream, account, known) for graph in graphs)
+        )
+        self._check_failures()
+        return list(found)
+
+    def admit(
+        self,
+        name: str,
+        graphs: "Sequence[CollaborationGraph]",
+        items: Sequence[Item],
+        *,
+        account: str,
+        known: Known | None = None,
+    ) -> int:
+        """How many of the items, from the front, the budget covers at worst; decided once."""
+        decided = self._store.get_checkpoint(f"admission/{name}")
+        if decided is None:
+            decided = {"items": self._covered(graphs, items, account, known)}
+            self._store.put_checkpoint(f"admission/{name}", decided)
+        return min(int(decided["items"]), len(items))
+
+    def _covered(
+        self,
+        graphs: "Sequence[CollaborationGraph]",
+        items: Sequence[Item],
+        account: str,
+        known: Known | None,
+    ) -> int:
+        total = Spend.total([])
+        for count, item in enumerate(items):
+            worst = [
+                self._executor.worst_case(graph, item)
+                for graph in graphs
+                if known is None or known(graph.key, item.id) is None
+            ]
+            total = Spend.total([total, *worst])
+            if not self._ledger.would_cover(total, account):
+                return count
+        return len(items)
+
+    async def _graph(
+        self,
+        graph: "CollaborationGraph",
+        items: Sequence[Item],
+        stream: str,
+        account: str,
+        known: Known | None,
+    ) -> list[ItemResult]:
+        found = {item.id: known(graph.key, item.id) if known else None for item in items}
+        missing = [item for item in items if found[item.id] is None]
+        runs = await self._executor.run(graph, missing, stream=stream, account=account)
+        fresh = {}
+        for item, run in zip(missing, runs, strict=True):
+            fresh[item.id] = to_result(run, item)
+            self.runs[graph.key, item.id] = run
+        self.tally.count(account, fresh.values())
+        self._evaluated += len(fresh)
+        self._failed += sum(result.score is None for result in fresh.values())
+        return [found[item.id] or fresh[item.id] for item in items]
+
+    def _check_failures(self) -> None:
+        if self._evaluated < _FEW or self._failed <= self._infra_share * self._evaluated:
+            return
+        share = self._failed / self._evaluated
+        raise StudyStopped(
+            f"{self._failed} of {self._evaluated} answers ({share:.0%}) failed for reasons of the "
+            f"infrastructure, more than the {self._infra_share:.0%} allowed; all finished calls "
+            "are kept: mend the cause, then resume"
+        )
+
+
+def to_result(run: "GraphRun", item: Item) -> ItemResult:
+    """The record of one graph on one item."""
+    verdict = run.verdict
+    return ItemResult(
+        item=item.id,
+        score=None if verdict is None else verdict.score,
+        outcome=run.outcome,
+        usage=run.usage,
+        cost=run.price.floats(),
+        group=item.group,
+        answer=None if verdict is None else verdict.parsed,
+    )

@@ -1,0 +1,222 @@
+"""The sealed test: the winner and every plain alternative on the same fresh items, once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.errors import StudyStopped
+from graphsearch.events import BaselineDone, BlockDone
+from graphsearch.study.baselines import Alternative, derive
+from graphsearch.study.evidence import Evidence, compare, gather
+from graphsearch.study.items import arrange
+from graphsearch.study.result import Row
+from graphsearch.study.runner import Tally
+from graphsearch.study.select import Choice, chunks
+from graphsearch.trials import ItemResult
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.study.study import Study
+    from graphsearch.tasks import Item
+
+__all__ = ["Tested", "open_seal"]
+
+_MARK = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What the sealed test showed.
+
+    Attributes:
+        winner: the winner on it, None when the budget covered no item.
+        rows: plain alternatives, best first.
+        notes: what a reader must know.
+    """
+
+    winner: Evidence | None
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "winner": None if self.winner is None else self.winner.to_json(),
+            "rows": [row.to_json() for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Tested":
+        """The record that `to_json` wrote."""
+        winner = values["winner"]
+        return cls(
+            None if winner is None else Evidence.from_json(winner),
+            tuple(Row.from_json(row) for row in values["rows"]),
+            tuple(values["notes"]),
+        )
+
+
+async def open_seal(study: "Study", choice: Choice, plan: Sequence[Alternative]) -> Tested:
+    """Measure the winner and the alternatives on the test split.
+
+    The winner is written down before the first test item is read. From then on the test belongs
+    to it: a resumed study repeats the same measurement from the journal, a finished one serves
+    the record, and another winner is refused.
+
+    Raises:
+        StudyStopped: the test was read for another winner.
+    """
+    mark = study.store.get_checkpoint(_MARK)
+    key = choice.winner.graph.key
+    if mark is not None and mark["winner"] != key:
+        raise StudyStopped("the sealed test was already read for another winner")
+    if mark is not None and mark.get("record") is not None:
+        study.runner.tally = Tally.from_json(mark["tally"])
+        return Tested.from_json(mark["record"])
+    opened = {"winner": key, "plan": [alternative.to_json() for alternative in plan]}
+    study.store.put_checkpoint(_MARK, opened)
+    tested = await _measure(study, choice.winner.graph, plan)
+    record = {"record": tested.to_json(), "tally": study.runner.tally.to_json()}
+    study.store.put_checkpoint(_MARK, opened | record)
+    return tested
+
+
+async def _measure(
+    study: "Study", winner: "CollaborationGraph", plan: Sequence[Alternative]
+) -> Tested:
+    items = arrange(study.parts.task.splits["test"], "test", seed=study.parts.seed)
+    wanted = items[: study.parts.settings.test_items]
+    mine: list[ItemResult] = []
+    theirs: list[list[ItemResult]] = [[] for _ in plan]
+    for number, block in enumerate(chunks(wanted, study.parts.settings.test_block)):
+        count = _admit(study, number, winner, plan, block)
+        if count:
+            mine += await _run_winner(study, number, winner, block[:count])
+            for row, results in zip(
+                theirs, await _run(study, number, plan, block[:count]), strict=True
+            ):
+                row.extend(results)
+        if count < len(block):
+            break
+    if not mine and plan:
+        return await _measure_alone(study, winner)
+    rows = [_row(study, a, results, mine) for a, results in zip(plan, theirs, strict=True)]
+    rows.sort(key=lambda row: (-(row.evidence.accuracy or 0.0), row.evidence.used or 0.0, row.name))
+    notes = _shortage(len(mine), len(wanted))
+    return Tested(_winner_evidence(study, winner, mine), tuple(rows), notes)
+
+
+def _graphs(plan: Sequence[Alternative]) -> "list[CollaborationGraph]":
+    """Distinct graphs of a plan."""
+    return list({alternative.graph.key: alternative.graph for alternative in plan}.values())
+
+
+def _admit(
+    study: "Study",
+    number: int,
+    winner: "CollaborationGraph",
+    plan: Sequence[Alternative],
+    block: "Sequence[Item]",
+) -> int:
+    """Items for which the winner and all alternatives together are covered."""
+    graphs = list({graph.key: graph for graph in [winner, *_graphs(plan)]}.values())
+    return study.runner.admit(f"test/{number}", graphs, block, account="baseline")
+
+
+async def _run_winner(
+    study: "Study", number: int, winner: "CollaborationGraph", items: "Sequence[Item]"
+) -> list[ItemResult]:
+    (results,) = await study.runner.run([winner], items, stream="test", account="test")
+    study.voice.say(BlockDone, phase="test", block=number, items=len(items), alive=1, stopped=0)
+    return results
+
+
+async def _run(
+    study: "Study", number: int, plan: Sequence[Alternative], items: "Sequence[Item]"
+) -> list[list[ItemResult]]:
+    """Results of every alternative; those that share a graph share its run."""
+    graphs = _graphs(plan)
+    found = await study.runner.run(graphs, items, stream="test", account="baseline")
+    by_key = {graph.key: results for graph, results in zip(graphs, found, strict=True)}
+    rows = []
+    for alternative in plan:
+        results = by_key[alternative.graph.key]
+        if alternative.is_derived:
+            runs = [study.runner.runs.get((alternative.graph.key, item.id)) for item in items]
+            results = derive(alternative, items, results, runs, study.parts.task.grader)
+        rows.append(results)
+    study.voice.say(
+        BlockDone, phase="baseline", block=number, items=len(items), alive=len(plan), stopped=0
+    )
+    return rows
+
+
+async def _measure_alone(study: "Study", winner: "CollaborationGraph") -> Tested:
+    """The winner without company, when the budget does not cover the comparison."""
+    items = arrange(study.parts.task.splits["test"], "test", seed=study.parts.seed)
+    wanted = items[: study.parts.settings.test_items]
+    mine: list[ItemResult] = []
+    for number, block in enumerate(chunks(wanted, study.parts.settings.test_block)):
+        count = study.runner.admit(f"test alone/{number}", [winner], block, account="test")
+        mine += await _run_winner(study, number, winner, block[:count]) if count else []
+        if count < len(block):
+            break
+    notes = ("The budget did not cover the plain alternatives.", *_shortage(len(mine), len(wanted)))
+    return Tested(_winner_evidence(study, winner, mine), (), notes)
+
+
+def _shortage(done: int, wanted: int) -> tuple[str, ...]:
+    if done == wanted:
+        return ()
+    return (f"The budget covered {done} of {wanted} test items.",)
+
+
+def _winner_evidence(
+    study: "Study", winner: "CollaborationGraph", results: Sequence[ItemResult]
+) -> Evidence | None:
+    return _evidence(study, winner, results) if results else None
+
+
+def _evidence(
+    study: "Study", graph: "CollaborationGraph", results: Sequence[ItemResult]
+) -> Evidence:
+    budget = study.parts.graph_budget
+    return gather(
+        results,
+        allowed=float(budget),
+        planned=study.parts.space.cost.graph(graph),
+        currency=budget.currency,
+        level=study.parts.settings.level,
+    )
+
+
+def _row(
+    study: "Study",
+    alternative: Alternative,
+    results: Sequence[ItemResult],
+    winner: Sequence[ItemResult],
+) -> Row:
+    graph = alternative.graph
+    evidence = _evidence(study, alternative.planned_graph, results)
+    difference = compare(winner, results, level=study.parts.settings.level)
+    row = Row(
+        name=alternative.name,
+        kind=alternative.kind,
+        model=alternative.model,
+        copies=alternative.copies,
+        oracle=alternative.oracle,
+        graph=None if alternative.is_derived else graph.to_json(),
+        evidence=evidence,
+        difference=difference,
+    )
+    study.voice.say(
+        BaselineDone,
+        name=row.name,
+        baseline=row.kind,
+        n=evidence.n,
+        accuracy=evidence.accuracy,
+        interval=evidence.interval,
+        difference=difference.mean,
+    )
+    return row

@@ -1,0 +1,143 @@
+"""Who wins: the best graphs of the search meet on items and draws that none of them has seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graphsearch.errors import StudyStopped
+from graphsearch.events import Finalists, WinnerFound
+from graphsearch.study.archive import Entry
+from graphsearch.study.evidence import gather
+from graphsearch.study.items import arrange
+from graphsearch.study.race import Contestant, RunBlock, race
+from graphsearch.study.result import Finalist
+from graphsearch.trials import ItemResult
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.study.study import Study
+    from graphsearch.tasks import Item
+
+__all__ = ["Choice", "choose", "chunks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The winner and how it was found.
+
+    Attributes:
+        winner: its entry in the archive.
+        results: the winner on the selection items; empty when none were affordable.
+        finalists: all that met, best first.
+        items: items they were to meet on.
+        note: what a reader must know, "" for nothing.
+    """
+
+    winner: Entry
+    results: tuple[ItemResult, ...]
+    finalists: tuple[Finalist, ...]
+    items: "tuple[Item, ...]"
+    note: str = ""
+
+
+def chunks(items: "Sequence[Item]", size: int) -> "list[Sequence[Item]]":
+    """Blocks of equal size; the last may be shorter."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+async def choose(study: "Study") -> Choice:
+    """Race the finalists on the selection split; best lower bound wins, ties to the cheaper.
+
+    Raises:
+        StudyStopped: the search has no graph with a result.
+    """
+    settings = study.parts.settings
+    ranking = study.archive.ranking()
+    if not ranking:
+        raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
+    items = arrange(study.parts.task.splits["selection"], "selection", seed=study.parts.seed)
+    items = items[: settings.selection_items]
+    if settings.winner == "last":
+        return _last(study, items)
+    entries = ranking[: settings.finalists]
+    _announce(study, entries, len(items))
+    field = await race(
+        [entry.graph for entry in entries],
+        chunks(items, settings.test_block),
+        _block_runner(study),
+        alpha=settings.race_alpha,
+        on_block=lambda number, field: study.voice.say_block("selection", number, field),
+    )
+    return _judge(study, entries, field, items)
+
+
+def _block_runner(study: "Study") -> RunBlock:
+    async def run_block(
+        number: int, graphs: "Sequence[CollaborationGraph]", items: "Sequence[Item]"
+    ) -> Sequence[Sequence[ItemResult]]:
+        return await study.runner.block(
+            f"selection/{number}", graphs, items, stream="selection", account="selection"
+        )
+
+    return run_block
+
+
+def _judge(
+    study: "Study",
+    entries: Sequence[Entry],
+    field: Sequence[Contestant],
+    items: "tuple[Item, ...]",
+) -> Choice:
+    made = [
+        (entry, contestant, _finalist(study, entry, contestant.results))
+        for entry, contestant in zip(entries, field, strict=True)
+    ]
+    # A graph that another one beat cannot win by having been judged on fewer, luckier items.
+    made.sort(
+        key=lambda m: (m[1].stopped, -m[2].evidence.interval[0], m[0].expected_cost, m[2].key)
+    )
+    entry, contestant, _ = made[0]
+    note = ""
+    if not contestant.results:
+        entry = entries[0]
+        note = "The budget covered no selection items: the winner is the best of the search alone."
+    _crown(study, entry, contestant.results)
+    finalists = tuple(m[2] for m in made) if contestant.results else ()
+    return Choice(entry, tuple(contestant.results), finalists, items, note)
+
+
+def _last(study: "Study", items: "tuple[Item, ...]") -> Choice:
+    proposed = [t for t in study.trials if t.proposal.origin != "incumbent"]
+    entry = study.archive.entries[proposed[-1].proposal.graph.key]
+    _crown(study, entry, [])
+    note = "As published, the winner is the last graph proposed; nothing was selected."
+    return Choice(entry, (), (), items, note)
+
+
+def _finalist(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> Finalist:
+    evidence = gather(
+        results,
+        allowed=float(study.parts.graph_budget),
+        planned=entry.expected_cost,
+        currency=study.parts.graph_budget.currency,
+        level=study.parts.settings.level,
+    )
+    return Finalist(entry.graph.key, entry.graph.describe(), evidence)
+
+
+def _announce(study: "Study", entries: Sequence[Entry], items: int) -> None:
+    graphs = tuple({"key": e.graph.key, "text": e.graph.describe()} for e in entries)
+    study.voice.say(Finalists, graphs=graphs, items=items)
+
+
+def _crown(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> None:
+    evidence = _finalist(study, entry, results).evidence
+    study.voice.say(
+        WinnerFound,
+        key=entry.graph.key,
+        text=entry.graph.describe(),
+        accuracy=evidence.accuracy,
+        interval=evidence.interval,
+        n=evidence.n,
+        expected_cost=entry.expected_cost,
+    )

@@ -1,0 +1,96 @@
+"""What a study says while it runs: events, each with the budgets and the best graph so far."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.events import Best, BlockDone, BudgetState, Event, EventLog, Listener
+from graphsearch.study.archive import Archive
+from graphsearch.study.budgets import EVALUATION, SEARCH, states_of
+from graphsearch.study.race import Contestant
+
+if TYPE_CHECKING:
+    from graphsearch.ledger import Ledger
+    from graphsearch.study.parts import Parts
+
+__all__ = ["Voice"]
+
+
+class Voice:
+    """Writes events to `events.jsonl` and tells a listener.
+
+    Args:
+        parts: of the study.
+        ledger: what was spent.
+        archive: what was tried.
+        path: of the event log.
+        clock: seconds since the epoch.
+        listener: hears of every event.
+    """
+
+    def __init__(
+        self,
+        parts: "Parts",
+        ledger: "Ledger",
+        archive: Archive,
+        *,
+        path: Path,
+        clock: Callable[[], float],
+        listener: Listener | None,
+    ) -> None:
+        self._parts = parts
+        self._ledger = ledger
+        self._archive = archive
+        self._log = EventLog(path, clock)
+        self._listener = listener
+
+    def say(self, kind: type[Event], **fields: Any) -> None:
+        """Make an event of this kind, with budgets and best graph filled in, and tell it."""
+        event = kind(budgets=self.budgets(), best=self.best(), **fields)
+        self._log.write(event)
+        if self._listener is not None:
+            self._listener(event)
+
+    def say_block(
+        self, phase: str, number: int, field: Sequence[Contestant], *, round_: int | None = None
+    ) -> None:
+        """Tell that a block of a race ended."""
+        stopped = sum(contestant.stopped for contestant in field)
+        self.say(
+            BlockDone,
+            phase=phase,
+            round=round_,
+            block=number,
+            items=max(len(contestant.results) for contestant in field),
+            alive=len(field) - stopped,
+            stopped=stopped,
+        )
+
+    def budgets(self) -> tuple[BudgetState, ...]:
+        """The budgets as they stand: search first, then evaluation where it has its own."""
+        search, evaluation = self._parts.search_budget, self._parts.evaluation_budget
+        if not evaluation:
+            return states_of(self._ledger, search)
+        return (
+            *states_of(self._ledger, search, sorted(SEARCH | {"selection"})),
+            *states_of(self._ledger, evaluation, sorted(EVALUATION)),
+        )
+
+    def best(self) -> Best | None:
+        """The best graph so far, by lower bound on search items."""
+        entry = self._archive.best()
+        if entry is None:
+            return None
+        estimate = entry.estimate(self._parts.settings.level)
+        return Best(
+            entry.graph.key,
+            entry.graph.describe(),
+            estimate.mean,
+            estimate.interval,
+            estimate.n,
+            entry.expected_cost,
+        )
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
