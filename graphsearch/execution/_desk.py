@@ -58,13 +58,13 @@ class Traffic:
 
 
 class _Flight:
-    """A call under way and how many wait for it."""
+    """A call under way and who waits for it."""
 
-    __slots__ = ("arrived", "task", "waiting")
+    __slots__ = ("arrived", "task", "waiters")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[Reply]
-        self.waiting = 0
+        self.waiters: list[asyncio.Future[Reply]] = []
         self.arrived = False
 
 
@@ -168,27 +168,34 @@ class Desk:
         flight = self._flights[order.key] = _Flight()
         flight.task = asyncio.get_running_loop().create_task(self._make(order, flight))
 
-        def land(task: asyncio.Task[Reply]) -> None:
-            if self._flights.get(order.key) is flight:
-                del self._flights[order.key]
-            if not task.cancelled():
-                task.exception()  # seen, even when nobody waits any more
-
-        flight.task.add_done_callback(land)
+        flight.task.add_done_callback(lambda task: self._land(order.key, flight, task))
         return flight
 
+    def _land(self, key: str, flight: _Flight, task: asyncio.Task[Reply]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        error = None if task.cancelled() else task.exception()
+        for waiter in flight.waiters:
+            if waiter.done():
+                continue
+            if error is not None:
+                waiter.set_exception(error)
+            elif task.cancelled():
+                waiter.cancel()
+            else:
+                waiter.set_result(task.result())
+
     async def _wait(self, flight: _Flight, key: str) -> Reply:
-        flight.waiting += 1
+        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        flight.waiters.append(waiter)
         try:
-            return await asyncio.shield(flight.task)
+            return await waiter
         except asyncio.CancelledError:
             # The last one to leave gives the call up, unless it is paid for and being written.
-            if flight.waiting == 1 and not flight.arrived and not flight.task.done():
+            if not flight.arrived and all(other.cancelled() for other in flight.waiters):
                 self._flights.pop(key, None)
                 flight.task.cancel()
             raise
-        finally:
-            flight.waiting -= 1
 
     async def _make(self, order: Order, flight: _Flight) -> Reply:
         worst = self.worst(order.call)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["first_error", "together"]
+__all__ = ["together"]
 
 T = TypeVar("T")
 
@@ -15,11 +15,11 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]
     except BaseExceptionGroup as errors:
-        raise first_error(errors) from None
+        raise _first(errors) from None
     return [task.result() for task in tasks]
 
 
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error of a group that is no group itself."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):

@@ -9,7 +9,6 @@ from graphsearch.errors import BudgetReached, EngineError, TaskError
 from graphsearch.execution._cap import QuestionCap
 from graphsearch.execution._desk import Desk, Fetched, Order
 from graphsearch.execution._plan import Plan, Step
-from graphsearch.execution._tasks import first_error
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
@@ -61,17 +60,29 @@ class Walk:
 
     async def run(self) -> GraphRun:
         """The run of the whole graph, graded when every node brought a message."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._node(step)) for step in self._plan.steps]
         try:
-            async with asyncio.TaskGroup() as group:
-                for step in self._plan.steps:
-                    self._tasks.append(group.create_task(self._node(step)))
-        except BaseExceptionGroup as group_error:
-            raise first_error(group_error) from None
+            # The sink ends last unless something failed, so mostly this waits once.
+            for task in reversed(self._tasks):
+                await task
+        except BaseException:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            raise
         return self._finish(tuple(task.result() for task in self._tasks))
 
     # -- nodes ---------------------------------------------------------------------------------
 
     async def _node(self, step: Step) -> NodeRun:
+        try:
+            return await self._work(step)
+        except BaseException:
+            self._leave(step, Outcome.CANCELLED, None)
+            raise
+
+    async def _work(self, step: Step) -> NodeRun:
         texts: list[str] = []
         for parent in step.parents:
             run = await self._tasks[parent]
