@@ -245,6 +245,12 @@ def _text(value: Any, where: str) -> str:
     return value
 
 
+def _note(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise FleetError(f"expected a text, got {value!r}", where=where)
+    return value
+
+
 def _whole(value: Any, where: str) -> int:
     """A positive whole number; 3.0e9 counts as one, YAML's text '3e9' does not."""
     if isinstance(value, float) and value.is_integer():
@@ -305,5 +311,5 @@ _READERS: dict[str, Any] = {
     "served_name": _text,
     "revision": _text,
     "context": _whole,
-    "source": _text,
+    "source": _note,
 }
