@@ -163,6 +163,12 @@ def _gathered(nodes: Sequence[DrawnNode], sink: int) -> tuple[tuple[DrawnNode, .
     return boxes, place[stands_for[sink]]
 
 
+def _needed(node: DrawnNode) -> float:
+    """Width of a box that holds its text, with the number in its corner clear of the heading."""
+    heading = 1.1 * text_width(node.heading, 13) + 2 * (text_width(node.label, 10.5) + 10)
+    return max(heading, text_width(node.model or "no model", 12) + 24)
+
+
 def _span(numbers: Sequence[int]) -> str:
     """`3`, `1–18` for a run of numbers, `1, … 18` for others."""
     first, last = numbers[0], numbers[-1]
@@ -198,13 +204,13 @@ class _Layout:
 
     def placed(self, *, upright: bool) -> "_Placed":
         """Pixels for every box and track; `upright` runs from top to bottom."""
-        broad = max(
-            [92.0]
-            + [text_width(n.heading, 13) + 40 for n in self.nodes]
-            + [text_width(n.model or "no model", 12) + 24 for n in self.nodes]
+        broad = max(92.0, *(_needed(node) for node in self.nodes))
+        broad = min(broad, 210.0)
+        thick, step = (
+            (broad, _HIGH + (44.0 if len(self.rows) < 7 else 32.0))
+            if upright
+            else (_HIGH, broad + 60.0)
         )
-        broad = min(broad, 190.0)
-        thick, step = (broad, _HIGH + 44.0) if upright else (_HIGH, broad + 60.0)
         spans = [
             sum(thick if at == row[1] else _TRACK for at, row in self._sized(r)) + _GAP * len(r)
             for r in self.rows
@@ -341,7 +347,7 @@ class _Placed:
             "g",
             box,
             text(node.label, left + 7, top + 13, "number"),
-            text(closed(node.heading, room, 13), middle, top + 20, "role", anchor="middle"),
+            text(closed(node.heading, room / 1.1, 13), middle, top + 20, "role", anchor="middle"),
             text(
                 closed(node.model or "no model", room, 12),
                 middle,

@@ -12,7 +12,7 @@ __all__ = [
     "Table",
     "draw_edges",
     "draw_heat",
-    "draw_scores",
+    "draw_lines",
     "draw_shares",
     "split_tables",
 ]
@@ -202,7 +202,7 @@ def _round_ticks(rounds: Sequence[int], left: float, cell: float, y: float) -> l
     ]
 
 
-def draw_scores(
+def draw_lines(
     series: Mapping[str, Sequence[float | None]],
     colours: Mapping[str, str],
     rounds: Sequence[int],
@@ -210,17 +210,35 @@ def draw_scores(
     width: float,
     height: float,
     class_: str,
+    title: str,
+    axis: str,
+    unit: float = 1.0,
+    domain: tuple[float, float] | None = None,
 ) -> Markup:
-    """Lines over rounds, each named at its right end; rounds without a number leave a gap."""
+    """Lines over rounds, each named at its right end; rounds without a number leave a gap.
+
+    Args:
+        series: name -> a number per round; not all of them None.
+        colours: of the names.
+        rounds: their numbers.
+        width: of the picture.
+        height: of the picture.
+        class_: of the picture.
+        title: of the picture.
+        axis: what is drawn, with its unit.
+        unit: factor from the numbers to those at the axis.
+        domain: ends of the axis; taken from the numbers when None.
+    """
     known = [v for values in series.values() for v in values if v is not None]
     pad = max((max(known) - min(known)) * 0.1, 0.01)
+    low, high = domain or (max(min(known) - pad, 0.0), min(max(known) + pad, 1.0))
     right = max(text_width(name, 12.5) for name in series) + 16
     x = Scale(0, max(len(rounds) - 1, 1), 46, width - right)
-    y = Scale(max(min(known) - pad, 0), min(max(known) + pad, 1), height - 44, 26)
-    parts = [text("share of questions answered right (%)", 2, 14, "axis-title")]
+    y = Scale(low, high, height - 44, 26)
+    parts = [text(axis, 2, 14, "axis-title")]
     for value in y.ticks(4):
         parts.append(line(46, y(value), width - right, y(value), "grid"))
-        label = f"{value * 100:.1f}".removesuffix(".0")
+        label = f"{value * unit:.10g}"
         parts.append(text(label, 38, y(value) + 4, "tick", anchor="end"))
     step = x(1) - x(0)
     parts += _round_ticks(rounds, 46 - step / 2, step, height - 26)
@@ -230,7 +248,7 @@ def draw_scores(
         *parts,
         width=width,
         height=height,
-        title="Scores over rounds",
+        title=title,
         description="; ".join(_told(name, values) for name, values in series.items()),
         class_=class_,
     )

@@ -2,19 +2,17 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphsearch.report import _numbers
 from graphsearch.report._read import HasJson, Run, read_run
 from graphsearch.report._sections import sections
-from graphsearch.report._words import readable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["fragment", "render", "write_report"]
+__all__ = ["render", "write_report"]
 
 
 def write_report(source: str | Path | HasJson, path: str | Path | None = None) -> Path:
@@ -51,16 +49,6 @@ def render(run: Run) -> str:
     return page.render(css=css, **sections(run))
 
 
-def fragment(result: HasJson | Mapping[str, Any]) -> str:
-    """A small HTML table of the winner beside its alternatives, for a notebook; no script.
-
-    Args:
-        result: a `Result`, or its JSON.
-    """
-    record = result if isinstance(result, Mapping) else read_run(result).result
-    return _environment().get_template("fragment.html.jinja").render(**sections(Run(record)))
-
-
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -73,7 +61,6 @@ def _environment() -> "Environment":
     )
     for name in _numbers.__all__:
         environment.filters[name] = getattr(_numbers, name)
-    environment.filters["readable"] = readable
     return environment
 
 

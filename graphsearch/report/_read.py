@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ from graphsearch.errors import StoreError
 __all__ = ["HasJson", "Run", "read_run"]
 
 SCHEMA_VERSION = 1
+_AS_IS = {"target", "table", "space", "fleet", "settings", "searcher", "agent", "raw"}
 
 
 @runtime_checkable
@@ -31,14 +32,12 @@ class Run:
         folder: the run folder's name, None when made from a `Result`.
         config: text of `config.yaml`, None when absent.
         timing: `timing.json`, None when absent.
-        unheard: rounds whose advice was not valid, by what `events.jsonl` says.
     """
 
     result: Mapping[str, Any]
     folder: str | None = None
     config: str | None = None
     timing: Mapping[str, Any] | None = None
-    unheard: frozenset[int] = field(default_factory=frozenset)
 
 
 def read_run(source: "str | Path | HasJson") -> Run:
@@ -48,7 +47,7 @@ def read_run(source: "str | Path | HasJson") -> Run:
         StoreError: the folder or its result is missing, unreadable or of another schema.
     """
     if not isinstance(source, (str, Path)):
-        return Run(_checked(source.to_json(), "result"))
+        return Run(_readable(_checked(source.to_json(), "result")))
     folder = Path(source)
     result = folder / "result.json"
     if not folder.is_dir():
@@ -60,11 +59,10 @@ def read_run(source: "str | Path | HasJson") -> Run:
     timing = folder / "timing.json"
     config = folder / "config.yaml"
     return Run(
-        result=_checked(_json(result), str(result)),
+        result=_readable(_checked(_json(result), str(result))),
         folder=folder.resolve().name,
         config=config.read_text(encoding="utf-8") if config.is_file() else None,
         timing=_json(timing) if timing.is_file() else None,
-        unheard=_unheard(folder / "events.jsonl"),
     )
 
 
@@ -82,16 +80,10 @@ def _checked(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _unheard(path: Path) -> frozenset[int]:
-    """Rounds whose last `advice` event is not valid. A torn last line (a kill) is passed over."""
-    valid: dict[int, bool] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        if '"advice"' not in line:
-            continue
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the process was killed while it wrote this line
-        if event.get("event") == "advice":
-            valid[int(event["round"])] = bool(event["valid"])
-    return frozenset(number for number, fine in valid.items() if not fine)
+def _readable(value: Any) -> Any:
+    """The record with `→` in place of `->` in texts; names of logits and settings stay."""
+    if isinstance(value, str):
+        return value.replace("->", "→")
+    if isinstance(value, Mapping):
+        return {k: v if k in _AS_IS else _readable(v) for k, v in value.items()}
+    return [_readable(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -1,41 +1,25 @@
 """What each section of the page shows, worked out from the record of the study."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from graphsearch.report import _words
 from graphsearch.report._advice import advice_rounds
+from graphsearch.report._books import outcomes, spend
 from graphsearch.report._colours import PLAIN, WINNER, assigned
 from graphsearch.report._graph import draw_graph, graph_steps
-from graphsearch.report._moves import (
-    Moves,
-    draw_edges,
-    draw_heat,
-    draw_scores,
-    draw_shares,
-    split_tables,
-)
+from graphsearch.report._learned import probabilities, scores, trust
+from graphsearch.report._provenance import provenance
 from graphsearch.report._read import Run
-from graphsearch.report._strips import draw_interval, draw_parts
-from graphsearch.report._tradeoff import Mark, draw_tradeoff, front_items
+from graphsearch.report._strips import draw_interval
+from graphsearch.report._svg import NARROW, WIDE
+from graphsearch.report._tradeoff import MANY, Mark, draw_tradeoff, front_items
 
 __all__ = ["sections"]
 
 _Record = Mapping[str, Any]
 
-WIDE, NARROW = 980.0, 372.0
 _ARCHIVE_ROWS = 60
-_OUTCOMES = {
-    "answered": "#56b4e9",
-    "unparsed": "#e69f00",
-    "truncated": "#cc79a7",
-    "refused": "#d55e00",
-    "empty": "#5b6470",
-}
-_OURS = "#222222"
 _GREY = "#8a93a0"
 
 
@@ -57,13 +41,14 @@ def sections(run: Run) -> dict[str, Any]:
         "rows": _rows(result),
         "tradeoff": _tradeoff(result),
         "archive": _archive(result),
-        "moves": _moves(result, models, colours),
-        "scores": _scores(result),
-        "advice": advice_rounds(result, run.unheard),
-        "spend": _spend(result),
-        "outcomes": _outcomes(result),
+        "moves": probabilities(result, models, colours),
+        "scores": scores(result),
+        "advice": advice_rounds(result),
+        "trust": trust(result),
+        "spend": spend(result),
+        "outcomes": outcomes(result),
         "limits": _words.limits(result),
-        "provenance": _provenance(run),
+        "provenance": provenance(run),
     }
 
 
@@ -172,7 +157,13 @@ def _tradeoff(result: _Record) -> dict[str, Any] | None:
         class_="chart narrow",
         labels=4,
     )
-    return {"wide": wide, "narrow": narrow, "tried": len(tried), "enough": front_items(tried)}
+    return {
+        "wide": wide,
+        "narrow": narrow,
+        "tried": len(tried),
+        "enough": front_items(tried),
+        "many": len(tried) > MANY,
+    }
 
 
 def _tested_marks(result: _Record) -> list[Mark]:
@@ -212,202 +203,3 @@ def _archive(result: _Record) -> dict[str, Any]:
         "stopped": sum(t["state"] == "stopped" for t in result["trials"]),
         "failed": sum(t["state"] == "failed" for t in result["trials"]),
     }
-
-
-def _moves(
-    result: _Record, models: Sequence[str], colours: Mapping[str, str]
-) -> dict[str, Any] | None:
-    tables = {int(r["round"]): r["table"] for r in result["rounds"] if r["table"]}
-    if not tables:
-        return None
-    moves = split_tables(tables, models)
-    roles = sorted({role for slot in moves.roles.values() for role in slot})
-    role_colours = assigned(roles, skip=4)
-    return {
-        "rounds": moves.rounds,
-        "edges": _edge_pictures(moves),
-        "models": _share_pictures(moves.models, colours, moves.rounds),
-        "roles": _share_pictures(moves.roles, role_colours, moves.rounds),
-        "model_legend": [(name, colours[name]) for name in models if _occurs(name, moves)],
-        "role_legend": list(role_colours.items()),
-        "sinks": _sink_pictures(moves),
-    }
-
-
-def _occurs(model: str, moves: Moves) -> bool:
-    return any(model in slot for slot in moves.models.values())
-
-
-def _edge_pictures(moves: Moves) -> list[Markup]:
-    """Edges at up to four moments, evenly spread from the first round to the last."""
-    if not moves.edges[0]:
-        return []
-    last = len(moves.rounds) - 1
-    moments = sorted({round(last * k / 3) for k in range(4)})
-    return [draw_edges(moves.edges[k], title=f"round {moves.rounds[k]}") for k in moments]
-
-
-def _share_pictures(
-    slots: Mapping[str, Mapping[str, Sequence[float]]],
-    colours: Mapping[str, str],
-    rounds: Sequence[int],
-) -> list[Markup]:
-    """One picture per slot; none where there is nothing to choose."""
-    return [
-        draw_shares(shares, colours, rounds, title=f"slot {slot}")
-        for slot, shares in sorted(slots.items(), key=lambda s: int(s[0]))
-        if len(shares) > 1
-    ]
-
-
-def _sink_pictures(moves: Moves) -> list[Markup]:
-    if len(moves.sinks) < 2:
-        return []
-    return [
-        draw_heat(moves.sinks, moves.rounds, width=720.0, class_="chart wide"),
-        draw_heat(moves.sinks, moves.rounds, width=NARROW, class_="chart narrow"),
-    ]
-
-
-def _scores(result: _Record) -> list[Markup]:
-    rounds = [int(r["round"]) for r in result["rounds"]]
-    series = {
-        "best so far": [r["best"] for r in result["rounds"]],
-        "mean of the round": [r["mean"] for r in result["rounds"]],
-    }
-    if len(rounds) < 2 or all(v is None for values in series.values() for v in values):
-        return []
-    colours = {"best so far": WINNER, "mean of the round": "#4a5260"}
-    return [
-        draw_scores(series, colours, rounds, width=860, height=280, class_="chart wide"),
-        draw_scores(series, colours, rounds, width=NARROW, height=260, class_="chart narrow"),
-    ]
-
-
-def _spend(result: _Record) -> dict[str, Any]:
-    """Accounts as rows; the currency of the search budget first."""
-    currencies = list(result["spend"])
-    named = [b["currency"] for b in result["budgets"]["search"]]
-    currencies.sort(key=lambda c: (c not in named, named.index(c) if c in named else 0))
-    main = currencies[0] if currencies else None
-    accounts = sorted(
-        {a for c in currencies for a in result["spend"][c]["accounts"]}
-        | set(result["calls"]["accounts"]),
-        key=_account_order,
-    )
-    colours = assigned(accounts)
-    calls = result["calls"]
-    return {
-        "currencies": currencies,
-        "main": main,
-        "rows": [_account(result, account, currencies, calls, colours) for account in accounts],
-        "whole": draw_parts(
-            {
-                a: value
-                for a in accounts
-                if main and (value := result["spend"][main]["accounts"].get(a)) is not None
-            },
-            colours,
-            described="spend by account",
-        ),
-        "times": calls["asked"] / calls["made"] if calls["made"] else None,
-    }
-
-
-def _account_order(name: str) -> tuple[int, str]:
-    known = ("search", "agent", "judge", "selection", "test", "baseline")
-    return (known.index(name) if name in known else len(known), name)
-
-
-def _account(
-    result: _Record,
-    account: str,
-    currencies: Sequence[str],
-    calls: _Record,
-    colours: Mapping[str, str],
-) -> dict[str, Any]:
-    spent = {c: result["spend"][c]["accounts"].get(account) for c in currencies}
-    main = currencies[0] if currencies else None
-    total = result["spend"][main]["total"] if main else None
-    share = spent[main] / total if main and total and spent[main] is not None else None
-    made = calls["accounts"].get(account, {"asked": None, "made": None})
-    return {
-        "name": account,
-        "colour": colours[account],
-        "spent": spent,
-        "share": share,
-        "asked": made["asked"],
-        "made": made["made"],
-    }
-
-
-def _outcomes(result: _Record) -> dict[str, Any]:
-    """Counts of outcomes by account, then for the winner and each alternative on the test."""
-    by_account = sorted(result["outcomes"].items(), key=lambda pair: _account_order(pair[0]))
-    rows = [(f"all of {name}", counts) for name, counts in by_account]
-    if result["test"] is not None:
-        rows.append(("the winner, tested", result["test"]["outcomes"]))
-    rows += [(r["name"], r["evidence"]["outcomes"]) for r in result["baselines"]]
-    seen = {kind for _, counts in rows for kind, value in counts.items() if value}
-    kinds = [k for k in _OUTCOMES if k in seen] + sorted(seen - set(_OUTCOMES))
-    colours = {k: _OUTCOMES.get(k, _OURS) for k in kinds}
-    return {
-        "kinds": kinds,
-        "colours": colours,
-        "rows": [
-            {
-                "name": name,
-                "counts": [counts.get(k, 0) for k in kinds],
-                "bar": draw_parts(
-                    {k: counts.get(k, 0) for k in kinds}, colours, described=f"outcomes: {name}"
-                ),
-            }
-            for name, counts in rows
-        ],
-    }
-
-
-def _provenance(run: Run) -> dict[str, Any]:
-    """Facts that say which study this was, and the whole of its settings as text."""
-    result = run.result
-    profile = result["task"]["profile"]
-    facts = {
-        "graphsearch": result["graphsearch_version"],
-        "run folder": run.folder,
-        "seed": result["seed"],
-        "task": result["task"]["name"],
-        "task fingerprint": result["task"]["fingerprint"] or None,
-        "questions": ", ".join(f"{k} {v:,}" for k, v in result["task"]["items"].items()),
-        "token profile": f"question {profile['question']}, answer {profile['answer']}",
-        "fleet": result["fleet"].get("name"),
-        "searcher": result["searcher"]["name"],
-        "agent": result["agent"]["name"] if result["agent"] else "none",
-        "stopped by": _stopped(result),
-        "winner": f"trial {result['winner']['trial']}, round {result['winner']['round']}",
-        "winner's key": result["winner"]["key"],
-        "seconds": _seconds(run.timing),
-    }
-    texts = {
-        "space": result["space"],
-        "fleet": result["fleet"],
-        "searcher and agent": {"searcher": result["searcher"], "agent": result["agent"]},
-        "settings": result["settings"],
-    }
-    shown = {k: json.dumps(v, indent=2, ensure_ascii=False) for k, v in texts.items()}
-    if run.config is not None:
-        shown = {"config.yaml": run.config, **shown}
-    return {
-        "facts": {k: str(v) for k, v in facts.items() if v is not None},
-        "texts": shown,
-    }
-
-
-def _stopped(result: _Record) -> str | None:
-    stop = result["stopped_by"]
-    return f"{stop['rule']}: {stop['reason']}" if stop else None
-
-
-def _seconds(timing: Mapping[str, Any] | None) -> str | None:
-    if not timing or not timing.get("seconds"):
-        return None
-    return ", ".join(f"{k} {v:,.1f}" for k, v in timing["seconds"].items())

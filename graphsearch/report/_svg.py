@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 __all__ = [
+    "NARROW",
+    "WIDE",
     "Box",
     "Scale",
     "closed",
@@ -25,7 +27,10 @@ __all__ = [
     "text_width",
 ]
 
-_NARROW = set("iljtf.,:;|'!()[] ")
+NARROW, WIDE = 372.0, 980.0
+"""Widths of pictures for a phone and for a desk; the page shows the one that fits."""
+
+_THIN = set("iljtf.,:;|'!()[] ")
 _WIDE = set("mwMW%@—")
 
 
@@ -82,7 +87,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 def text_width(content: str, size: float = 12.0) -> float:
     """Estimated width of a text in a common sans-serif, on the generous side."""
     units = sum(
-        0.38 if c in _NARROW else 0.95 if c in _WIDE else 0.72 if c.isupper() else 0.62
+        0.38 if c in _THIN else 0.95 if c in _WIDE else 0.72 if c.isupper() else 0.62
         for c in content
     )
     return units * size

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from graphsearch.report._numbers import amount, interval, number, percent, unit
 from graphsearch.report._svg import Box, Scale, line, picture, place_labels, tag, text, text_width
 
-__all__ = ["Mark", "draw_tradeoff", "front_items", "pareto_front"]
+__all__ = ["MANY", "Mark", "draw_tradeoff", "front_items", "pareto_front"]
 
-_MANY = 150
+MANY = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def draw_tradeoff(
     tested = [m for m in marks if m.kind != "tried"]
     front = pareto_front(tried)
     parts = [_axes(x, y, frame, currency), _allowed(allowed, x, frame)]
-    parts += [_mark(m, x, y, faint=len(tried) > _MANY and m not in front) for m in tried]
+    parts += [_mark(m, x, y, faint=len(tried) > MANY and m not in front) for m in tried]
     parts.append(_front_line(front, x, y))
     parts += [_mark(m, x, y) for m in reversed(tested)]
     parts += _labels([m for m in marks if m.label][:labels], tested, x, y, frame, allowed)

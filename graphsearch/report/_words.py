@@ -20,7 +20,6 @@ __all__ = [
     "described_accuracy",
     "headline",
     "limits",
-    "readable",
     "standing",
     "tally",
     "verdict",
@@ -28,22 +27,29 @@ __all__ = [
 
 Standing = Literal["better", "unclear", "worse", "same", "unknown"]
 _Record = Mapping[str, Any]
-
-
-def readable(text: str) -> str:
-    """A graph's short text with arrows in place of `->`."""
-    return text.replace("->", "→")
+_DERIVED = ("sampled", "best_of_n")
+"""Kinds of rows that only share the draws of the graph that stands in their record."""
 
 
 def standing(row: _Record, winner: _Record) -> Standing:
     """How the winner stands to a row, by the interval of their paired difference."""
     difference = row["difference"]
-    if row["graph"] is not None and row["graph"] == winner["graph"]:
+    if row["kind"] not in _DERIVED and _key(row["graph"]) == winner["key"]:
         return "same"
-    if difference is None or difference["interval"] is None:
+    if difference is None or difference["mean"] is None:
         return "unknown"
     low, high = difference["interval"]
     return "better" if low > 0 else "worse" if high < 0 else "unclear"
+
+
+def _key(graph: _Record | None) -> str | None:
+    from graphsearch.errors import GraphError
+    from graphsearch.graph import CollaborationGraph
+
+    try:
+        return None if graph is None else CollaborationGraph.from_json(graph).key
+    except GraphError:
+        return None  # a record made up by hand; it is no graph, so it is not the winner's
 
 
 def headline(result: _Record) -> str:
@@ -51,11 +57,11 @@ def headline(result: _Record) -> str:
     winner, test = result["winner"], result["test"]
     if test is None or test["accuracy"] is None:
         return (
-            f"{readable(winner['text'])} was chosen, but the budget left nothing to test it on: "
+            f"{winner['text']} was chosen, but the budget left nothing to test it on: "
             "how good it is on unseen questions is not known."
         )
     size = len(winner["graph"]["nodes"])
-    who = f"A graph of {size} nodes" if size > 1 else f"One call ({readable(winner['text'])})"
+    who = f"A graph of {size} nodes" if size > 1 else f"One call ({winner['text']})"
     return (
         f"{who} answers {percent(test['accuracy'])} of {count(test['n'])} unseen questions right "
         f"({test['level'] * 100:.0f}\u00a0% interval {interval(test['interval'])}), "
@@ -132,18 +138,9 @@ def _listing(names: Sequence[str]) -> str:
 
 
 def break_even(result: _Record) -> str | None:
-    """When the search has paid for itself, or why it never does."""
+    """When the search has paid for itself, or why it never does; the study's own sentence."""
     record = result["break_even"]
-    if record is None:
-        return None
-    spend = amount(record["spend"], record["currency"])
-    if record["questions"] is None:
-        why = str(record.get("reason") or "its right answers are not cheaper").rstrip(".")
-        return f"The {spend} of this study do not pay back against {record['against']}: {why}."
-    return (
-        f"The {spend} of this study pay back after {count(round(record['questions']))} questions, "
-        f"against {record['against']} at an equal number of right answers."
-    )
+    return None if record is None else str(record["reason"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +192,14 @@ def _embedded(result: _Record) -> list[str]:
 
 def _resolution(result: _Record) -> list[str]:
     row = next((r for r in result["baselines"] if r["name"] == result["best_plain"]), None)
-    if row is None or row["difference"] is None or row["difference"]["interval"] is None:
+    if row is None or row["difference"] is None or row["difference"]["mean"] is None:
         return []
     low, high = row["difference"]["interval"]
     return [
         (
             f"With n = {count(row['difference']['n'])} questions, differences to {row['name']} "
-            f"below about {(high - low) / 2 * 100:.1f} percentage points cannot be told from chance."
+            f"below about {(high - low) / 2 * 100:.1f} percentage points cannot be told "
+            "from chance."
         )
     ]
 

@@ -154,6 +154,7 @@ def table(at: int, rounds: int, slots: int = 6) -> dict[str, float]:
 
 def advice(at: int) -> dict[str, Any]:
     return {
+        "valid": True,
         "summary": "Small models in front of a middle-sized fuser did best; large sinks are dear.",
         "edits": [
             {"target": "fuser:m", "delta": 0.8, "reason": "the three best trials end in it"},
@@ -162,7 +163,7 @@ def advice(at: int) -> dict[str, Any]:
         ],
         "graphs": ["4x xs -> fuser m"] if at == 2 else [],
         "raw": None,
-        "view": {"trust": 0.5 + 0.04 * at},
+        "view": {"trust": 0.5 + min(0.02 * at, 0.4), "trust_graphs": 0.5 - min(0.02 * at, 0.4)},
     }
 
 
@@ -215,7 +216,7 @@ def round_logs(rounds: int, *, agent: bool = True) -> list[dict[str, Any]]:
             "spent": {"units": 900.0 * (k + 1)},
             "leader": "key-1",
             "table": table(k, rounds),
-            "advice": advice(k) if agent and k % 2 == 0 else None,
+            "advice": advice(k) if agent else None,
         }
         for k in range(rounds)
     ]
@@ -290,7 +291,7 @@ def record(*, tried: int = 83, rounds: int = 10, accuracy: float = 0.672) -> dic
             "questions": 48210.4,
             "spend": 17700.0,
             "currency": "units",
-            "reason": "",
+            "reason": "The search pays for itself after 48,210 questions.",
         },
         "spend": spend(),
         "calls": {

@@ -1,0 +1,230 @@
+"""The page: what it says, that it holds no outside address, and that nothing in it can run."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from graphsearch.graph import CollaborationGraph
+from graphsearch.report._page import render
+from graphsearch.report._read import Run
+from tests.report import records
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+HOSTILE = "</title></style></pre><script>alert('x')</script><img src=x onerror=alert(1)>{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, the visible text, and whether all elements are closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open, self.words, self.unbalanced = [], [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def page(record, **options):
+    return Page(render(Run(record, **options)))
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render(Run(records.record(), folder="demo", config="task: puzzle\n"))
+
+
+def addresses(parsed):
+    """Everything a browser might fetch."""
+    for tag, attributes in parsed.elements:
+        for name, value in attributes.items():
+            if name in {"href", "src", "srcset", "data", "action", "poster", "xlink:href"}:
+                yield tag, value
+            if value and "url(" in value:
+                yield tag, value.split("url(")[1].rstrip(")")
+
+
+def test_nothing_is_fetched_and_nothing_can_run(html):
+    parsed = Page(html)
+    assert all(value.startswith(("data:,", "#")) for _, value in addresses(parsed))
+    assert "url(" not in html.split("<style>")[1].split("</style>")[0]
+    assert "@import" not in html
+    assert not re.search(r"https?://", html)
+    tags = {tag for tag, _ in parsed.elements}
+    assert not tags & {"script", "iframe", "object", "embed", "base", "form", "img"}
+    assert not [a for _, attributes in parsed.elements for a in attributes if a.startswith("on")]
+    policy = next(a["content"] for t, a in parsed.elements if t == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert "script-src" not in policy
+
+
+def test_the_page_is_well_formed_and_small(html):
+    parsed = Page(html)
+    assert parsed.unbalanced == []
+    assert parsed.open == []
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert len(html) < 400_000
+
+
+def key_of(graph):
+    return CollaborationGraph.from_json(graph).key
+
+
+def hostile(value):
+    """The same record with every free text replaced by markup that would like to run."""
+    free = {"text", "name", "summary", "reason", "origin", "fingerprint", "raw", "rule", "role"}
+    if isinstance(value, dict):
+        return {
+            k: HOSTILE if k in free and isinstance(v, str) else hostile(v) for k, v in value.items()
+        }
+    return [hostile(v) for v in value] if isinstance(value, list) else value
+
+
+def test_texts_of_tasks_models_and_agents_cannot_become_markup():
+    record = hostile(records.record())
+    record["notes"] = [HOSTILE]
+    record["best_plain"] = HOSTILE
+    record["rounds"][0]["advice"]["raw"] = HOSTILE
+    table = record["rounds"][0]["table"]
+    for entry in record["rounds"]:
+        entry["table"] = dict.fromkeys([*table, HOSTILE, f"1:{HOSTILE}"], 0.5)
+    parsed = Page(render(Run(record, folder=HOSTILE, config=HOSTILE)))
+    tags = {tag for tag, _ in parsed.elements}
+    assert "script" not in tags
+    assert "img" not in tags
+    assert parsed.unbalanced == []
+    assert "{{ 7*7 }}" in parsed.text, "templates in texts are not filled in"
+
+
+def with_difference(low, high):
+    record = records.record()
+    row = next(r for r in record["baselines"] if r["name"] == record["best_plain"])
+    row["difference"] |= {"mean": (low + high) / 2, "interval": [low, high]}
+    return record
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [
+        (0.006, 0.078, "It beats the best plain alternative, l alone"),
+        (-0.01, 0.05, "It is not shown to beat the best plain alternative, l alone"),
+        (-0.09, -0.02, "It is worse than the best plain alternative, l alone"),
+    ],
+)
+def test_the_verdict_is_said_plainly_either_way(low, high, says):
+    text = page(with_difference(low, high)).text
+    assert says in text
+    assert f"{abs(low + high) / 2 * 100:.1f} percentage points" in text
+
+
+def test_a_winner_that_is_a_plain_alternative_is_called_one():
+    record = records.record()
+    row = next(r for r in record["baselines"] if r["name"] == record["best_plain"])
+    record["winner"] |= {"graph": row["graph"], "key": key_of(row["graph"])}
+    assert "It is itself a plain alternative" in page(record).text
+    row["kind"] = "sampled"
+    assert "It is itself" not in page(record).text, "such rows only borrow the graph's draws"
+
+
+def test_the_headline_tells_accuracy_interval_n_and_cost(html):
+    text = Page(html).text.replace("\u00a0", " ")
+    assert (
+        "A graph of 6 nodes answers 67.2 % of 600 unseen questions right "
+        "(95 % interval 63.3 to 70.8 %), for 16.3 units a question."
+    ) in text
+
+
+def test_where_the_winner_does_not_win_is_named(html):
+    record = records.record()
+    for row in record["baselines"]:
+        row["difference"] |= {"mean": 0.1, "interval": [0.05, 0.15]}
+    record["baselines"][1]["difference"] |= {"interval": [-0.1, -0.05]}
+    record["baselines"][2]["difference"] |= {"interval": [-0.1, 0.05]}
+    text = page(record).text
+    assert record["baselines"][1]["name"] in text.split("clearly worse than ")[1][:40]
+    assert record["baselines"][2]["name"] in text.split("not clearly different from ")[1][:40]
+    assert "clearly better than 9;" in text
+
+
+def test_every_alternative_stands_in_the_table_with_three_costs(html):
+    text = Page(html).text
+    for row in records.record()["baselines"]:
+        assert row["name"] in text
+    for word in ("used", "planned", "allowed", "of the winner's", "oracle", "best plain"):
+        assert word in text
+
+
+def test_the_agents_words_stand_beside_what_followed(html):
+    text = Page(html).text.replace("\u00a0", " ")
+    assert "After round 2" in text
+    assert "one l call costs as much as thirteen xs" in text
+    assert "39.6 % in round 2, 44.0 % in round 3" in text
+    assert "+4.4 points" in text
+    assert "Trust: 0.54 when this was said, 0.56 a round later" in text
+
+
+def test_a_round_with_invalid_advice_is_shown_as_such():
+    record = records.record()
+    record["rounds"][0]["advice"] |= {"valid": False, "summary": "", "edits": [], "graphs": []}
+    assert "It gave no valid advice" in page(record).text
+
+
+def test_a_study_that_could_afford_nothing_is_told_without_numbers():
+    record = records.record()
+    record |= {"test": None, "baselines": [], "best_plain": None, "break_even": None}
+    record |= {"selection": [], "agent": None, "archive": [], "trials": [], "stopped_by": None}
+    for entry in record["rounds"]:
+        entry |= {"table": None, "advice": None, "mean": None, "best": None}
+    text = page(record).text
+    assert "nothing to test it on" in text
+    assert "It was not compared with any plain alternative." in text
+    assert "keeps no probabilities" in text
+    assert "ran without an agent" in text
+
+
+def test_unknown_numbers_are_dashes():
+    record = records.record()
+    for evidence in (record["test"], record["baselines"][0]["evidence"]):
+        evidence |= {"used": None, "planned": None, "accuracy": None, "interval": None, "n": 0}
+    record["baselines"][0]["difference"] = None
+    record["archive"][0] |= {"used_cost": None, "accuracy": None, "interval": None, "n": 0}
+    record["spend"]["units"]["accounts"]["test"] = None
+    assert "–" in page(record).text
+
+
+def test_what_is_not_shown_is_said(html):
+    text = Page(html).text
+    assert "facts about these models (xs, s, m and l) on this task (puzzle)" in text
+    assert "tiny" in text
+    assert "No fuser of model l fits the budget." in text
+    record = records.record()
+    record["fleet"]["models"][0]["engine"] = "http"
+    assert "tiny" not in page(record).text
+
+
+def test_every_picture_has_a_name_and_a_text_alternative(html):
+    pictures = html.split('role="img"')[1:]
+    assert len(pictures) > 20
+    assert all("<title>" in p[:400] and "<desc>" in p[:1200] for p in pictures)
+
+
+def test_thousands_of_trials_stay_a_page():
+    html = render(Run(records.record(tried=3000, rounds=100)))
+    assert len(html) < 3_000_000
