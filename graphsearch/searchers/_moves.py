@@ -1,0 +1,216 @@
+"""Small changes of a graph, and plain graphs to begin with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.space import Space
+
+__all__ = ["mutate", "plain_graphs"]
+
+Edges = set[tuple[int, int]]
+T = TypeVar("T")
+TRIES = 8
+
+
+def mutate(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    """`graph` with one random change that `space` allows; None when several tries found none.
+
+    A change is another model or role of a node, another sink, a node more or less, an edge more or
+    less. Nodes that no longer reach the sink are dropped.
+    """
+    for _ in range(TRIES):
+        move = _MOVES[int(rng.integers(len(_MOVES)))]
+        changed = move(graph, space, rng)
+        if changed is not None and space.why_not(changed) is None:
+            return changed
+    return None
+
+
+def plain_graphs(space: Space) -> list[CollaborationGraph]:
+    """What anyone would try first, as far as the space allows it.
+
+    For each sink, most parents of one model that fit: votes and fusers over copies of each model;
+    and each model alone. Cheapest first within each kind; kinds take turns.
+    """
+    price = space.cost.gamma
+    models = sorted(space.models, key=price)
+    roots = [r for r in space.role_options if r.allows(0)]
+    if not roots:
+        return []
+    root = roots[0].name
+    alone: list[CollaborationGraph] = []
+    combined: list[CollaborationGraph] = []
+    read: list[CollaborationGraph] = []
+    for sink in space.sinks:
+        last = Node(sink.role, sink.model)
+        if sink.allows(0):
+            alone += _allowed(space, [CollaborationGraph((last,), (), 0)])
+        for model in models:
+            if sink.model is not None and price(model) > price(sink.model):
+                continue  # a reader smaller than what it reads is no plain choice
+            widest = _widest(space, Node(root, model), last)
+            if widest is not None:
+                (combined if sink.model is None else read).append(widest)
+    alone.sort(key=space.cost.graph, reverse=True)
+    return _take_turns([alone, combined, sorted(read, key=space.cost.graph, reverse=True)])
+
+
+def _star(root: Node, count: int, sink: Node) -> CollaborationGraph:
+    edges = tuple((i, count) for i in range(count))
+    return CollaborationGraph((*[root] * count, sink), edges, count)
+
+
+def _widest(space: Space, root: Node, sink: Node) -> CollaborationGraph | None:
+    for count in range(space.slots, 0, -1):
+        found = _allowed(space, [_star(root, count, sink)])
+        if found:
+            return found[0]
+    return None
+
+
+def _allowed(space: Space, graphs: Sequence[CollaborationGraph]) -> list[CollaborationGraph]:
+    return [graph for graph in graphs if space.why_not(graph) is None]
+
+
+def _take_turns(kinds: Sequence[list[CollaborationGraph]]) -> list[CollaborationGraph]:
+    longest = max((len(kind) for kind in kinds), default=0)
+    return [kind[i] for i in range(longest) for kind in kinds if i < len(kind)]
+
+
+# -- single changes: a graph, or None where the change does not apply ---------------------------
+
+
+def _other_model(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    i = _some_slot(graph, rng)
+    others = [m for m in space.models if i is not None and m != graph.nodes[i].model]
+    if i is None or not others:
+        return None
+    return _with_node(graph, i, Node(graph.nodes[i].role, _pick(others, rng)))
+
+
+def _other_role(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    i = _some_slot(graph, rng)
+    if i is None:
+        return None
+    degree = graph.in_degree(i)
+    others = [
+        r.name for r in space.role_options if r.allows(degree) and r.name != graph.nodes[i].role
+    ]
+    return _with_node(graph, i, Node(_pick(others, rng), graph.nodes[i].model)) if others else None
+
+
+def _other_sink(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    now, degree = graph.nodes[graph.sink], graph.in_degree(graph.sink)
+    others = [Node(s.role, s.model) for s in space.sinks if s.allows(degree)]
+    others = [node for node in others if node != now]
+    return _with_node(graph, graph.sink, _pick(others, rng)) if others else None
+
+
+def _more_nodes(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    """One root more, which feeds the sink or another node; often the twin of a node."""
+    roots = [r.name for r in space.role_options if r.allows(0)]
+    if len(graph) > space.slots or not roots:
+        return None
+    there = [node.model for i, node in enumerate(graph.nodes) if i != graph.sink]
+    models: Sequence[str | None] = there if there and rng.random() < 0.5 else space.models
+    target = graph.sink if rng.random() < 0.7 else int(rng.integers(len(graph)))
+    nodes = (*graph.nodes, Node(roots[0], _pick(models, rng)))
+    return CollaborationGraph(nodes, (*graph.edges, (len(graph), target)), graph.sink)
+
+
+def _fewer_nodes(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    i = _some_slot(graph, rng)
+    if i is None:
+        return None
+    return _pruned(graph, {edge for edge in graph.edges if i not in edge})
+
+
+def _more_edges(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    order = {node: place for place, node in enumerate(graph.topological())}
+    present = set(graph.edges)
+    missing = [
+        (a, b)
+        for a in range(len(graph))
+        for b in range(len(graph))
+        if order[a] < order[b] and (a, b) not in present
+    ]
+    if not missing:
+        return None
+    edges = (*graph.edges, missing[int(rng.integers(len(missing)))])
+    return CollaborationGraph(graph.nodes, edges, graph.sink)
+
+
+def _fewer_edges(
+    graph: CollaborationGraph, space: Space, rng: np.random.Generator
+) -> CollaborationGraph | None:
+    if not graph.edges:
+        return None
+    gone = graph.edges[int(rng.integers(len(graph.edges)))]
+    return _pruned(graph, {edge for edge in graph.edges if edge != gone})
+
+
+_MOVES: tuple[
+    Callable[[CollaborationGraph, Space, np.random.Generator], CollaborationGraph | None], ...
+] = (
+    _other_model,
+    _other_role,
+    _other_sink,
+    _more_nodes,
+    _more_nodes,
+    _fewer_nodes,
+    _more_edges,
+    _fewer_edges,
+)
+
+
+def _some_slot(graph: CollaborationGraph, rng: np.random.Generator) -> int | None:
+    if len(graph) < 2:
+        return None
+    i = int(rng.integers(len(graph) - 1))
+    return i + 1 if i >= graph.sink else i
+
+
+def _with_node(graph: CollaborationGraph, i: int, node: Node) -> CollaborationGraph:
+    nodes = (*graph.nodes[:i], node, *graph.nodes[i + 1 :])
+    return replace(graph, nodes=nodes)
+
+
+def _pruned(graph: CollaborationGraph, edges: Edges) -> CollaborationGraph:
+    """The part of the graph from which the sink is reached over `edges`."""
+    reaching = {graph.sink}
+    waiting = [graph.sink]
+    while waiting:
+        target = waiting.pop()
+        for source, end in edges:
+            if end == target and source not in reaching:
+                reaching.add(source)
+                waiting.append(source)
+    kept = sorted(reaching)
+    number = {node: place for place, node in enumerate(kept)}
+    return CollaborationGraph(
+        tuple(graph.nodes[i] for i in kept),
+        tuple((number[a], number[b]) for a, b in edges if a in number and b in number),
+        number[graph.sink],
+    )
+
+
+def _pick(values: Sequence[T], rng: np.random.Generator) -> T:
+    return values[int(rng.integers(len(values)))]

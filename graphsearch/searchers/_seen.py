@@ -1,0 +1,69 @@
+"""Which graphs were proposed already."""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+
+from graphsearch.errors import StoreError
+from graphsearch.graph import CollaborationGraph
+
+__all__ = ["Seen"]
+
+SIZE = 6
+
+
+class Seen:
+    """A set of graphs, kept as 48-bit digests of their canonical keys.
+
+    So the whole set fits into the state of a searcher (8 characters a graph; 5,000 graphs take
+    40 kB and well under a millisecond to write). Two graphs of 5,000 share a digest with
+    probability 5e-8; the harm would be one graph that is not tried.
+    """
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+        self._order = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def __contains__(self, graph: object) -> bool:
+        return isinstance(graph, CollaborationGraph) and _digest(graph) in self._digests
+
+    def add(self, graph: CollaborationGraph) -> bool:
+        """Add a graph; True when it is new."""
+        found = _digest(graph)
+        if found in self._digests:
+            return False
+        self._digests.add(found)
+        self._order += found
+        return True
+
+    def update(self, graphs: Iterable[CollaborationGraph]) -> None:
+        """Add graphs that are known from elsewhere."""
+        for graph in graphs:
+            self.add(graph)
+
+    def to_json(self) -> str:
+        """The digests, in the order in which the graphs came."""
+        return base64.b64encode(self._order).decode("ascii")
+
+    @classmethod
+    def from_json(cls, value: str) -> "Seen":
+        """Read what `to_json` wrote.
+
+        Raises:
+            StoreError: the text is damaged.
+        """
+        try:
+            order = base64.b64decode(value, validate=True)
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"searcher state holds damaged digests: {error}") from error
+        seen = cls()
+        seen._order = bytearray(order)
+        seen._digests = {order[i : i + SIZE] for i in range(0, len(order), SIZE)}
+        return seen
+
+
+def _digest(graph: CollaborationGraph) -> bytes:
+    return hashlib.blake2b(graph.key.encode(), digest_size=SIZE).digest()

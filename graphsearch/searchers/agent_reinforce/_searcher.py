@@ -1,0 +1,312 @@
+"""The agent-reinforce searcher."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphsearch.graph import CollaborationGraph
+from graphsearch.searchers._arrays import pack, unpack
+from graphsearch.searchers._features import FeatureMap
+from graphsearch.searchers._feedback import Advantages, leave_one_out
+from graphsearch.searchers._moves import plain_graphs
+from graphsearch.searchers._pending import Pending
+from graphsearch.searchers._policy import Policy, Vector
+from graphsearch.searchers._seen import Seen
+from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._surrogate import Surrogate
+from graphsearch.searchers.agent_reinforce._archive import Archive
+from graphsearch.searchers.agent_reinforce._credit import Credit
+from graphsearch.searchers.agent_reinforce._options import PRESETS, Options
+from graphsearch.searchers.agent_reinforce._proposer import Candidate, Proposer
+from graphsearch.searchers.agent_reinforce._told import Told, scores_of
+from graphsearch.searchers.agent_reinforce._words import Words
+from graphsearch.searchers.base import Advice, AgentView
+from graphsearch.space import Distribution, Space, Trace
+from graphsearch.trials import Proposal, TrialRecord
+
+__all__ = ["AgentReinforceSearcher"]
+
+VERSION = 1
+LEAST_SPREAD = 0.01
+
+
+class AgentReinforceSearcher:
+    """REINFORCE over graphs, helped by paired credits, a surrogate and words (design 6.3).
+
+    A study that asks for several graphs at a time has the searcher learn after each `tell`; one
+    that asks for single graphs has it learn from `options.batch` of them at a time.
+    """
+
+    name = "agent-reinforce"
+
+    def __init__(
+        self, space: Space, *, seed: int = 0, options: Options | None = None, preset: str = ""
+    ) -> None:
+        self._options = options or Options()
+        self._preset = preset or "default"
+        self._policy = Policy(space)
+        self._features = FeatureMap.of(space)
+        self._proposer = Proposer(space, self._features, self._options)
+        self._seed = seed
+        self._plain = plain_graphs(space)[: self._options.starts]
+        self._theta = self._policy.initial.logits.flat()
+        self._asks = self._rounds = self._started = 0
+        self._seen = Seen()
+        self._archive = Archive()
+        self._credit = Credit(len(self._policy))
+        self._surrogate = Surrogate(len(self._features))
+        self._words = Words()
+        self._wanted: list[CollaborationGraph] = []
+        self._queue: deque[Proposal] = deque()
+        self._buffer: list[Told] = []
+        self._pending = Pending(space)
+
+    @property
+    def space(self) -> Space:
+        """The space searched."""
+        return self._policy.space
+
+    @property
+    def recommended(self) -> dict[str, Any]:
+        """Settings of the study that belong to the preset, `{}` for none."""
+        return dict(PRESETS[self._preset].study)
+
+    # -- proposing -----------------------------------------------------------------------------
+
+    def ask(self, k: int) -> Sequence[Proposal]:
+        """Up to `k` graphs, none of which was proposed before (unless `repeats`)."""
+        rng = rng_for(self._seed, self._asks)
+        self._asks += 1
+        proposals = [self._propose(c) for c in self._wanted_ones(k)]
+        while len(proposals) < k:
+            if not self._queue:
+                self._refill(k - len(proposals), rng)
+            if not self._queue:
+                break
+            proposals.append(self._queue.popleft())
+        return proposals
+
+    def _refill(self, missing: int, rng: np.random.Generator) -> None:
+        count = max(missing, self._options.batch) if missing == 1 else missing
+        found = self._starts(count)
+        if len(found) < count:
+            distribution = self._policy.distribution(self._theta)
+            found += self._mode(distribution)[: count - len(found)]
+            found += self._proposer.candidates(
+                count - len(found),
+                rng,
+                distribution=distribution,
+                surrogate=self._surrogate,
+                elites=[entry.graph for entry in self._archive.best()],
+                seen=self._seen,
+            )
+        self._queue.extend(self._propose(candidate) for candidate in found)
+
+    def _wanted_ones(self, most: int) -> list[Candidate]:
+        """Graphs the agent asked for, as far as they are new and trusted."""
+        wanted, self._wanted = self._wanted, []
+        trusted = self._options.words == "full" or self._words.graphs.value > 0
+        most = min(most, self._options.agent_graphs) if trusted else 0
+        new = [g for g in wanted if self._options.repeats or g not in self._seen]
+        for graph in new[:most]:
+            self._seen.add(graph)
+        return [Candidate(graph, "agent") for graph in new[:most]]
+
+    def _starts(self, count: int) -> list[Candidate]:
+        found: list[Candidate] = []
+        while len(found) < count and self._started < len(self._plain):
+            graph = self._plain[self._started]
+            self._started += 1
+            if self._seen.add(graph):
+                found.append(Candidate(graph, "start"))
+        return found
+
+    def _mode(self, distribution: Distribution) -> list[Candidate]:
+        every = self._options.mode_every
+        if every == 0 or self._rounds == 0 or self._rounds % every:
+            return []
+        trace = distribution.mode()
+        return [Candidate(trace.graph, "mode", trace)] if self._seen.add(trace.graph) else []
+
+    def _propose(self, candidate: Candidate) -> Proposal:
+        if candidate.trace is None:
+            return Proposal(candidate.graph, candidate.origin)
+        info = self._pending.info(candidate.trace)
+        return Proposal(candidate.graph, candidate.origin, info)
+
+    # -- numbers -------------------------------------------------------------------------------
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Learn from finished trials; what has no score teaches nothing."""
+        self._archive.add(trials)
+        for trial in trials:
+            self._seen.add(trial.proposal.graph)
+            if trial.graded:
+                self._buffer.append(Told.of(trial))
+        if len(trials) > 1 or len(self._buffer) >= self._options.batch:
+            if self._buffer:
+                self._learn(self._buffer)
+            self._buffer = []
+            self._queue.clear()
+            self._pending.clear()
+
+    def _learn(self, told: list[Told]) -> None:
+        self._rounds += 1
+        advantages = leave_one_out(scores_of(told))
+        values = np.nan_to_num(advantages.values)
+        traces = [self._trace(entry) for entry in told]
+        distribution = self._policy.distribution(self._theta)
+        self._check_words(told, advantages, traces)
+        self._surrogate.add(
+            self._features.matrix([e.graph for e in told], [e.cost for e in told]),
+            np.array([entry.mean for entry in told]),
+            np.array([len(entry.scores) for entry in told]),
+        )
+        known = [i for i, trace in enumerate(traces) if trace is not None]
+        if not self._options.numbers or len(known) < 2:
+            return
+        kept = [trace for trace in traces if trace is not None]
+        self._credit.add(np.stack([self._policy.choices(t) for t in kept]), values[known])
+        spread = max(float(values[known].std()), LEAST_SPREAD)
+        weights = advantages.reliability * values[known] / spread / len(known)
+        step = distribution.gradients(kept, weights).flat()
+        step += self._options.credit * self._credit.values / spread
+        self._move(self._options.learning_rate * step, self._options.max_kl)
+
+    def _move(self, step: Vector, limit: float) -> None:
+        moved = self._policy.within(self._theta, step, limit)
+        floor = self._options.floor
+        self._theta = self._policy.floored(moved, floor) if floor else moved
+
+    def _trace(self, entry: Told) -> Trace | None:
+        """The trace that made a graph; for one that was not drawn, one that would."""
+        if entry.trace is not None:
+            return self._pending.trace(entry.trace)
+        return self._policy.distribution(self._theta).trace_of(entry.graph)
+
+    # -- words ---------------------------------------------------------------------------------
+
+    def view(self, extra: Mapping[str, Any]) -> AgentView:
+        """What the agent is shown. `extra` may bring `budgets` and `failures`."""
+        words = self._words
+        return AgentView(
+            space=self._shown_space(),
+            budgets=dict(extra.get("budgets", {})),
+            table=self.table(),
+            best=tuple(entry.shown() for entry in self._archive.best()),
+            worst=tuple(entry.shown() for entry in self._archive.worst()),
+            failures=tuple(extra.get("failures", ())),
+            last_advice=words.last,
+            round=self._rounds,
+            extra={
+                "trust": round(words.edits.value, 4),
+                "trust_history": list(words.edits.history),
+                "trust_graphs": round(words.graphs.value, 4),
+                "trust_graphs_history": list(words.graphs.history),
+                "ignored": words.ignored,
+                "unknown_targets": words.unknown,
+            },
+        )
+
+    def hear(self, advice: Advice | None) -> None:
+        """Take advice in: edits times trust, within `max_kl_words`; graphs wait for `ask`."""
+        if self._options.words == "off":
+            return
+        if advice is None:
+            self._words.ignored += 1
+            return
+        full = self._options.words == "full"
+        most = np.inf if full else self._options.max_edit
+        trust = 1.0 if full else self._words.edits.value
+        edits = self._words.take(advice, self._policy, most=most)
+        if np.any(edits):
+            self._move(trust * edits, np.inf if full else self._options.max_kl_words)
+        self._wanted = [g for g in advice.graphs if self.space.why_not(g) is None]
+        self._words.unknown += len(advice.graphs) - len(self._wanted)
+
+    def table(self) -> dict[str, float]:
+        """Probabilities by name."""
+        return self._policy.table(self._theta)
+
+    def _shown_space(self) -> dict[str, Any]:
+        space = self.space
+        prices = [
+            {"name": m, "gamma": space.cost.gamma(m), "step": space.cost.step(m, 0)}
+            for m in space.models
+        ]
+        return {
+            "slots": space.slots,
+            "models": prices,
+            "roles": list(space.roles),
+            "sinks": [sink.name for sink in space.sinks],
+            "budget": str(space.budget),
+            "budget_value": float(space.budget),
+            "edges": space.edges,
+            "max_in_degree": space.max_in_degree,
+        }
+
+    def _check_words(
+        self, told: list[Told], advantages: Advantages, traces: Sequence[Trace | None]
+    ) -> None:
+        values = np.nan_to_num(advantages.values)
+        spread = float(values.std())
+        for i, entry in enumerate(told):
+            if entry.origin == "agent" and len(told) > 1:
+                error = float(np.hypot(advantages.errors[i], spread))
+                self._words.check_graph(entry.graph, float(values[i]), error)
+        waiting = self._words.waiting(self._policy)
+        known = [i for i, trace in enumerate(traces) if trace is not None]
+        if waiting and known:
+            kept = [trace for trace in traces if trace is not None]
+            pulls = [self._pull(kept, direction) for direction in waiting]
+            self._words.check(values[known], pulls)
+
+    def _pull(self, traces: Sequence[Trace], direction: Vector) -> Vector:
+        """How much each graph's log-probability rises along `direction`."""
+        nudge = 1e-4 * direction
+        up = self._policy.distribution(self._theta + nudge).log_probs(traces)
+        down = self._policy.distribution(self._theta - nudge).log_probs(traces)
+        pull: Vector = (up - down) / 2e-4
+        return pull
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything learned. Its size does not grow, but for 8 characters a graph proposed."""
+        return {
+            "searcher": self.name,
+            "version": VERSION,
+            "asks": self._asks,
+            "rounds": self._rounds,
+            "started": self._started,
+            "theta": pack(self._theta),
+            "seen": self._seen.to_json(),
+            "archive": self._archive.to_json(),
+            "credit": self._credit.to_json(),
+            "surrogate": self._surrogate.to_json(),
+            "words": self._words.to_json(),
+            "wanted": [graph.to_json() for graph in self._wanted],
+            "queue": [[p.graph.to_json(), p.origin, p.info] for p in self._queue],
+            "buffer": [entry.to_json() for entry in self._buffer],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        check_state(state, self.name, VERSION)
+        self._asks, self._rounds = int(state["asks"]), int(state["rounds"])
+        self._started = int(state["started"])
+        self._theta = unpack(state["theta"], (len(self._policy),))
+        self._seen = Seen.from_json(state["seen"])
+        self._archive = Archive.from_json(state["archive"])
+        self._credit = Credit.from_json(state["credit"], len(self._policy))
+        self._surrogate = Surrogate.from_json(state["surrogate"], len(self._features))
+        self._words = Words.from_json(state["words"])
+        self._wanted = [CollaborationGraph.from_json(g) for g in state["wanted"]]
+        self._queue = deque(
+            Proposal(CollaborationGraph.from_json(graph), origin, dict(info))
+            for graph, origin, info in state["queue"]
+        )
+        self._buffer = [Told.from_json(entry) for entry in state["buffer"]]
+        self._pending.clear()

@@ -1,0 +1,89 @@
+"""What is kept of a trial until the searcher learns from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphsearch.graph import CollaborationGraph
+from graphsearch.trials import TrialRecord
+
+__all__ = ["Told", "scores_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finished trial, cut down to what learning needs.
+
+    Attributes:
+        graph: the graph.
+        origin: who proposed it.
+        cost: its expected cost.
+        scores: by item, graded ones only.
+        trace: the decisions that made it as JSON, None where it was not drawn.
+    """
+
+    graph: CollaborationGraph
+    origin: str
+    cost: float
+    scores: Mapping[str, float]
+    trace: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, trial: TrialRecord) -> "Told":
+        """The part of a trial that is kept."""
+        return cls(
+            graph=trial.proposal.graph,
+            origin=trial.proposal.origin,
+            cost=trial.expected_cost,
+            scores={r.item: r.score for r in trial.results if r.score is not None},
+            trace=trial.proposal.info.get("trace"),
+        )
+
+    @property
+    def mean(self) -> float:
+        """Mean score."""
+        return sum(self.scores.values()) / len(self.scores)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "graph": self.graph.to_json(),
+            "origin": self.origin,
+            "cost": self.cost,
+            "scores": dict(self.scores),
+            "trace": self.trace,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Told":
+        """Read what `to_json` wrote."""
+        return cls(
+            graph=CollaborationGraph.from_json(value["graph"]),
+            origin=value["origin"],
+            cost=float(value["cost"]),
+            scores=dict(value["scores"]),
+            trace=value["trace"],
+        )
+
+
+def scores_of(told: Sequence[Told]) -> NDArray[np.float64]:
+    """Scores, shape [K, items]; nan where a graph has no score for an item.
+
+    Graphs that share no item with another (single graphs, each on items of its own) are put on one
+    column each by their mean, so that they can be compared at all.
+    """
+    items: dict[str, int] = {}
+    for entry in told:
+        for item in entry.scores:
+            items.setdefault(item, len(items))
+    scores = np.full((len(told), len(items)), np.nan)
+    for row, entry in enumerate(told):
+        for item, score in entry.scores.items():
+            scores[row, items[item]] = score
+    shared = ((~np.isnan(scores)).sum(axis=0) > 1).any()
+    if shared or len(told) < 2:
+        return scores
+    return np.array([[entry.mean] for entry in told])

@@ -1,0 +1,61 @@
+"""Exhaustive search: every graph of a small space, cheapest first."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphsearch.graph import CollaborationGraph
+from graphsearch.searchers._state import check_state
+from graphsearch.searchers.options import read_options
+from graphsearch.space import Space
+from graphsearch.trials import Proposal, TrialRecord
+
+__all__ = ["ExhaustiveSearcher", "make"]
+
+LIMIT = 20_000
+VERSION = 1
+
+
+class ExhaustiveSearcher:
+    """Proposes each graph of the space once, isomorphic ones taken as one."""
+
+    name = "exhaustive"
+
+    def __init__(self, space: Space, *, limit: int = LIMIT) -> None:
+        """Lists the space.
+
+        Raises:
+            BudgetRefused: it has more than `limit` graphs.
+        """
+        self._graphs: list[CollaborationGraph] = space.graphs(limit)
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def ask(self, k: int) -> Sequence[Proposal]:
+        """The next `k` graphs; none when all were proposed."""
+        graphs = self._graphs[self._next : self._next + k]
+        self._next += len(graphs)
+        return [Proposal(graph, "grid") for graph in graphs]
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Scores change nothing."""
+
+    def state(self) -> dict[str, Any]:
+        """How many graphs were proposed."""
+        return {"searcher": self.name, "version": VERSION, "next": self._next}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        check_state(state, self.name, VERSION)
+        self._next = int(state["next"])
+
+
+def make(
+    space: Space, *, seed: int, options: Mapping[str, Any], folder: Path | None = None
+) -> ExhaustiveSearcher:
+    """From options: `limit`, the most graphs to list (20,000)."""
+    del seed, folder  # the order is the same always
+    chosen = read_options("searcher exhaustive", options, limit=LIMIT)
+    return ExhaustiveSearcher(space, limit=chosen["limit"])

@@ -1,0 +1,74 @@
+"""Random search: graphs of the initial distribution, none twice."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphsearch.searchers._seen import Seen
+from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers.options import read_options
+from graphsearch.space import Distribution, Space
+from graphsearch.trials import Proposal, TrialRecord
+
+__all__ = ["RandomSearcher", "make"]
+
+TRIES = 500
+VERSION = 1
+
+
+class RandomSearcher:
+    """Samples the initial distribution and proposes what is new.
+
+    After 500 draws in a row that brought nothing new it proposes fewer than asked, which ends the
+    search: in a small space everything likely has been tried then.
+    """
+
+    name = "random"
+
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
+        self._distribution = Distribution(space)
+        self._seed = seed
+        self._asks = 0
+        self._seen = Seen()
+
+    def ask(self, k: int) -> Sequence[Proposal]:
+        """`k` new graphs, or as many as are found."""
+        rng = rng_for(self._seed, self._asks)
+        self._asks += 1
+        proposals: list[Proposal] = []
+        tries = 0
+        while len(proposals) < k and tries < TRIES:
+            trace = self._distribution.sample(rng)
+            tries += 1
+            if self._seen.add(trace.graph):
+                proposals.append(Proposal(trace.graph, "sample"))
+                tries = 0
+        return proposals
+
+    def tell(self, trials: Sequence[TrialRecord]) -> None:
+        """Remember graphs that others proposed; scores change nothing."""
+        self._seen.update(trial.proposal.graph for trial in trials)
+
+    def state(self) -> dict[str, Any]:
+        """Number of asks and the digests of what was proposed."""
+        return {
+            "searcher": self.name,
+            "version": VERSION,
+            "asks": self._asks,
+            "seen": self._seen.to_json(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        check_state(state, self.name, VERSION)
+        self._asks = int(state["asks"])
+        self._seen = Seen.from_json(state["seen"])
+
+
+def make(
+    space: Space, *, seed: int, options: Mapping[str, Any], folder: Path | None = None
+) -> RandomSearcher:
+    """From options: there are none."""
+    del folder
+    read_options("searcher random", options)
+    return RandomSearcher(space, seed=seed)
