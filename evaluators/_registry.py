@@ -1,0 +1,57 @@
+"""Things by name, loaded when first asked for; installed packages add theirs by entry points."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from graphsearch.errors import TaskError
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """Makers by name.
+
+    Args:
+        kind: what they make, for messages.
+        group: entry point group of packages that add their own.
+        home: `module:attribute` of each built-in maker.
+    """
+
+    def __init__(self, kind: str, group: str, home: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._group = group
+        self._home = dict(home)
+
+    def names(self) -> tuple[str, ...]:
+        """All known names, sorted."""
+        added = {point.name for point in entry_points(group=self._group)}
+        return tuple(sorted(added | set(self._home)))
+
+    def make(self, name: str, options: Mapping[str, Any]) -> Any:
+        """Call the maker of `name` with options.
+
+        Raises:
+            TaskError: the name is unknown, or the maker does not take one of the options.
+        """
+        maker = self._find(name)
+        try:
+            return maker(**options)
+        except TypeError as error:
+            # A wrong keyword is the user's; what a maker raises of its own has deeper frames.
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                raise TaskError(f"{self._kind} {name!r}: {error}") from None
+            raise
+
+    def _find(self, name: str) -> Callable[..., Any]:
+        where = self._home.get(name)
+        if where is not None:
+            module, attribute = where.split(":")
+            maker: Callable[..., Any] = getattr(import_module(module), attribute)
+            return maker
+        for point in entry_points(group=self._group, name=name):
+            loaded: Callable[..., Any] = point.load()
+            return loaded
+        known = ", ".join(self.names())
+        raise TaskError(f"no {self._kind} {name!r}; known: {known}")
