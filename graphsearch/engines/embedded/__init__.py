@@ -16,7 +16,7 @@ _HOMES = {
     "generate_batch": "graphsearch.engines.embedded.generate",
 }
 
-__all__ = [  # noqa: F822 - loaded when first used, so that the vocabulary needs no NumPy
+__all__ = [
     "Checkpoint",
     "EmbeddedEngine",
     "Generation",

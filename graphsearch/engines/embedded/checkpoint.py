@@ -1,7 +1,7 @@
 """Reads a model from a Hugging Face folder: its shape, its words and its weights.
 
-Nothing is converted on disk: the folder that `transformers` loads and vLLM serves is the one that is
-read here (`config.json`, `model.safetensors`, `tokenizer.json`).
+Nothing is converted on disk: the folder that `transformers` loads and vLLM serves is the one that
+is read here (`config.json`, `model.safetensors`, `tokenizer.json`).
 """
 
 import hashlib

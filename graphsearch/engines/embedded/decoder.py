@@ -83,7 +83,9 @@ class Decoder:
             mixed = np.zeros((len(x), self.shape.heads * self.shape.head_dim), np.float32)
             for slab, mask, start in zip(slabs, masks, starts, strict=False):
                 stop = start + slab.count
-                part = _attend_cached(slab, layer, q[start:stop], k[start:stop], v[start:stop], mask)
+                part = _attend_cached(
+                    slab, layer, q[start:stop], k[start:stop], v[start:stop], mask
+                )
                 mixed[start:stop] = part.reshape(slab.count, -1)
             x = self._finish(block, x, mixed)
         return self._logits(x)[: len(rows)]
@@ -211,9 +213,7 @@ def _mask(slab: Slab) -> Array:
     return np.where(beyond, np.float32(-np.inf), np.float32(0))[:, None, None]
 
 
-def _attend_cached(
-    slab: Slab, layer: int, q: Array, k: Array, v: Array, mask: Array
-) -> Array:
+def _attend_cached(slab: Slab, layer: int, q: Array, k: Array, v: Array, mask: Array) -> Array:
     """Attention of one new token a row: [rows, kv heads, group, head_dim]."""
     n, position = slab.count, slab.live["position"]
     keys, values = slab.keys[layer, :n], slab.values[layer, :n]
@@ -223,7 +223,7 @@ def _attend_cached(
     queries = q.reshape(n, keys.shape[1], -1, q.shape[-1])
     cuts = [slice(at, at + _KEY_STEP) for at in range(0, slab.length, _KEY_STEP)]
     if len(cuts) == 1:
-        scores = queries @ keys
+        scores: Array = queries @ keys
     else:
         scores = np.concatenate([queries @ keys[..., cut] for cut in cuts], axis=-1)
     scores += mask

@@ -41,7 +41,8 @@ def uniforms(
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     z ^= z >> np.uint64(31)
-    return (z >> np.uint64(12)).astype(np.float64) * 2.0**-52
+    drawn: npt.NDArray[np.float64] = (z >> np.uint64(12)).astype(np.float64) * 2.0**-52
+    return drawn
 
 
 def draw_words(logits: Array, rows: Rows) -> npt.NDArray[np.intp]:

@@ -135,7 +135,7 @@ def _weakly(engine: EmbeddedEngine) -> Callable[[str], Batch]:
         alive = reference()
         if alive is None:
             raise Cancelled("the engine is gone")
-        return alive._new_batch(model)  # noqa: SLF001 - its own module
+        return alive._new_batch(model)
 
     return new_batch
 

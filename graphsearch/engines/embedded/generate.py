@@ -75,6 +75,4 @@ def generate_batch(
 def _generation(sequence: Sequence) -> Generation:
     if sequence.finish is None:
         raise RuntimeError("a sequence left its batch before it ended")
-    return Generation(
-        sequence.text, tuple(sequence.tokens), len(sequence.prompt), sequence.finish
-    )
+    return Generation(sequence.text, tuple(sequence.tokens), len(sequence.prompt), sequence.finish)

@@ -12,7 +12,7 @@ product itself. Below the limit it stays in the calling thread, whatever its set
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def _panel_width(rows: int, inputs: int, outputs: int) -> int:
     return width if width <= widest else max(widest // 8 * 8, 1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def safe_rows(inputs: int, outputs: int) -> int:
     """The largest tile in which this process's BLAS treats all rows alike; 1 always is one."""
     for rows in _CANDIDATES:

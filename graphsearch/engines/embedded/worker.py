@@ -1,7 +1,7 @@
 """The thread that runs batches: jobs go in from event loops, replies come out in bulk.
 
-A worker has an inbox and, for each model it was asked for, one `Batch`. It takes what came in, makes
-one step of each batch, hands back what ended, and sleeps when there is nothing to do.
+A worker has an inbox and, for each model it was asked for, one `Batch`. It takes what came in,
+makes one step of each batch, hands back what ended, and sleeps when there is nothing to do.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class Worker:
         while not self._closing:
             try:
                 busy = self._turn()
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            except Exception as error:
                 failure = Unavailable(f"the embedded engine failed: {error!r}")
                 failure.__cause__ = error
                 self._fail_all(failure)

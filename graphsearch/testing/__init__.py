@@ -1,0 +1,29 @@
+"""What tests of graphsearch, and of plug-ins to it, are made of.
+
+Conformance classes state what every engine, searcher or store must do; fakes and virtual time stand
+in for the world. Each lives in its own module and is loaded when first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "EngineConformance": "graphsearch.testing.engines",
+    "VirtualLoop": "graphsearch.testing.clock",
+    "run_virtual": "graphsearch.testing.clock",
+    "write_random_model": "graphsearch.testing.models",
+}
+
+__all__ = [
+    "EngineConformance",
+    "VirtualLoop",
+    "run_virtual",
+    "write_random_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

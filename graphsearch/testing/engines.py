@@ -1,0 +1,149 @@
+"""What every engine must do, as a class of tests that plug-ins import too.
+
+    class TestMyEngine(EngineConformance):
+        def make_engine(self): return MyEngine(...)
+        def make_call(self, index): return Call("my-model", ...)
+
+Plain methods and `asyncio.run`, so that no pytest plug-in is needed.
+"""
+
+# ruff: noqa: D102 - the names of the tests are sentences
+
+import asyncio
+import json
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+from graphsearch.calls import Call, Outcome, Reply
+from graphsearch.engines.base import Engine
+from graphsearch.errors import EngineError
+
+__all__ = ["EngineConformance"]
+
+
+class EngineConformance(ABC):
+    """The contract of `graphsearch.engines.base.Engine`.
+
+    Attributes:
+        unknown_model: a model the engine does not have, or None where every name is served.
+    """
+
+    unknown_model: str | None = None
+
+    @abstractmethod
+    def make_engine(self) -> Engine:
+        """A fresh engine."""
+
+    @abstractmethod
+    def make_call(self, index: int) -> Call:
+        """A call the engine can answer; different for each index from 0 to 15."""
+
+    def test_it_is_an_engine(self) -> None:
+        assert isinstance(self.make_engine(), Engine)
+
+    def test_building_one_starts_no_thread(self) -> None:
+        before = threading.active_count()
+        self.make_engine()
+        assert threading.active_count() == before
+
+    def test_info_is_stable_and_names_the_engine(self) -> None:
+        engine, other = self.make_engine(), self.make_engine()
+        model = self.make_call(0).model
+        info = engine.info(model)
+        assert info.name
+        assert info == engine.info(model) == other.info(model)
+        assert info.concurrency is None or info.concurrency >= 1
+
+    def test_token_counts_are_unknown_or_whole(self) -> None:
+        count = self.make_engine().count_tokens(self.make_call(0).model, "2 + 3")
+        assert count is None or (isinstance(count, int) and count >= 1)
+
+    def test_a_reply_is_complete(self) -> None:
+        for reply in self._replies([self.make_call(index) for index in range(4)]):
+            assert isinstance(reply.text, str)
+            assert reply.outcome.is_graded
+            assert (reply.outcome is Outcome.EMPTY) <= (reply.text == "")
+            assert reply.usage.calls == 1
+            assert reply.usage.prompt_tokens >= 1
+            assert reply.usage.completion_tokens >= 0
+            assert reply.seconds >= 0
+            assert json.loads(json.dumps(reply.detail)) == reply.detail
+
+    def test_max_tokens_is_kept_and_told(self) -> None:
+        call = self.make_call(0)
+        (reply,) = self._replies([replace(call, sampling=replace(call.sampling, max_tokens=1))])
+        assert reply.usage.completion_tokens <= 1
+        assert reply.outcome in {Outcome.TRUNCATED, Outcome.EMPTY, Outcome.ANSWERED}
+
+    def test_a_deterministic_engine_ignores_company_and_order(self) -> None:
+        calls = [self.make_call(index) for index in range(16)]
+        if not self.make_engine().info(calls[0].model).deterministic:
+            return
+        together = self._replies(calls)
+        backwards = self._replies(calls[::-1])[::-1]
+        alone = [self._replies([call])[0] for call in calls[:3]]
+        facts = [_facts(reply) for reply in together]
+        assert facts == [_facts(reply) for reply in backwards]
+        assert facts[:3] == [_facts(reply) for reply in alone]
+
+    def test_a_cancelled_call_is_given_up_and_the_engine_lives_on(self) -> None:
+        async def main() -> Reply:
+            engine = self.make_engine()
+            task = asyncio.create_task(engine.generate(self.make_call(0)))
+            await asyncio.sleep(0)
+            task.cancel()
+            (result,) = await asyncio.gather(task, return_exceptions=True)
+            assert isinstance(result, asyncio.CancelledError | Reply)
+            reply = await engine.generate(self.make_call(1))
+            await engine.aclose()
+            return reply
+
+        assert asyncio.run(main()).outcome.is_graded
+
+    def test_an_unknown_model_is_an_error_of_ours(self) -> None:
+        if self.unknown_model is None:
+            return
+        call = replace(self.make_call(0), model=self.unknown_model)
+        try:
+            self._replies([call])
+        except EngineError as error:
+            assert not error.retryable  # noqa: PT017 - no pytest here
+            assert self.unknown_model in str(error)  # noqa: PT017
+        else:
+            raise AssertionError("an unknown model was answered")
+
+    def test_it_can_be_closed_twice_and_unused(self) -> None:
+        async def main() -> None:
+            engine = self.make_engine()
+            await engine.aclose()
+            await engine.aclose()
+
+        asyncio.run(main())
+
+    def test_closing_ends_its_threads(self) -> None:
+        before = threading.active_count()
+        self._replies([self.make_call(0)])
+        assert threading.active_count() == before
+
+    def test_one_engine_serves_several_loops_in_turn(self) -> None:
+        engine = self.make_engine()
+        for index in range(3):
+            reply = asyncio.run(engine.generate(self.make_call(index)))
+            assert reply.outcome.is_graded
+        asyncio.run(engine.aclose())
+
+    def _replies(self, calls: list[Call]) -> list[Reply]:
+        async def main() -> list[Reply]:
+            engine = self.make_engine()
+            try:
+                return await asyncio.gather(*(engine.generate(call) for call in calls))
+            finally:
+                await engine.aclose()
+
+        return asyncio.run(main())
+
+
+def _facts(reply: Reply) -> tuple[object, ...]:
+    """All of a reply but the time it took."""
+    return reply.text, reply.usage, reply.outcome, reply.detail
