@@ -14,10 +14,11 @@ from graphsearch.trials import ItemResult
 if TYPE_CHECKING:
     from graphsearch.execution import GraphRun, NodeRun
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.study.parts import Parts
     from graphsearch.study.study import Study
     from graphsearch.tasks import Grader, Item
 
-__all__ = ["Alternative", "Prices", "alternatives", "derive", "measure_prices"]
+__all__ = ["Alternative", "Prices", "affordable", "alternatives", "derive", "measure_prices"]
 
 PROBED = 50
 """Selection items on which the price of a single call is measured."""
@@ -93,7 +94,7 @@ async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:
     """What one sampled call of each model really uses; costs two calls a model and item."""
     from graphsearch.graph import CollaborationGraph
 
-    models = _affordable(study)
+    models = affordable(study.parts)
     graphs = [CollaborationGraph.combine("vote", [model, model]) for model in models]
     found = await study.runner.block(
         "prices", graphs, items[:PROBED], stream="selection", account="baseline"
@@ -114,21 +115,21 @@ async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:
     return Prices(sampled, claims)
 
 
-def alternatives(study: "Study", prices: Prices, *, used: float) -> list[Alternative]:
+def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alternative]:
     """All plain alternatives at a used cost.
 
     Args:
-        study: names the models, the kinds wanted and the roles there are.
+        parts: names the models, the kinds wanted and the roles there are.
         prices: used cost of one call by model.
         used: the winner's used cost of one question, on the selection split.
     """
-    wanted = set(study.parts.settings.baselines)
-    rows = [_single(model) for model in _affordable(study)]
+    wanted = set(parts.settings.baselines)
+    rows = [_single(model) for model in affordable(parts)]
     for model, price in prices.sampled.items():
-        copies = min(study.parts.settings.most_copies, int(used * _SLACK / price))
+        copies = min(parts.settings.most_copies, int(used * _SLACK / price))
         if copies >= 2:
-            rows += _of_draws(study, model, copies, claims=prices.claims)
-    rows += _fusers(study, prices, used)
+            rows += _of_draws(parts, model, copies, claims=prices.claims)
+    rows += _fusers(parts, prices, used)
     return [row for row in rows if row.kind in wanted]
 
 
@@ -160,9 +161,9 @@ def derive(
     return derived
 
 
-def _affordable(study: "Study") -> list[str]:
+def affordable(parts: "Parts") -> list[str]:
     """Models whose single call fits the graph budget, cheapest first."""
-    space = study.parts.space
+    space = parts.space
     allowed = float(space.budget) * _SLACK
     models = [model for model in space.models if space.cost.gamma(model) <= allowed]
     return sorted(models, key=lambda model: (space.cost.gamma(model), model))
@@ -174,7 +175,7 @@ def _single(model: str) -> Alternative:
     return Alternative(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
 
 
-def _of_draws(study: "Study", model: str, copies: int, *, claims: bool) -> list[Alternative]:
+def _of_draws(parts: "Parts", model: str, copies: int, *, claims: bool) -> list[Alternative]:
     from graphsearch.graph import CollaborationGraph
 
     vote = CollaborationGraph.combine("vote", [model] * copies)
@@ -183,22 +184,22 @@ def _of_draws(study: "Study", model: str, copies: int, *, claims: bool) -> list[
         Alternative(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
         Alternative(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
     ]
-    if claims and "select" in study.parts.roles:
+    if claims and "select" in parts.roles:
         select = CollaborationGraph.combine("select", [model] * copies)
         rows.append(Alternative(f"{copies}x {model} -> select", "select", model, copies, select))
     return rows
 
 
-def _fusers(study: "Study", prices: Prices, used: float) -> list[Alternative]:
+def _fusers(parts: "Parts", prices: Prices, used: float) -> list[Alternative]:
     from graphsearch.graph import CollaborationGraph
 
-    if "fuser" not in study.parts.roles or not prices.sampled:
+    if "fuser" not in parts.roles or not prices.sampled:
         return []
     cheapest = next(iter(prices.sampled))
     rows = []
     for fuser in prices.sampled:
         for source in dict.fromkeys((fuser, cheapest)):
-            copies = _fitting(study, prices, used, source, fuser)
+            copies = _fitting(parts, prices, used, source, fuser)
             if copies >= 2:
                 graph = CollaborationGraph.fan_in([source] * copies, "fuser", fuser)
                 name = f"{copies}x {source} -> fuser {fuser}"
@@ -206,16 +207,16 @@ def _fusers(study: "Study", prices: Prices, used: float) -> list[Alternative]:
     return rows
 
 
-def _fitting(study: "Study", prices: Prices, used: float, source: str, fuser: str) -> int:
+def _fitting(parts: "Parts", prices: Prices, used: float, source: str, fuser: str) -> int:
     """Most answers of `source` that `fuser` can read within `used`.
 
     The fuser's own call is priced by the cost model, scaled by how much of its expected cost a
     single call of that model really uses.
     """
-    cost = study.parts.space.cost
+    cost = parts.space.cost
     scale = prices.sampled[fuser] / cost.gamma(fuser)
-    limit = study.parts.roles["fuser"].max_parents
-    most = min(study.parts.settings.most_copies, limit if limit is not None else math.inf)
+    limit = parts.roles["fuser"].max_parents
+    most = min(parts.settings.most_copies, limit if limit is not None else math.inf)
     copies = 0
     while copies < most:
         more = copies + 1

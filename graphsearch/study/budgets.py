@@ -10,14 +10,14 @@ from graphsearch.ledger import Ledger, Limit
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
 
-__all__ = ["EVALUATION", "SEARCH", "limits_of", "states_of"]
+__all__ = ["EVALUATION", "SEARCH", "SELECTION_SHARE", "limits_of", "states_of"]
 
 SEARCH: Final = frozenset({"search", "agent", "judge", "waste"})
 """Accounts of the search itself."""
 EVALUATION: Final = frozenset({"test", "baseline"})
 """Accounts of what is measured after the winner is fixed."""
 
-_SELECTION_SHARE = Decimal("0.3")
+SELECTION_SHARE: Final = 0.3
 """Part of the reserve that selection may take, so that the test always keeps the rest."""
 
 
@@ -36,7 +36,7 @@ def limits_of(
         reserve: share of the search budget kept from the search.
     """
     kept = Decimal(str(reserve))
-    selection = kept * _SELECTION_SHARE
+    selection = kept * Decimal(str(SELECTION_SHARE))
     limits: list[Limit] = []
     for amount in search:
         if evaluation:

@@ -47,7 +47,9 @@ async def _plan(study: "Study", choice: Choice) -> list[Alternative]:
         return []
     prices = await measure_prices(study, choice.items)
     used = _evidence(study, choice).used
-    return alternatives(study, prices, used=choice.winner.expected_cost if used is None else used)
+    return alternatives(
+        study.parts, prices, used=choice.winner.expected_cost if used is None else used
+    )
 
 
 def _evidence(study: "Study", choice: Choice) -> Evidence:

@@ -96,6 +96,7 @@ class Parts:
             "space": self.space.to_json(),
             "searcher": self.names.get("searcher", {"name": self.searcher.name, "options": {}}),
             "agent": self.names.get("agent"),
+            "prompts": self.names.get("prompts"),
             "settings": self.settings.to_json(),
             "limits": {
                 "search": [str(amount) for amount in self.search_budget],

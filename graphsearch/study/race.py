@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from graphsearch import stats
 from graphsearch.tasks import Item
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
 
 __all__ = ["Contestant", "RunBlock", "blocks_of", "race", "split_losers"]
+
+T = TypeVar("T")
 
 RunBlock = Callable[
     [int, Sequence["CollaborationGraph"], Sequence[Item]],
@@ -38,9 +40,9 @@ class Contestant:
     stopped: bool = False
 
 
-def blocks_of(items: Sequence[Item], sizes: Sequence[int]) -> list[Sequence[Item]]:
+def blocks_of(items: Sequence[T], sizes: Sequence[int]) -> list[Sequence[T]]:
     """Cut `items` into blocks of the given sizes; the last may be shorter, none is empty."""
-    blocks: list[Sequence[Item]] = []
+    blocks: list[Sequence[T]] = []
     start = 0
     for size in sizes:
         if start < len(items):

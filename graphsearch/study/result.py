@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from graphsearch.errors import StoreError
 from graphsearch.study.evidence import Difference, Evidence, rounded
 
 if TYPE_CHECKING:
+    from graphsearch.export import Bundle
     from graphsearch.graph import CollaborationGraph
 
 __all__ = ["SCHEMA_VERSION", "BreakEven", "Finalist", "Result", "Row", "Winner"]
@@ -250,6 +251,27 @@ class Result:
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)
         return path
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report as one HTML file; returns where it is."""
+        from graphsearch.report import write_report
+
+        return write_report(self if self.folder is None else self.folder, path)
+
+    def export(self, folder: str | Path, **options: Any) -> "Bundle":
+        """Write the bundle that serves the winner elsewhere, and load it.
+
+        Args:
+            folder: where to.
+            **options: those of `graphsearch.export.write_bundle`.
+        """
+        from graphsearch.export import write_bundle
+
+        return write_bundle(self if self.folder is None else self.folder, folder, **options)
+
+    def without_folder(self) -> "Result":
+        """The same result, for a run folder that is gone."""
+        return replace(self, folder=None)
 
     def row(self, name: str) -> Row:
         """The baseline of that name; raises `KeyError`."""

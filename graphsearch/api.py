@@ -1,0 +1,378 @@
+"""One call for one optimisation: `optimize`, `quote`, and `open_study` for a loop of one's own.
+
+Here names become things: tasks, fleets, searchers, agents, prompt sets and engines are looked up in
+their registries and joined to the `Parts` of a study. Nothing is spent, and nothing but a missing
+file is complained about late: all input is checked before the run folder is made.
+"""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from graphsearch.errors import ConfigError
+from graphsearch.searchers.base import Agent, Searcher
+from graphsearch.study.parts import AgentMaker, Parts
+from graphsearch.study.settings import Settings
+from graphsearch.tasks import Task, TokenProfile
+
+if TYPE_CHECKING:
+    from graphsearch.cost import Amount
+    from graphsearch.engines.base import Engine
+    from graphsearch.events import Listener
+    from graphsearch.fleet import Fleet
+    from graphsearch.space import Space
+    from graphsearch.study.quote import Quote
+    from graphsearch.study.result import Result
+    from graphsearch.study.study import Study
+
+__all__ = ["join", "open_study", "optimize", "quote"]
+
+Budgets: TypeAlias = "str | Amount | Sequence[str | Amount]"
+T = TypeVar("T")
+
+_FILES = frozenset({".csv", ".json", ".jsonl"})
+"""Endings that tell a file of questions from a registered name."""
+
+
+def optimize(
+    *,
+    task: str | Path | Task,
+    fleet: "str | Path | Fleet",
+    graph_budget: "str | Amount",
+    search_budget: Budgets,
+    evaluation_budget: Budgets | None = None,
+    space: "Space | Mapping[str, Any] | None" = None,
+    searcher: str | Searcher = "agent-reinforce",
+    searcher_options: Mapping[str, Any] | None = None,
+    agent: str | Agent | None = "rules",
+    agent_options: Mapping[str, Any] | None = None,
+    task_options: Mapping[str, Any] | None = None,
+    prompt_set: str | Path | None = None,
+    profile: TokenProfile | None = None,
+    engines: "Mapping[str, Engine] | None" = None,
+    settings: Settings | None = None,
+    seed: int = 0,
+    concurrency: int | None = None,
+    out: str | Path | None = None,
+    on_event: "Listener | None" = None,
+) -> "Result":
+    """Find the best graph of models for a task under a budget.
+
+    Works in a script and in a notebook (where an event loop already runs, the search runs in a
+    thread of its own while this call waits). Stopped or killed, the same call with the same `out`
+    goes on where it stood.
+
+    Args:
+        task: a registered name, a file of questions, or a `Task`.
+        fleet: a built-in name, a YAML file, or a `Fleet`.
+        graph_budget: most a graph may be expected to spend on one question, such as `18 units`.
+        search_budget: most the study may spend in all; one or several currencies.
+        evaluation_budget: a budget of its own for the sealed test and the baselines.
+        space: which graphs are allowed: arguments of `Space.build`, or a `Space`.
+        searcher: a registered name, or a searcher.
+        searcher_options: of a searcher given by name.
+        agent: who advises in words: a registered name, an agent, or None.
+        agent_options: of an agent given by name; `model` names the model of `chat`.
+        task_options: of a task given by name or file.
+        prompt_set: prompts of the roles: a name or a folder; the task's own when None.
+        profile: mean token lengths for expected costs; the task's own when None.
+        engines: where each model's calls go, by model; made from the fleet when None.
+        settings: how graphs are evaluated.
+        seed: of everything drawn.
+        concurrency: most calls in flight to a model whose engine has no opinion.
+        out: run folder; a temporary one that is removed when None.
+        on_event: hears of every event.
+
+    Returns:
+        The winner with its evidence; print it.
+
+    Raises:
+        InputError: something given is wrong (with its path).
+        BudgetRefused: a budget cannot be kept or fits nothing.
+        StudyStopped: the search must not go on; all done so far is kept in `out`.
+    """
+    parts = join(
+        task=task,
+        fleet=fleet,
+        graph_budget=graph_budget,
+        search_budget=search_budget,
+        evaluation_budget=evaluation_budget,
+        space=space,
+        searcher=searcher,
+        searcher_options=searcher_options,
+        agent=agent,
+        agent_options=agent_options,
+        task_options=task_options,
+        prompt_set=prompt_set,
+        profile=profile,
+        engines=engines,
+        settings=settings,
+        seed=seed,
+        concurrency=concurrency,
+        folder=None if out is None else Path(out),
+    )
+    if out is not None:
+        return _wait_for(lambda: _run(parts, Path(out), on_event))
+    with tempfile.TemporaryDirectory(prefix="graphsearch-") as folder:
+        return _wait_for(lambda: _run(parts, Path(folder), on_event)).without_folder()
+
+
+def quote(**arguments: Any) -> "Quote":
+    """What a search will take, before it spends anything.
+
+    Args:
+        **arguments: those of `optimize`; `out` and `on_event` are ignored.
+
+    Returns:
+        Calls, tokens, cost and time with a range; print it.
+
+    Raises:
+        As `optimize`.
+    """
+    from graphsearch.study.quote import make_quote
+
+    given = {k: v for k, v in arguments.items() if k not in {"out", "on_event"}}
+    return make_quote(join(**given))
+
+
+def open_study(
+    folder: str | Path, *, on_event: "Listener | None" = None, **arguments: Any
+) -> "Study":
+    """A study for a loop of one's own; use it as `async with`.
+
+    Args:
+        folder: the run folder, new or one to go on with.
+        on_event: hears of every event.
+        **arguments: those of `optimize` but `out`.
+    """
+    from graphsearch.study.study import Study
+
+    return Study.open(join(**arguments, folder=Path(folder)), folder, listener=on_event)
+
+
+def join(
+    *,
+    task: str | Path | Task,
+    fleet: "str | Path | Fleet",
+    graph_budget: "str | Amount",
+    search_budget: Budgets,
+    evaluation_budget: Budgets | None = None,
+    space: "Space | Mapping[str, Any] | None" = None,
+    searcher: str | Searcher = "agent-reinforce",
+    searcher_options: Mapping[str, Any] | None = None,
+    agent: str | Agent | None = "rules",
+    agent_options: Mapping[str, Any] | None = None,
+    task_options: Mapping[str, Any] | None = None,
+    prompt_set: str | Path | None = None,
+    profile: TokenProfile | None = None,
+    engines: "Mapping[str, Engine] | None" = None,
+    settings: Settings | None = None,
+    seed: int = 0,
+    concurrency: int | None = None,
+    folder: Path | None = None,
+) -> Parts:
+    """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
+    from graphsearch.agents.roles import get_roles
+
+    the_task = _task(task, task_options, profile)
+    the_fleet = _fleet(fleet)
+    the_space = _space(space, the_fleet, the_task, graph_budget)
+    options = dict(searcher_options or {})
+    roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
+    speaker, make_agent = _agent(agent, agent_options)
+    models = _models(the_space, speaker)
+    return Parts(
+        task=the_task,
+        fleet=the_fleet,
+        space=the_space,
+        searcher=_searcher(searcher, the_space, seed=seed, options=options, folder=folder),
+        roles=roles,
+        engines=engines if engines is not None else _engines(the_fleet, models),
+        search_budget=_amounts(search_budget, "search_budget"),
+        evaluation_budget=_amounts(evaluation_budget, "evaluation_budget"),
+        settings=settings or Settings(),
+        seed=seed,
+        make_agent=make_agent,
+        agent_model=speaker,
+        concurrency=concurrency or 64,
+        names={
+            "searcher": {"name": _name(searcher), "options": options},
+            "agent": None
+            if agent is None
+            else {"name": _name(agent), "options": dict(agent_options or {})},
+            "prompts": roles.version,
+        },
+    )
+
+
+# -- from names to things ------------------------------------------------------------------------
+
+
+def _task(
+    task: str | Path | Task, options: Mapping[str, Any] | None, profile: TokenProfile | None
+) -> Task:
+    from dataclasses import replace
+
+    from graphsearch.evaluators.tasks import get_task
+
+    given = dict(options or {})
+    if isinstance(task, Task):
+        found = task
+    elif isinstance(task, Path) or Path(task).suffix in _FILES:
+        found = get_task("local", path=task, **given)
+    else:
+        found = get_task(task, **given)
+    return found if profile is None else replace(found, profile=profile)
+
+
+def _fleet(fleet: "str | Path | Fleet") -> "Fleet":
+    from graphsearch.fleet import Fleet
+
+    return fleet if isinstance(fleet, Fleet) else Fleet.load(fleet)
+
+
+def _space(
+    space: "Space | Mapping[str, Any] | None",
+    fleet: "Fleet",
+    task: Task,
+    graph_budget: "str | Amount",
+) -> "Space":
+    from graphsearch.cost import Amount, CostModel
+    from graphsearch.space import Space
+
+    budget = Amount.parse(graph_budget, where="graph_budget")
+    if isinstance(space, Space):
+        if space.budget != budget:
+            raise ConfigError(
+                f"the space was built for {space.budget}, not for {budget}", where="graph_budget"
+            )
+        return space
+    return Space.build(CostModel(fleet, task.profile, budget.currency), budget, **(space or {}))
+
+
+def _amounts(given: Budgets | None, where: str) -> "tuple[Amount, ...]":
+    from graphsearch.cost import Amount
+
+    if given is None:
+        return ()
+    several = [given] if isinstance(given, (str, Amount)) else list(given)
+    amounts = tuple(Amount.parse(text, where=where) for text in several)
+    currencies = [amount.currency for amount in amounts]
+    twice = next((c for c in currencies if currencies.count(c) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"names {twice} twice", where=where)
+    return amounts
+
+
+def _searcher(
+    searcher: str | Searcher,
+    space: "Space",
+    *,
+    seed: int,
+    options: Mapping[str, Any],
+    folder: Path | None,
+) -> Searcher:
+    from graphsearch.searchers import make_searcher
+
+    if not isinstance(searcher, str):
+        return searcher
+    return make_searcher(searcher, space, seed=seed, options=options, folder=folder)
+
+
+def _agent(
+    agent: str | Agent | None, options: Mapping[str, Any] | None
+) -> tuple[str | None, AgentMaker | None]:
+    """The model an agent speaks with, and how to make it."""
+    from graphsearch.agents.search import make_agent
+
+    if agent is None:
+        return None, None
+    if not isinstance(agent, str):
+        return None, lambda complete: agent
+    rest = dict(options or {})
+    model = rest.pop("model", None)
+    return model, lambda complete: make_agent(
+        agent, options=rest, complete=complete if model is not None else None
+    )
+
+
+def _models(space: "Space", speaker: str | None) -> list[str]:
+    names = [*space.models, *(sink.model for sink in space.sinks if sink.model is not None)]
+    return list(dict.fromkeys([*names, *([speaker] if speaker is not None else [])]))
+
+
+def _engines(fleet: "Fleet", models: Sequence[str]) -> "dict[str, Engine]":
+    """An engine for each model; models of one engine and endpoint share it."""
+    from graphsearch.engines import make_engine
+
+    made: dict[tuple[str, str | None], Engine] = {}
+    for spec in map(fleet.model, models):
+        if (spec.engine, spec.endpoint) not in made:
+            options = {} if spec.endpoint is None else {"endpoint": spec.endpoint}
+            made[spec.engine, spec.endpoint] = make_engine(spec.engine, **options)
+    return {
+        name: made[spec.engine, spec.endpoint]
+        for name, spec in ((name, fleet.model(name)) for name in models)
+    }
+
+
+def _name(given: Any) -> str:
+    return given if isinstance(given, str) else str(getattr(given, "name", type(given).__name__))
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+async def _run(parts: Parts, folder: Path, on_event: "Listener | None") -> "Result":
+    from graphsearch.study.study import Study
+
+    async with Study.open(parts, folder, listener=on_event) as study:
+        return await study.run()
+
+
+def _wait_for(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end, also where an event loop already runs (notebooks)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(make())
+    return _Elsewhere(make).wait()
+
+
+class _Elsewhere(Generic[T]):
+    """A coroutine in an event loop of its own thread, cancelled when the waiting is interrupted."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._make = make
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._values: list[T] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="graphsearch-study", daemon=True)
+
+    def wait(self) -> T:
+        self._thread.start()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            if self._loop is not None and self._task is not None:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            self._thread.join()
+            raise
+        if self._error is not None:
+            raise self._error
+        return self._values[0]
+
+    def _work(self) -> None:
+        try:
+            self._values.append(asyncio.run(self._main()))
+        except BaseException as error:  # carried over to the waiting thread, which raises it
+            self._error = error
+
+    async def _main(self) -> T:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        return await self._make()

@@ -1,0 +1,361 @@
+"""What a search will take, before it spends anything.
+
+Graphs are drawn from the first distribution over the space, and the schedule of the study is
+played with them: races with stops, the window over the search items, selection, sealed test and
+baselines. Nothing is run; a call is known by its place in its graph, which tells exactly which
+calls two graphs share.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.study.baselines import Prices, affordable, alternatives
+from graphsearch.study.race import blocks_of
+
+if TYPE_CHECKING:
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.study.parts import Parts
+
+__all__ = ["Phase", "Quote", "Range", "make_quote"]
+
+_LENGTHS = (0.7, 1.4)
+"""How far real token lengths commonly lie from a task's profile; widens every range."""
+_KEPT = {"low": 0.4, "expected": 0.7, "high": 1.0}
+"""Share of the graphs in a race that go on after each block."""
+_FEW_GRAPHS = 20
+_MOST_ROUNDS = 200
+
+Call = tuple[str, int]
+"""Model and in-degree of a call: what its expected cost depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An expectation with a low and a high end."""
+
+    expected: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float]:
+        """All fields by name."""
+        return {"expected": self.expected, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One part of a study: search, selection, or test with baselines.
+
+    Attributes:
+        asked: calls counted for every graph that uses them.
+        made: calls really made.
+        tokens: of the calls made.
+        cost: of the calls made, by currency (those that all models can be priced in).
+    """
+
+    asked: Range
+    made: Range
+    tokens: Range
+    cost: dict[str, Range]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "calls_asked": self.asked.to_json(),
+            "calls_made": self.made.to_json(),
+            "tokens": self.tokens.to_json(),
+            "cost": {currency: part.to_json() for currency, part in self.cost.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The prediction for a study.
+
+    Attributes:
+        rounds: rounds of the search.
+        graphs: different graphs tried.
+        stopped_by: `rounds` or `budget`.
+        graph_cost: cost of one question over the graphs drawn, in the graph budget's currency.
+        phases: `search`, `selection`, `test` and `total`.
+        test_items: items the sealed test will have.
+        warnings: what to mend before one starts.
+    """
+
+    rounds: Range
+    graphs: Range
+    stopped_by: str
+    graph_cost: Range
+    currency: str
+    phases: dict[str, Phase]
+    test_items: Range
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "rounds": self.rounds.to_json(),
+            "graphs": self.graphs.to_json(),
+            "stopped_by": self.stopped_by,
+            "graph_cost": {"currency": self.currency, **self.graph_cost.to_json()},
+            "phases": {name: phase.to_json() for name, phase in self.phases.items()},
+            "test_items": self.test_items.to_json(),
+            "warnings": list(self.warnings),
+        }
+
+    def __str__(self) -> str:
+        size = f"{_text(self.graphs)} graphs in {_text(self.rounds)} rounds"
+        each = f"{_text(self.graph_cost)} {self.currency} a question"
+        lines = [f"{size} (ends by {self.stopped_by}), each {each}"]
+        for name, phase in self.phases.items():
+            costs = [f"{_text(part)} {currency}" for currency, part in phase.cost.items()]
+            lines.append(
+                f"{name:<10} {_text(phase.made)} calls of {_text(phase.asked)} asked for, "
+                f"{_text(phase.tokens)} tokens; " + ", ".join(costs)
+            )
+        lines.append(f"test items {_text(self.test_items)}")
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+
+def make_quote(parts: "Parts") -> Quote:
+    """Play the schedule of a study without running it.
+
+    Args:
+        parts: of the study; its searcher is not asked.
+    """
+    plays = {name: _Play(parts, kept) for name, kept in _KEPT.items()}
+    for play in plays.values():
+        play.run()
+    low, expected, high = plays["low"], plays["expected"], plays["high"]
+    phases = {
+        name: _phase(parts, [play.bills[name] for play in (expected, low, high)])
+        for name in ("search", "selection", "test")
+    }
+    phases["total"] = _phase(parts, [play.total() for play in (expected, low, high)])
+    costs = sorted(expected.costs)
+    return Quote(
+        rounds=_ordered(expected.rounds, low.rounds, high.rounds),
+        graphs=_ordered(*(len(play.seen) for play in (expected, low, high))),
+        stopped_by=expected.stopped_by,
+        graph_cost=Range(sum(costs) / len(costs), costs[0], costs[-1]),
+        currency=parts.graph_budget.currency,
+        phases=phases,
+        test_items=_ordered(expected.test_items, low.test_items, high.test_items),
+        warnings=tuple(_warnings(parts, expected)),
+    )
+
+
+@dataclass(slots=True)
+class _Bill:
+    """Calls by model and in-degree."""
+
+    asked: int = 0
+    made: Counter[Call] = field(default_factory=Counter)
+
+    def add(self, calls: Iterable[tuple[int, Call]], known: set[int]) -> None:
+        for identity, call in calls:
+            self.asked += 1
+            if identity not in known:
+                known.add(identity)
+                self.made[call] += 1
+
+
+class _Play:
+    """One way the study may go: which share of a race goes on after each block is given."""
+
+    def __init__(self, parts: "Parts", kept: float) -> None:
+        import numpy as np
+
+        from graphsearch.space import Distribution
+
+        self._parts = parts
+        self._kept = kept
+        self._rng = np.random.default_rng(parts.seed)
+        self._distribution = Distribution(parts.space)
+        self._names: dict[Any, int] = {}
+        self._calls: dict[str, list[tuple[int, Call]]] = {}
+        self.bills = {name: _Bill() for name in ("search", "selection", "test")}
+        self.seen: dict[str, CollaborationGraph] = {}
+        self.costs: list[float] = []
+        self.rounds = 0
+        self.stopped_by = "rounds"
+        self.test_items = 0
+
+    def run(self) -> None:
+        """Search, selection, test."""
+        self._search()
+        self._select()
+        self._test()
+
+    def total(self) -> _Bill:
+        """All bills together."""
+        whole = _Bill()
+        for bill in self.bills.values():
+            whole.asked += bill.asked
+            whole.made += bill.made
+        return whole
+
+    def _search(self) -> None:
+        settings = self._parts.settings
+        pool = min(settings.search_items, len(self._parts.task.splits["search"]))
+        known: list[set[int]] = [set() for _ in range(pool)]
+        share = 1 - (
+            settings.reserve if not self._parts.evaluation_budget else 0.3 * settings.reserve
+        )
+        position = 0
+        while self.rounds < (settings.rounds or _MOST_ROUNDS):
+            before = self.bills["search"].made.copy()
+            graphs = self._draw(settings.per_round) + self._incumbents()
+            places = [(position + i) % pool for i in range(min(settings.window, pool))]
+            for block in blocks_of(places, settings.blocks):
+                for graph in graphs:
+                    for place in block:
+                        self.bills["search"].add(self._calls_of(graph), known[place])
+                graphs = graphs[: max(1, round(self._kept * len(graphs)))]
+            if self._over(self.bills["search"].made, 1 - kept):
+                self.bills["search"].made = before
+                self.stopped_by = "budget"
+                break
+            position = (position + settings.window) % max(pool, 1)
+            self.rounds += 1
+
+    def _select(self) -> None:
+        settings = self._parts.settings
+        finalists = list(self.seen.values())[: settings.finalists]
+        items = min(settings.selection_items, len(self._parts.task.splits["selection"]))
+        self._measure("selection", finalists, items)
+
+    def _test(self) -> None:
+        parts = self._parts
+        if not self.costs:
+            return
+        used = sum(self.costs) / len(self.costs)
+        prices = {model: parts.space.cost.gamma(model) for model in affordable(parts)}
+        plan = alternatives(parts, Prices(prices, claims=False), used=used)
+        winner = min(
+            self.seen.values(), key=lambda graph: abs(parts.space.cost.graph(graph) - used)
+        )
+        graphs = {g.key: g for g in [winner, *(a.graph for a in plan)]}.values()
+        wanted = min(parts.settings.test_items, len(parts.task.splits["test"]))
+        self.test_items = wanted
+        while self.test_items:
+            self.bills["test"] = _Bill()
+            self._measure("test", list(graphs), self.test_items)
+            if not self._over_evaluation():
+                break
+            self.test_items = int(self.test_items * 0.9)
+
+    def _measure(self, phase: str, graphs: "Sequence[CollaborationGraph]", items: int) -> None:
+        """The same calls for every item, so one item is played and multiplied."""
+        one = _Bill()
+        known: set[int] = set()
+        for graph in graphs:
+            one.add(self._calls_of(graph), known)
+        self.bills[phase].asked += one.asked * items
+        self.bills[phase].made += Counter({c: count * items for c, count in one.made.items()})
+
+    def _over(self, made: Counter[Call], share: float) -> bool:
+        return any(
+            _cost(self._parts, made, amount.currency) > share * float(amount)
+            for amount in self._parts.search_budget
+        )
+
+    def _over_evaluation(self) -> bool:
+        parts = self._parts
+        if parts.evaluation_budget:
+            made = self.bills["test"].made
+            return any(
+                _cost(parts, made, amount.currency) > float(amount)
+                for amount in parts.evaluation_budget
+            )
+        return self._over(self.total().made, 1.0)
+
+    def _draw(self, count: int) -> "list[CollaborationGraph]":
+        graphs = [trace.graph for trace in self._distribution.sample_many(self._rng, count)]
+        for graph in graphs:
+            self.seen.setdefault(graph.key, graph)
+            self.costs.append(self._parts.space.cost.graph(graph))
+        return graphs
+
+    def _incumbents(self) -> "list[CollaborationGraph]":
+        return list(self.seen.values())[: self._parts.settings.incumbents] if self.rounds else []
+
+    def _calls_of(self, graph: "CollaborationGraph") -> list[tuple[int, Call]]:
+        """Every call of a graph, named so that calls two graphs share have the same name."""
+        if graph.key in self._calls:
+            return self._calls[graph.key]
+        whole = graph.canonical()
+        names: dict[int, int] = {}
+        copies: Counter[Any] = Counter()
+        calls = []
+        for i in whole.topological():
+            node, parents = whole.nodes[i], whole.parents(i)
+            same = (node.role, node.model, i == whole.sink, tuple(names[p] for p in parents))
+            key = (*same, copies[same])
+            copies[same] += 1
+            names[i] = self._names.setdefault(key, len(self._names))
+            if node.model is not None:
+                calls.append((names[i], (node.model, len(parents))))
+        self._calls[graph.key] = calls
+        return calls
+
+
+def _cost(parts: "Parts", made: Counter[Call], currency: Any) -> float:
+    cost = parts.space.cost.in_currency(currency)
+    return sum(count * cost.node(model, degree) for (model, degree), count in made.items())
+
+
+def _phase(parts: "Parts", bills: Sequence[_Bill]) -> Phase:
+    """From the expected, the low and the high play."""
+    calls = [sum(bill.made.values()) for bill in bills]
+    budgets = (parts.graph_budget, *parts.search_budget, *parts.evaluation_budget)
+    currencies = dict.fromkeys([amount.currency for amount in budgets])
+    priced = [c for c in (*currencies, "seconds") if _can_price(parts, c)]
+    tokens = [_cost(parts, bill.made, "tokens") for bill in bills]
+    return Phase(
+        asked=_ordered(*(bill.asked for bill in bills)),
+        made=_ordered(*calls),
+        tokens=_widened(*tokens),
+        cost={c: _widened(*(_cost(parts, bill.made, c) for bill in bills)) for c in priced},
+    )
+
+
+def _can_price(parts: "Parts", currency: Any) -> bool:
+    cost = parts.space.cost.in_currency(currency)
+    models = [*parts.space.models, *(s.model for s in parts.space.sinks if s.model is not None)]
+    return all(cost.can_price(model) is None for model in models)
+
+
+def _ordered(expected: float, *others: float) -> Range:
+    return Range(expected, min(expected, *others), max(expected, *others))
+
+
+def _widened(expected: float, *others: float) -> Range:
+    plain = _ordered(expected, *others)
+    return Range(expected, plain.low * _LENGTHS[0], plain.high * _LENGTHS[1])
+
+
+def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
+    settings = parts.settings
+    if play.rounds == 0:
+        yield "the search budget does not cover one round; raise it or shrink the blocks"
+    elif len(play.seen) < _FEW_GRAPHS:
+        yield f"the budget allows only {len(play.seen)} different graphs; a search needs more"
+    if play.test_items < settings.min_test_items:
+        yield (
+            f"the budget allows only {play.test_items} test items (wanted: at least "
+            f"{settings.min_test_items}); raise it, or give evaluation_budget"
+        )
+    for split, wanted in (("search", settings.window), ("selection", settings.selection_items)):
+        there = len(parts.task.splits[split])  # type: ignore[index]
+        if there < wanted:
+            yield f"the task has {there} {split} items; the settings ask for {wanted}"
+
+
+def _text(part: Range) -> str:
+    shown = [
+        f"{v:,.0f}" if abs(v) >= 100 else f"{v:.3g}" for v in (part.expected, part.low, part.high)
+    ]
+    return shown[0] if len(set(shown)) == 1 else f"{shown[0]} ({shown[1]} to {shown[2]})"
