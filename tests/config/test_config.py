@@ -185,7 +185,7 @@ def test_configurations_that_come_along():
     assert {"demo", "puzzle", "recall"} <= set(config_names())
     for name in config_names():
         assert study_arguments(load_config(name))["seed"] >= 0
-    with pytest.raises(ConfigError, match="^nothing: neither a file nor one of demo"):
+    with pytest.raises(ConfigError, match=r"^nothing: neither a file nor one of demo"):
         find_config("nothing")
 
 

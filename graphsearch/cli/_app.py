@@ -1,0 +1,112 @@
+"""The application: its commands, the options all of them share, and how errors end it.
+
+Exit codes: 0 fine, 1 failed, 2 bad input, 3 budget refused, 130 stopped by the user with all kept.
+"""
+
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from graphsearch import __version__
+from graphsearch.cli._commands import register
+from graphsearch.cli._output import emit
+from graphsearch.errors import BudgetRefused, GraphsearchError, InputError
+
+__all__ = ["app", "main"]
+
+FAILED, BAD_INPUT, REFUSED, STOPPED = 1, 2, 3, 130
+
+
+class _Group(TyperGroup):
+    """Turns every error into one sentence and an exit code.
+
+    `--debug` may stand anywhere on the line, not only before the command.
+    """
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Move `--debug` to the front, where the application's own options stand."""
+        ctx.meta["graphsearch.json"] = "--json" in args
+        if "--debug" in args:
+            args = ["--debug", *(a for a in args if a != "--debug")]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            typer.echo("stopped; everything finished so far is kept", err=True)
+            raise typer.Exit(STOPPED) from None
+        except GraphsearchError as error:
+            raise typer.Exit(_say(error, str(error), ctx)) from None
+        except Exception as error:
+            if _is_usage_error(error):
+                raise
+            known = f"{type(error).__name__}: {error}".splitlines()[0]
+            message = f"unexpected {known} (the traceback is shown with --debug)"
+            raise typer.Exit(_say(error, message, ctx)) from None
+
+
+def _say(error: Exception, message: str, ctx: typer.Context) -> int:
+    """Report an error; returns the exit code."""
+    code = exit_code(error)
+    if ctx.params.get("debug"):
+        traceback.print_exception(error, file=sys.stderr)
+    typer.echo(f"error: {message}", err=True)
+    if ctx.meta.get("graphsearch.json"):
+        where = getattr(error, "where", None)
+        emit({"error": {"message": message, "where": where, "exit_code": code}})
+    return code
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code an error ends the command with."""
+    if isinstance(error, BudgetRefused):
+        return REFUSED
+    return BAD_INPUT if isinstance(error, InputError) else FAILED
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Whether the parser raised it: it knows how to show itself, and its exit code is 2."""
+    return hasattr(error, "exit_code") and hasattr(error, "format_message")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"graphsearch {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="graphsearch",
+    help="Finds the best team of language models for a task and a compute budget.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options of all commands; `_Group` reads `debug`."""
+
+
+register(app)
+
+
+def main() -> None:
+    """Entry point of the `graphsearch` command."""
+    app()

@@ -1,0 +1,20 @@
+"""Options and arguments that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["AsJson", "ConfigFile", "FleetName", "RunFolder", "Seed"]
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, on the last line of the output.")
+]
+ConfigFile = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A configuration file, or: demo, puzzle, recall.")
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+FleetName = Annotated[
+    str | None, typer.Option("--fleet", help="Name of a fleet, or a path to one.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Everything random follows from it.")]

@@ -1,0 +1,92 @@
+"""`graphsearch status`: how a run stands, from its folder alone."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from graphsearch.cli._options import AsJson, RunFolder
+from graphsearch.cli._output import amount, emit, interval, percent
+
+__all__ = ["status"]
+
+
+def status(run: RunFolder, as_json: AsJson = False) -> None:
+    """Show how a run stands: finished or not, rounds, spend, best graph so far."""
+    found = read_status(run)
+    if as_json:
+        emit(found)
+        return
+    for label, text in _rows(found):
+        typer.echo(f"{label:<9}{text}")
+
+
+def read_status(run: Path) -> dict[str, Any]:
+    """The state of a run folder, read without opening its store (another process may hold it).
+
+    Raises:
+        StoreError: it is no run folder.
+    """
+    from graphsearch.errors import StoreError
+    from graphsearch.events import read_events
+
+    if not (run / "config.yaml").is_file() and not (run / "events.jsonl").is_file():
+        raise StoreError("holds no run", where=str(run))
+    found: dict[str, Any] = {
+        "run": str(run),
+        "state": "finished" if (run / "result.json").is_file() else "unfinished",
+        "task": None,
+        "searcher": None,
+        "seed": None,
+        "rounds": 0,
+        "trials": 0,
+        "phase": None,
+        "budgets": [],
+        "best": None,
+        "verdict": None,
+        "last_event": None,
+    }
+    trials: set[int] = set()
+    for event in read_events(run / "events.jsonl"):
+        _take(found, trials, event)
+    found["trials"] = len(trials)
+    return found
+
+
+def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> None:
+    found["last_event"] = event.get("time")
+    found["budgets"] = event.get("budgets") or found["budgets"]
+    found["best"] = event.get("best") or found["best"]
+    match event.get("event"):
+        case "study_started":
+            found |= {name: event[name] for name in ("task", "searcher", "seed")}
+        case "round_done":
+            found["rounds"] = max(found["rounds"], event["round"])
+        case "block_done":
+            found["phase"] = event["phase"]
+        case "trial_done":
+            trials.add(event["number"])
+        case "done":
+            found["verdict"] = event["verdict"]
+        case _:
+            pass
+
+
+def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    best = found["best"]
+    rows = [
+        ("run", f"{found['run']} ({found['state']})"),
+        ("task", f"{found['task']} with {found['searcher']}, seed {found['seed']}"),
+        ("rounds", f"{found['rounds']}, {found['trials']} trials"),
+    ]
+    for state in found["budgets"]:
+        spent, allowed = amount(state["spent"]), amount(state["allowed"])
+        rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
+    if best is not None:
+        measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
+        rows.append(("best", f"{measured}  {best['text']}"))
+    if found["verdict"]:
+        rows.append(("verdict", found["verdict"]))
+    if found["state"] == "unfinished":
+        rows.append(("next", f"graphsearch resume {found['run']}"))
+    return rows

@@ -1,0 +1,210 @@
+"""What is going on in a search, as the terminal shows it.
+
+`Scene` takes in events and knows how things stand; `live_view` redraws it in place on a terminal,
+`plain_view` writes a line now and then anywhere else. Both write to standard error, so that
+standard output holds the result alone.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import typer
+
+from graphsearch.cli._output import amount, interval, percent, seconds
+from graphsearch.events import (
+    AdviceGiven,
+    BaselineDone,
+    Best,
+    BlockDone,
+    BudgetState,
+    Event,
+    Finalists,
+    Listener,
+    RoundDone,
+    RoundStarted,
+    SearchStopped,
+    StudyStarted,
+    TrialDone,
+    WinnerFound,
+)
+
+__all__ = ["Scene", "show_progress"]
+
+_BAR = 24
+_PHASES = {
+    "search": "search",
+    "selection": "finalists on fresh items",
+    "test": "winner on the sealed test",
+    "baseline": "plain alternatives on the same test",
+}
+
+
+@dataclass(slots=True)
+class Scene:
+    """How a search stands, from the events so far.
+
+    Attributes:
+        graph_budget: the most a graph may spend on one question, as text.
+        rounds: most rounds, None for no limit.
+        clock: seconds, for the time that is left.
+    """
+
+    graph_budget: str
+    rounds: int | None
+    clock: Callable[[], float] = time.monotonic
+    title: str = ""
+    trying: str = "reading task and models"
+    advice: str = ""
+    round: int = 0
+    searching: bool = True
+    best: Best | None = None
+    budgets: tuple[BudgetState, ...] = ()
+    _began: float = 0.0
+    _first: dict[str, float] = field(default_factory=dict)
+    _first_round: int = 0
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        self.best = event.best or self.best
+        self.budgets = event.budgets or self.budgets
+        match event:
+            case StudyStarted():
+                self._start(event)
+            case RoundStarted():
+                self.round = event.round
+                known = f" and the best {event.incumbents} so far" if event.incumbents else ""
+                self.trying = f"{_count(event.proposals, 'new graph')}{known}, {event.items} items"
+            case BlockDone():
+                self._block(event)
+            case TrialDone():
+                self.trying = f"{event.text}: {percent(event.accuracy)} of {event.n}"
+            case AdviceGiven():
+                self.advice = event.summary if event.valid else "(no valid advice)"
+            case SearchStopped():
+                self.searching = False
+                self.trying = f"search ended: {event.reason}"
+            case Finalists():
+                self.trying = f"{_count(len(event.graphs), 'finalist')} on {event.items} items"
+            case BaselineDone():
+                self.trying = f"{event.name}: {percent(event.accuracy)} of {event.n}"
+            case _:
+                pass
+
+    def _start(self, event: StudyStarted) -> None:
+        self._began = self.clock()
+        self._first = {b.currency: b.spent for b in event.budgets}
+        self._first_round = event.rounds_done
+        again = f", goes on after round {event.rounds_done}" if event.resumed else ""
+        self.title = f"{event.task} with {event.searcher}, seed {event.seed}{again}"
+
+    def _block(self, event: BlockDone) -> None:
+        phase = _PHASES.get(event.phase, event.phase)
+        gone = f", {event.stopped} stopped early" if event.stopped else ""
+        alive = _count(event.alive, "graph")
+        self.trying = f"{phase}: block of {event.items} items done, {alive} in{gone}"
+
+    def left(self) -> float | None:
+        """Seconds the search may still take at its pace so far; None while there is none."""
+        gone = self.clock() - self._began
+        if not self.searching or gone <= 0:
+            return None
+        guesses = [
+            gone * state.left / (state.spent - self._first.get(state.currency, 0.0))
+            for state in self.budgets
+            if state.spent > self._first.get(state.currency, 0.0)
+        ]
+        done = self.round - self._first_round
+        if self.rounds is not None and done > 0:
+            guesses.append(gone * max(self.rounds - self.round, 0) / done)
+        return min(guesses, default=None)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and text of each line of the view."""
+        of = "" if self.rounds is None else f" of {self.rounds}"
+        rows = [("", self.title), ("round", f"{self.round}{of}"), ("trying", self.trying)]
+        rows.append(("best", "-" if self.best is None else best_line(self.best)))
+        rows += [("spent", _budget_line(state)) for state in self.budgets]
+        rows.append(("a graph", f"at most {self.graph_budget} a question"))
+        if self.advice:
+            rows.append(("advice", self.advice))
+        gone, left = self.clock() - self._began, self.left()
+        ahead = "" if left is None else f", search ends in about {seconds(left)}"
+        return [*rows, ("time", f"{seconds(gone)}{ahead}" if self._began else "-")]
+
+
+def best_line(best: Best) -> str:
+    """The best graph so far, on one line."""
+    measured = f"{percent(best.accuracy)} {interval(*best.interval)} n {best.n}"
+    return f"{measured}  {best.text}  ({amount(best.expected_cost)})"
+
+
+def _budget_line(state: BudgetState) -> str:
+    share = min(state.spent / state.allowed, 1.0) if state.allowed else 1.0
+    full = round(share * _BAR)
+    bar = "█" * full + "░" * (_BAR - full)
+    return f"{bar} {amount(state.spent)} of {amount(state.allowed)} {state.currency}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@contextmanager
+def show_progress(scene: Scene, *, live: bool | None = None) -> Iterator[Listener]:
+    """Show a search while it runs; yields the listener that wants its events.
+
+    Args:
+        scene: takes the events in.
+        live: redraw in place; None: when standard error is a terminal.
+    """
+    if live if live is not None else sys.stderr.isatty():
+        with _live_view(scene) as listener:
+            yield listener
+    else:
+        yield lambda event: _plain(scene, event)
+
+
+@contextmanager
+def _live_view(scene: Scene) -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    def draw() -> Table:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="ellipsis", no_wrap=True)
+        for label, text in scene.rows():
+            grid.add_row(label, text)
+        return grid
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    with Live(console=console, get_renderable=draw, refresh_per_second=4, transient=True):
+        yield scene.take
+
+
+def _plain(scene: Scene, event: Event) -> None:
+    """Write a line for the events that say most."""
+    scene.take(event)
+    match event:
+        case StudyStarted():
+            line = scene.title
+        case RoundDone():
+            spent = ", ".join(
+                f"{amount(b.spent)} of {amount(b.allowed)} {b.currency}" for b in event.budgets
+            )
+            best = "nothing yet" if scene.best is None else best_line(scene.best)
+            line = f"round {event.round}: best {best}; spent {spent}"
+        case SearchStopped() | Finalists():
+            line = scene.trying
+        case WinnerFound():
+            line = f"winner: {event.text}"
+        case BaselineDone():
+            measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
+            line = f"beside it: {measured}  {event.name}"
+        case _:
+            return
+    typer.echo(line, err=True)

@@ -1,0 +1,260 @@
+"""`Bundle`: an exported graph that answers questions."""
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from graphsearch.calls import Outcome, Usage, digest
+from graphsearch.errors import ConfigError, Unavailable
+from graphsearch.fleet import Fleet
+from graphsearch.graph import CollaborationGraph
+from graphsearch.tasks import Grader, Item, TokenProfile, Verdict
+
+if TYPE_CHECKING:
+    from graphsearch.agents.roles import RoleSet
+    from graphsearch.cost import Amount
+    from graphsearch.engines.base import Engine
+    from graphsearch.execution import Executor
+    from graphsearch.store import Store
+
+__all__ = ["Answer", "Bundle"]
+
+T = TypeVar("T")
+
+_STREAM = "served"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a graph said to a question.
+
+    Attributes:
+        text: the sink's message.
+        parsed: the answer in canonical form, None when it cannot be read.
+        outcome: `ANSWERED`, or how the answer falls short; `BUDGET_STOPPED` at the cap.
+        usage: tokens and calls by model.
+        cost: what those calls cost, by currency; a currency that cannot be priced is absent.
+        messages: what each node said, in the order of the graph's nodes.
+    """
+
+    text: str
+    parsed: str | None
+    outcome: Outcome
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+class Bundle:
+    """An exported graph. Opens engines when first asked; close it, or use it in a `with`.
+
+    Attributes:
+        folder: where it lies.
+        record: the content of `graph.json`.
+        graph: the graph.
+    """
+
+    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.record = record
+        self.graph = CollaborationGraph.from_json(record["graph"])
+        self._fleet = Fleet.from_json(record["fleet"])
+        self._scratch = tempfile.TemporaryDirectory(prefix="graphsearch-bundle-")
+        self._engines: dict[str, Engine] | None = None
+        self._store: Store | None = None
+        self._executor: Executor | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of the content."""
+        return str(self.record["digest"])
+
+    def check(self, *, models: bool = True) -> None:
+        """Check that everything the graph needs is here.
+
+        Args:
+            models: also that each model is the one of the evidence, by its fingerprint.
+
+        Raises:
+            ConfigError: a role, the grader, or the very model is not here.
+            FleetError: an engine is not here.
+        """
+        roles = self._roles()
+        for node in self.graph.nodes:
+            roles.role(node.role)
+        self._grader()
+        if not models:
+            return
+        engines = self._all_engines()
+        for name, expected in self.record["fingerprints"].items():
+            found = engines[name].info(name).fingerprint
+            if found != expected:
+                raise ConfigError(
+                    f"the model {name!r} here ({found or 'unknown'}) is not the one of the "
+                    f"evidence ({expected}); load with check_models=False to use it all the same",
+                    where=str(self.folder),
+                )
+
+    async def answer(
+        self, question: str, *, draw: int = 0, meta: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Ask the graph.
+
+        Args:
+            question: the question, in the words the task's prompts expect.
+            draw: 0, 1, ...: another draw of the same question; equal ones give equal answers
+                where engines are deterministic.
+            meta: what the prompts use beside the question.
+
+        Raises:
+            Unavailable: a call failed for a reason of the infrastructure.
+        """
+        key = digest([question, draw, dict(meta or {})])
+        item = Item(key, question, None, meta=dict(meta or {}))
+        executor = self._open()
+        (run,) = await executor.run(
+            self.graph, [item], stream=_STREAM, account=_STREAM, cap=self._cap()
+        )
+        if run.verdict is None and run.outcome is not Outcome.BUDGET_STOPPED:
+            raise Unavailable(run.error or f"the question was not answered: {run.outcome}")
+        return Answer(
+            run.text,
+            None if run.verdict is None else run.verdict.parsed,
+            run.outcome,
+            dict(run.usage),
+            run.price.floats(),
+            run.texts,
+        )
+
+    def answer_sync(
+        self, question: str, *, draw: int = 0, meta: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Ask the graph and wait; also where an event loop runs already, as in a notebook."""
+        return _wait_for(self.answer(question, draw=draw, meta=meta))
+
+    async def aclose(self) -> None:
+        """Close engines and files. May be called twice."""
+        engines, self._engines = self._engines or {}, None
+        self._executor = None
+        for engine in {id(engine): engine for engine in engines.values()}.values():
+            await engine.aclose()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._scratch.cleanup()
+
+    def close(self) -> None:
+        """Close from code that is not asynchronous."""
+        _wait_for(self.aclose())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _open(self) -> "Executor":
+        if self._executor is None:
+            from graphsearch.execution import Executor
+            from graphsearch.ledger import Ledger
+            from graphsearch.store import Store
+
+            profile = self.record["task"]["profile"]
+            self._store = Store.open(Path(self._scratch.name) / "calls.db")
+            self._executor = Executor(
+                self._all_engines(),
+                self._roles(),
+                self._fleet,
+                self._store,
+                Ledger(),
+                seed=self.record["provenance"]["seed"],
+                profile=TokenProfile(profile["question"], profile["answer"]),
+                grader=_Reader(self._grader()),
+            )
+        return self._executor
+
+    def _all_engines(self) -> "dict[str, Engine]":
+        if self._engines is None:
+            from graphsearch.export._parts import engines_of
+
+            self._engines = engines_of(self._fleet, sorted(self.record["fingerprints"]))
+        return self._engines
+
+    def _roles(self) -> "RoleSet":
+        """The roles of the bundle's own prompts, from a folder of their own."""
+        from graphsearch.agents.roles import get_roles
+
+        prompts = self.record["prompts"]
+        folder = Path(self._scratch.name) / prompts["name"]
+        if not folder.exists():
+            folder.mkdir()
+            for name, text in prompts["files"].items():
+                (folder / name).write_text(text, encoding="utf-8")
+        return get_roles(folder)
+
+    def _grader(self) -> Grader:
+        from graphsearch.evaluators.graders import get_grader
+
+        return get_grader(self.record["task"]["grader"])
+
+    def _cap(self) -> "Amount | None":
+        from graphsearch.cost import Amount
+
+        cap = self.record["caps"]["per_question"]
+        return None if cap is None else Amount.parse(cap)
+
+
+def _wait_for(work: "Coroutine[Any, Any, T]") -> T:
+    """The outcome of `work`, in a thread of its own where an event loop runs already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+class _Reader:
+    """Reads answers and judges none: in service there is no gold answer."""
+
+    def __init__(self, grader: Grader) -> None:
+        self.name = grader.name
+        self._grader = grader
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """As the grader."""
+        return self._grader.parse(item, text)
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        """As the grader."""
+        return self._grader.claims(item, text)
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Whether an answer can be read; the score means nothing."""
+        parsed = self.parse(item, text)
+        if parsed is None:
+            return Verdict(0.0, Outcome.UNPARSED, reason="no answer could be read")
+        return Verdict(0.0, parsed=parsed)

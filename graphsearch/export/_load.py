@@ -1,0 +1,94 @@
+"""From a bundle's folder to something that answers."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphsearch.errors import ConfigError, GraphsearchError
+from graphsearch.export._bundle import Bundle
+from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
+from graphsearch.yamlfile import read_text
+
+__all__ = ["load_bundle"]
+
+_KEYS = frozenset(
+    {
+        "schema_version",
+        "task",
+        "graph",
+        "text",
+        "mermaid",
+        "nodes",
+        "prompts",
+        "fleet",
+        "fingerprints",
+        "caps",
+        "evidence",
+        "provenance",
+        "digest",
+    }
+)
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+def load_bundle(folder: str | Path, *, check_models: bool = True) -> Bundle:
+    """A bundle, ready to answer; nothing is called or loaded before the first question.
+
+    Args:
+        folder: where the bundle lies.
+        check_models: refuse models whose fingerprint is not that of the evidence.
+
+    Raises:
+        ConfigError: it is no bundle, of a newer schema, or its content is not what was exported.
+        GraphError: its graph is not valid.
+        FleetError: a model cannot be served here.
+    """
+    path = Path(folder) / "graph.json"
+    record = _read(path)
+    _check(record, str(path))
+    bundle = Bundle(Path(folder), record)
+    try:
+        bundle.check(models=check_models)
+    except GraphsearchError:
+        bundle.close()
+        raise
+    return bundle
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        record = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"is not JSON: {error}", where=str(path)) from error
+    if not isinstance(record, dict):
+        raise ConfigError("is no bundle: a mapping was expected", where=str(path))
+    return record
+
+
+def _check(record: Mapping[str, Any], where: str) -> None:
+    version = record.get("schema_version")
+    if version != SCHEMA_VERSION:
+        message = f"has schema_version {version!r}; this graphsearch reads {SCHEMA_VERSION}"
+        raise ConfigError(message, where=where)
+    wrong = sorted(_KEYS.symmetric_difference(record))
+    if wrong:
+        word = "lacks" if wrong[0] in _KEYS else "has the unknown key"
+        raise ConfigError(f"{word} {wrong[0]!r}", where=where)
+    found = content_digest(record)
+    if found != record["digest"]:
+        message = f"was changed after export: its digest is {found}, not {record['digest']}"
+        raise ConfigError(message, where=where)
+    _check_prompts(record["prompts"], where)
+
+
+def _check_prompts(prompts: Any, where: str) -> None:
+    """File names from outside must stay names: no folders, no other kinds of files."""
+    names = [prompts["name"], *prompts["files"]]
+    for name in names:
+        if not _FILE_NAME.fullmatch(name):
+            raise ConfigError(f"{name!r} is no plain name", where=f"{where}: prompts")
+    for name in prompts["files"]:
+        if not name.endswith(PROMPT_SUFFIXES):
+            raise ConfigError(f"{name!r} is no file of a prompt set", where=f"{where}: prompts")

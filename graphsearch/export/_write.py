@@ -1,0 +1,142 @@
+"""From a finished run to a bundle."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.errors import ConfigError, StoreError
+from graphsearch.export import _record
+from graphsearch.export._bundle import Bundle
+from graphsearch.export._parts import Sources, find_sources
+
+if TYPE_CHECKING:
+    from graphsearch.study import Result
+    from graphsearch.tasks import Task
+
+__all__ = ["write_bundle"]
+
+_GRAPH = "graph.json"
+_README = "README.md"
+
+
+def write_bundle(
+    source: "str | Path | Result",
+    folder: str | Path,
+    *,
+    task: "Task | None" = None,
+    prompt_set: str | Path | None = None,
+    cap: str | None = None,
+) -> Bundle:
+    """Write the winner of a study as a bundle: `graph.json` and a `README.md`.
+
+    Args:
+        source: a run folder, or a result.
+        folder: where to write; made if missing, and must not hold anything else.
+        task: the task, where the run does not name one that can be found again.
+        prompt_set: the prompt set, where the run does not name it.
+        cap: most that one question may really use, such as `36 units`; None for no cap.
+
+    Returns:
+        The bundle, loaded from what was written.
+
+    Raises:
+        StoreError: the run has no finished result.
+        ConfigError: the folder holds something else, or a part cannot be found.
+    """
+    from graphsearch.export._load import load_bundle
+
+    target = Path(folder)
+    _refuse_foreign(target)
+    parts = find_sources(source, task=task, prompt_set=prompt_set)
+    record = _make(parts, cap)
+    target.mkdir(parents=True, exist_ok=True)
+    _replace(target / _README, readme(record))
+    _replace(target / _GRAPH, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    return load_bundle(target)
+
+
+def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
+    if cap is not None:
+        from graphsearch.cost import Amount
+
+        cap = str(Amount.parse(cap, where="cap"))
+    result, graph = parts.result, parts.graph
+    record: dict[str, Any] = {
+        "schema_version": _record.SCHEMA_VERSION,
+        "task": _record.task_part(parts.task, result),
+        **_record.graph_part(graph, parts.roles),
+        "prompts": _record.prompts_part(parts.prompt_folder, parts.roles.version),
+        **_record.models_part(graph, parts.fleet, parts.engines),
+        "caps": {
+            "per_question": cap,
+            "graph_budget": result["budgets"]["graph"]["text"],
+            "expected": result["winner"]["expected_cost"],
+        },
+        "evidence": _record.evidence_part(result),
+        "provenance": _record.provenance_part(result, parts.config_digest),
+    }
+    return record | {"digest": _record.content_digest(record)}
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError("is a file; a folder is needed", where=str(folder))
+    known = {_GRAPH, _README}
+    others = (
+        sorted(p.name for p in folder.iterdir() if p.name not in known) if folder.exists() else []
+    )
+    if others:
+        raise ConfigError(
+            f"holds {others[0]!r}, which is no part of a bundle; choose an empty folder",
+            where=str(folder),
+        )
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot be written: {error.strerror or error}", where=str(path)
+        ) from error
+
+
+def readme(record: dict[str, Any]) -> str:
+    """What stands beside `graph.json`, for people."""
+    test = record["evidence"]["test"]
+    models = ", ".join(sorted(record["fingerprints"]))
+    if test is None or test["accuracy"] is None:
+        measured = "The budget of the search left no questions for a sealed test."
+    else:
+        low, high = (100 * end for end in test["interval"])
+        measured = (
+            f"On {test['n']} sealed test questions it was right on {100 * test['accuracy']:.1f} % "
+            f"({100 * test['level']:.0f} % interval {low:.1f} to {high:.1f})."
+        )
+    return f"""# {record["text"]}
+
+A team of language models ({models}) for the task `{record["task"]["name"]}`, found by graphsearch.
+{measured}
+
+{record["evidence"]["verdict"]}
+
+```mermaid
+{record["mermaid"].strip()}
+```
+
+`graph.json` holds all of it: graph, prompts in full, models and their fingerprints, how tokens are
+drawn, caps, the evidence with intervals, where it comes from, and a digest over the content. To
+use it where graphsearch {record["provenance"]["graphsearch_version"]} is installed:
+
+```python
+from graphsearch.export import load_bundle
+
+with load_bundle("path/to/this/folder") as bundle:
+    print(bundle.answer_sync("your question").text)
+```
+
+Loading checks the digest and that the models are those of the evidence; nothing in here is code.
+"""
