@@ -201,9 +201,7 @@ class _Play:
         settings = self._parts.settings
         pool = min(settings.search_items, len(self._parts.task.splits["search"]))
         known: list[set[int]] = [set() for _ in range(pool)]
-        share = 1 - (
-            settings.reserve if not self._parts.evaluation_budget else 0.3 * settings.reserve
-        )
+        kept = settings.reserve * (SELECTION_SHARE if self._parts.evaluation_budget else 1)
         position = 0
         while self.rounds < (settings.rounds or _MOST_ROUNDS):
             before = self.bills["search"].made.copy()
