@@ -8,10 +8,12 @@ calls two graphs share.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.study.baselines import Prices, affordable, alternatives
+from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.study.race import blocks_of
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ _KEPT = {"low": 0.4, "expected": 0.7, "high": 1.0}
 """Share of the graphs in a race that go on after each block."""
 _FEW_GRAPHS = 20
 _MOST_ROUNDS = 200
+_TRIES = 20
 
 Call = tuple[str, int]
 """Model and in-degree of a call: what its expected cost depends on."""
@@ -204,8 +207,8 @@ class _Play:
         kept = settings.reserve * (SELECTION_SHARE if self._parts.evaluation_budget else 1)
         position = 0
         while self.rounds < (settings.rounds or _MOST_ROUNDS):
-            before = self.bills["search"].made.copy()
-            graphs = self._draw(settings.per_round) + self._incumbents()
+            before = deepcopy(self.bills["search"])
+            graphs = self._incumbents() + self._draw(settings.per_round)
             places = [(position + i) % pool for i in range(min(settings.window, pool))]
             for block in blocks_of(places, settings.blocks):
                 for graph in graphs:
@@ -213,7 +216,7 @@ class _Play:
                         self.bills["search"].add(self._calls_of(graph), known[place])
                 graphs = graphs[: max(1, round(self._kept * len(graphs)))]
             if self._over(self.bills["search"].made, 1 - kept):
-                self.bills["search"].made = before
+                self.bills["search"] = before
                 self.stopped_by = "budget"
                 break
             position = (position + settings.window) % max(pool, 1)
@@ -271,10 +274,16 @@ class _Play:
         return self._over(self.total().made, 1.0)
 
     def _draw(self, count: int) -> "list[CollaborationGraph]":
-        graphs = [trace.graph for trace in self._distribution.sample_many(self._rng, count)]
-        for graph in graphs:
-            self.seen.setdefault(graph.key, graph)
-            self.costs.append(self._parts.space.cost.graph(graph))
+        """Graphs not drawn before, as long as they are easily found: searchers avoid repeats."""
+        graphs: list[CollaborationGraph] = []
+        for _ in range(_TRIES):
+            for trace in self._distribution.sample_many(self._rng, count - len(graphs)):
+                if trace.graph.key not in self.seen:
+                    self.seen[trace.graph.key] = trace.graph
+                    self.costs.append(self._parts.space.cost.graph(trace.graph))
+                    graphs.append(trace.graph)
+            if len(graphs) == count:
+                break
         return graphs
 
     def _incumbents(self) -> "list[CollaborationGraph]":
