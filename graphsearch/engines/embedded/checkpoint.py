@@ -112,7 +112,8 @@ def _rope_theta(config: Mapping[str, Any], where: str) -> float:
     kind = nested.get("rope_type", "default")
     if kind != "default":
         raise FleetError(f"rope_type {kind!r} is not supported, 'default' is", where=where)
-    theta = config.get("rope_theta", nested.get("rope_theta"))
+    theta = config.get("rope_theta")
+    theta = nested.get("rope_theta") if theta is None else theta
     if theta is None:
         raise KeyError("rope_theta")
     return float(theta)

@@ -51,6 +51,7 @@ class EmbeddedEngine:
         self._models: dict[str, tuple[Checkpoint, Decoder]] = {}
         self._digests: dict[str, str] = {}
         self._loading = threading.Lock()
+        self._hiring = threading.Lock()
         # Threads of an engine that is forgotten without `aclose` end with it.
         weakref.finalize(self, _stop, self._workers)
 
@@ -96,21 +97,23 @@ class EmbeddedEngine:
 
         A call made later starts the engine again.
         """
-        workers = list(self._workers)
-        self._workers.clear()
+        with self._hiring:
+            workers = list(self._workers)
+            self._workers.clear()
         _stop(workers)
         for worker in workers:
             await asyncio.to_thread(worker.join)
         self._models.clear()
 
     def _least_busy(self) -> Worker:
-        if not self._workers:
-            new_batch = _weakly(self)
-            self._workers += [
-                Worker(new_batch, name=f"graphsearch-embedded-{index}")
-                for index in range(self._count)
-            ]
-        return min(self._workers, key=lambda worker: worker.load)
+        with self._hiring:
+            if not self._workers:
+                new_batch = _weakly(self)
+                self._workers += [
+                    Worker(new_batch, name=f"graphsearch-embedded-{index}")
+                    for index in range(self._count)
+                ]
+            return min(self._workers, key=lambda worker: worker.load)
 
     def _folder(self, model: str) -> Path:
         folder = self._folders.get(model, builtin_folder(model))

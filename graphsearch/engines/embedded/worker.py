@@ -40,6 +40,8 @@ class Job:
     given_up: bool = False
 
 
+_CLOSED = "the engine was closed"
+
 _Result = tuple[Job, Reply | EngineError]
 
 
@@ -59,17 +61,32 @@ class Worker:
         self._wake = threading.Event()
         self._closing = False
         self._batches: dict[str, Batch] = {}
+        self._open: dict[Job, None] = {}  # taken from the inbox and not settled, oldest first
         self._thread: threading.Thread | None = None
-        self.load = 0  # jobs taken and not yet answered; read by whoever shares out the jobs
+        self._taking = threading.Lock()  # several loops, so several threads, may bring jobs
+        self._taken = 0
+        self._settled = 0  # written by the worker's thread alone
+
+    @property
+    def load(self) -> int:
+        """Jobs taken and not yet settled."""
+        return self._taken - self._settled
 
     def submit(self, job: Job) -> None:
-        """Take a job; its future is resolved in its loop."""
-        self.load += 1
-        self._inbox.append(job)
-        if self._thread is None:
-            # A daemon: an engine that nobody closed must not keep the interpreter from ending.
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+        """Take a job; its future is resolved in its loop.
+
+        Raises:
+            Cancelled: the worker is closing.
+        """
+        with self._taking:
+            if self._closing:
+                raise Cancelled(_CLOSED)
+            self._taken += 1
+            self._inbox.append(job)
+            if self._thread is None:
+                # A daemon: an engine nobody closed must not keep the interpreter from ending.
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
         self._wake.set()
 
     def give_up(self, job: Job) -> None:
@@ -80,7 +97,8 @@ class Worker:
 
     def stop(self) -> None:
         """Ask the thread to end; what it still has fails with `Cancelled`."""
-        self._closing = True
+        with self._taking:  # so that no job slips in behind the last look into the inbox
+            self._closing = True
         self._wake.set()
 
     def join(self) -> None:
@@ -90,30 +108,35 @@ class Worker:
 
     def _run(self) -> None:
         while not self._closing:
-            try:
-                busy = self._turn()
-            except Exception as error:
-                failure = Unavailable(f"the embedded engine failed: {error!r}")
-                failure.__cause__ = error
-                self._fail_all(failure)
-                busy = False
-            if not busy:
+            if not self._turn():
                 self._wake.wait()
                 self._wake.clear()
-        self._fail_all(Cancelled("the engine was closed"))
+        self._deliver([(job, Cancelled(_CLOSED)) for job in [*self._open, *self._inbox]])
 
     def _turn(self) -> bool:
         """One step of everything; False when there was nothing to do."""
         self._take_dropped()
-        results = self._take_inbox()
-        running = [batch for batch in self._batches.values() if len(batch)]
-        for batch in running:
-            for sequence in batch.step():
-                job: Job = sequence.owner
-                reply = reply_of(sequence, seconds=time.perf_counter() - job.born)
-                results.append((job, reply))
-        self._deliver(results)
-        return bool(running or results)
+        self._deliver(self._take_inbox())
+        busy = False
+        for model, batch in list(self._batches.items()):
+            if len(batch):
+                busy = True
+                self._deliver(self._step(model, batch))
+        return busy
+
+    def _step(self, model: str, batch: Batch) -> list[_Result]:
+        """One step of a batch; if it breaks, its calls fail and the next call gets a new one."""
+        try:
+            ended = batch.step()
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            del self._batches[model]
+            return [(job, _failure(error)) for job in self._open if job.call.model == model]
+        now = time.perf_counter()
+        jobs: list[Job] = [sequence.owner for sequence in ended]
+        return [
+            (job, reply_of(sequence, seconds=now - job.born))
+            for job, sequence in zip(jobs, ended, strict=True)
+        ]
 
     def _take_inbox(self) -> list[_Result]:
         """Start the jobs that came in; returns those that failed at once."""
@@ -121,14 +144,17 @@ class Worker:
         while self._inbox:
             job = self._inbox.popleft()
             if job.given_up:
-                self.load -= 1
+                self._settled += 1
                 continue
+            self._open[job] = None
             try:
                 self._start(job)
             except EngineError as error:
                 failed.append((job, error))
             except FleetError as error:
                 failed.append((job, Rejected(str(error))))
+            except Exception as error:
+                failed.append((job, _failure(error)))
         return failed
 
     def _start(self, job: Job) -> None:
@@ -149,32 +175,32 @@ class Worker:
         unwanted: dict[str, list[Sequence]] = defaultdict(list)
         while self._dropped:
             job = self._dropped.popleft()
-            if job.sequence is not None and job.sequence.finish is None:
+            if job in self._open and job.sequence is not None:
+                del self._open[job]
+                self._settled += 1
                 unwanted[job.call.model].append(job.sequence)
-                self.load -= 1
         for model, sequences in unwanted.items():
             self._batches[model].drop(sequences)
 
-    def _fail_all(self, error: EngineError) -> None:
-        jobs: list[Job] = []
-        for batch in self._batches.values():
-            jobs += [sequence.owner for sequence in batch.clear()]
-        while self._inbox:
-            jobs.append(self._inbox.popleft())
-        self._deliver([(job, error) for job in jobs])
-
     def _deliver(self, results: list[_Result]) -> None:
-        """Resolve futures, one visit to each event loop."""
-        self.load -= len(results)
+        """Settle jobs: resolve their futures, one visit to each event loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = defaultdict(list)
         for job, result in results:
             by_loop[job.loop].append((job, result))
+            self._open.pop(job, None)
+        self._settled += len(results)
         for loop, mine in by_loop.items():
             try:
                 loop.call_soon_threadsafe(_resolve, mine)
             except RuntimeError:
                 # The loop was closed while its calls ran: nobody is left to hear the replies.
                 continue
+
+
+def _failure(error: Exception) -> Unavailable:
+    failure = Unavailable(f"the embedded engine failed: {error!r}")
+    failure.__cause__ = error
+    return failure
 
 
 def _resolve(results: list[_Result]) -> None:

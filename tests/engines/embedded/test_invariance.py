@@ -63,9 +63,7 @@ def alone(shape, plan: Plan) -> Sequence:
 
 
 def run_together(shape, plans: list[Plan], *, size: int, prefill_tokens: int) -> list[Sequence]:
-    batch = Recording(
-        checkpoint(shape), decoder(shape), size=size, prefill_tokens=prefill_tokens
-    )
+    batch = Recording(checkpoint(shape), decoder(shape), size=size, prefill_tokens=prefill_tokens)
     sequences = [sequence_of(plan) for plan in plans]
     step = 0
     while len(batch) or step <= max(plan.joins for plan in plans):

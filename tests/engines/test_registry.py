@@ -1,0 +1,50 @@
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import graphsearch.engines
+from graphsearch.engines import engine_names, make_engine
+from graphsearch.engines.scripted import ScriptedEngine
+from graphsearch.errors import FleetError
+
+
+def test_engines_are_built_by_name():
+    assert isinstance(make_engine("scripted", script="x"), ScriptedEngine)
+    assert {"embedded", "faulty", "scripted"} <= set(engine_names())
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(FleetError, match=r"no engine 'gpu'; known are .*embedded"):
+        make_engine("gpu")
+
+
+def test_options_an_engine_does_not_take_are_named():
+    with pytest.raises(FleetError, match="'speed'"):
+        make_engine("embedded", speed=11)
+
+
+def test_other_packages_add_engines(monkeypatch):
+    point = EntryPoint("mine", f"{__name__}:my_engine", "graphsearch.engines")
+
+    def found(*, group, name=None):
+        return [point] if group == point.group and name in {None, point.name} else []
+
+    monkeypatch.setattr(graphsearch.engines, "entry_points", found)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: my_engine)
+    assert "mine" in engine_names()
+    assert isinstance(make_engine("mine", text="hello"), ScriptedEngine)
+
+
+def my_engine(text):
+    return ScriptedEngine(text)
+
+
+def test_importing_the_registry_loads_no_engine():
+    code = (
+        "import sys, graphsearch.engines, graphsearch.engines.embedded, graphsearch.testing\n"
+        "print([m for m in sys.modules if 'numpy' in m or 'scripted' in m])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
