@@ -6,7 +6,8 @@
 
 from graphsearch.space._distribution import Distribution
 from graphsearch.space._logits import Logits
-from graphsearch.space._space import EdgeRule, RoleOption, SinkOption, Space
+from graphsearch.space._options import EdgeRule, RoleOption, SinkOption
+from graphsearch.space._space import Space
 from graphsearch.space._trace import Trace
 
 __all__ = ["Distribution", "EdgeRule", "Logits", "RoleOption", "SinkOption", "Space", "Trace"]

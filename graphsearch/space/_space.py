@@ -2,69 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Amount, CostModel
 from graphsearch.errors import BudgetRefused, ConfigError, GraphError
-from graphsearch.graph import COMBINING_ROLES, CollaborationGraph, Node
+from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.space._options import (
+    EdgeRule,
+    RoleOption,
+    SinkOption,
+    check_edges,
+    check_slots,
+    default_slots,
+    read_models,
+    read_roles,
+    read_sinks,
+)
 
 if TYPE_CHECKING:
     from graphsearch.space._tables import Tables
 
-__all__ = ["EdgeRule", "RoleOption", "SinkOption", "Space"]
-
-EdgeRule = Literal["dag", "star"]
-"""`dag`: any lower slot may feed any higher one; `star`: slots feed the sink only."""
-
-_MOST_SLOTS = 64
-_DEFAULT_MOST_SLOTS = 12
-_LEAST_PARENTS = {"fuser": 1, "vote": 2, "select": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class RoleOption:
-    """A role a slot may have.
-
-    Attributes:
-        name: name of the role.
-        min_parents: fewest parents it makes sense with.
-        max_parents: most parents it can read, None for no limit.
-    """
-
-    name: str
-    min_parents: int = 0
-    max_parents: int | None = None
-
-    def allows(self, in_degree: int) -> bool:
-        """Whether a node with `in_degree` parents may have this role."""
-        most = in_degree if self.max_parents is None else self.max_parents
-        return self.min_parents <= in_degree <= most
-
-
-@dataclass(frozen=True, slots=True)
-class SinkOption:
-    """A kind of sink.
-
-    Attributes:
-        role: its role.
-        model: its model, None for a combining role.
-        min_parents: fewest parents.
-        max_parents: most parents, None for no limit.
-    """
-
-    role: str
-    model: str | None
-    min_parents: int = 0
-    max_parents: int | None = None
-
-    @property
-    def name(self) -> str:
-        """`vote`, or role and model such as `fuser:m`."""
-        return self.role if self.model is None else f"{self.role}:{self.model}"
-
-    def allows(self, in_degree: int) -> bool:
-        """Whether this sink may have `in_degree` parents."""
-        return RoleOption(self.role, self.min_parents, self.max_parents).allows(in_degree)
+__all__ = ["Space"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +89,14 @@ class Space:
         """
         budget = Amount.parse(budget)
         cost = cost if cost.currency == budget.currency else cost.in_currency(budget.currency)
-        names = _models(cost, models)
-        options = tuple(_role(role) for role in roles)
-        _check_roles(options)
-        if edges not in get_args(EdgeRule):
-            raise ConfigError(
-                f"edges must be one of {', '.join(get_args(EdgeRule))}, got {edges!r}"
-            )
-        if max_in_degree is not None and max_in_degree < 0:
-            raise ConfigError(f"max_in_degree must be 0 or more, got {max_in_degree}")
+        names = read_models(cost, models)
+        options = read_roles(roles)
+        kinds = read_sinks(cost, sinks, names, options)
+        check_edges(edges, max_in_degree)
         if slots is None:
-            cheapest = min(cost.node_ticks(name, 0) for name in names)
-            fitting = cost.budget_ticks(budget) // max(cheapest, 1)
-            slots = max(1, min(_DEFAULT_MOST_SLOTS, fitting))
-        if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= _MOST_SLOTS:
-            raise ConfigError(
-                f"slots must be a whole number from 0 to {_MOST_SLOTS}, got {slots!r}"
-            )
-        space = cls(
-            slots, names, options, _sinks(sinks, names, options), budget, cost, max_in_degree, edges
-        )
+            slots = default_slots(cost, budget, names, kinds)
+        check_slots(slots)
+        space = cls(slots, names, options, kinds, budget, cost, max_in_degree, edges)
         space._refuse_if_nothing_fits()
         return space
 
@@ -311,70 +257,3 @@ class Space:
 def _short(cost: CostModel, ticks: int) -> str:
     """An amount with as many digits as people read."""
     return f"{cost.from_ticks(ticks):.6g} {cost.currency}"
-
-
-def _models(cost: CostModel, models: Sequence[str] | None) -> tuple[str, ...]:
-    names = tuple(cost.fleet.names if models is None else models)
-    if not names:
-        raise ConfigError("a space needs at least one model")
-    if len(set(names)) < len(names):
-        raise ConfigError(f"a model is named twice: {', '.join(names)}")
-    _check_prices(cost, names)
-    return names
-
-
-def _check_prices(cost: CostModel, names: Sequence[str]) -> None:
-    for name in names:
-        reason = cost.can_price(name)
-        if reason is not None:
-            raise BudgetRefused(reason)
-
-
-def _role(role: str | RoleOption) -> RoleOption:
-    if isinstance(role, RoleOption):
-        return role
-    return RoleOption(role, _LEAST_PARENTS.get(role, 0))
-
-
-def _check_roles(options: Sequence[RoleOption]) -> None:
-    names = [option.name for option in options]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"a role is named twice: {', '.join(names)}")
-    for option in options:
-        if option.name in COMBINING_ROLES:
-            raise ConfigError(f"{option.name} calls no model and may only be a sink, not a role")
-    if not any(option.allows(0) for option in options):
-        raise ConfigError(
-            f"no role works without parents, so no graph could begin: {', '.join(names) or 'none'}"
-        )
-
-
-def _sinks(
-    sinks: Sequence[str | SinkOption], models: tuple[str, ...], roles: tuple[RoleOption, ...]
-) -> tuple[SinkOption, ...]:
-    out: list[SinkOption] = []
-    for sink in sinks:
-        out += [sink] if isinstance(sink, SinkOption) else _named_sink(sink, models, roles)
-    names = [sink.name for sink in out]
-    if not out:
-        raise ConfigError("a space needs at least one sink")
-    if len(set(names)) < len(names):
-        raise ConfigError(f"a sink is named twice: {', '.join(names)}")
-    return tuple(out)
-
-
-def _named_sink(
-    text: str, models: tuple[str, ...], roles: tuple[RoleOption, ...]
-) -> list[SinkOption]:
-    role, _, model = text.partition(":")
-    if role in COMBINING_ROLES:
-        if model:
-            raise ConfigError(f"sink {text!r}: {role} calls no model")
-        return [SinkOption(role, None, _LEAST_PARENTS[role])]
-    limits = next((option for option in roles if option.name == role), _role(role))
-    if model and model not in models:
-        raise ConfigError(f"sink {text!r}: model {model!r} is none of {', '.join(models)}")
-    return [
-        SinkOption(role, name, limits.min_parents, limits.max_parents)
-        for name in ((model,) if model else models)
-    ]

@@ -10,7 +10,8 @@ from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.space._walk import Draws
 
 if TYPE_CHECKING:
-    from graphsearch.space._space import SinkOption, Space
+    from graphsearch.space._options import SinkOption
+    from graphsearch.space._space import Space
 
 __all__ = ["Trace", "join"]
 

@@ -141,7 +141,9 @@ def test_the_sink_may_be_left_out_where_it_is_clear():
 
 def test_load(tmp_path):
     path = tmp_path / "graph.yaml"
-    path.write_text("nodes: [{role: assistant, model: s}, {role: fuser, model: m}]\nedges: [[0, 1]]")
+    path.write_text(
+        "nodes: [{role: assistant, model: s}, {role: fuser, model: m}]\nedges: [[0, 1]]"
+    )
     assert CollaborationGraph.load(path) == CollaborationGraph.fan_in(["s"], "fuser", "m")
     for content, message in [
         ("nodes: [", "is not YAML or JSON"),

@@ -38,8 +38,8 @@ def build(budget, **options):
 
 SPACES = {
     "loose": lambda: build("1000 units", slots=2),
-    "12 units": lambda: build("12 units", sinks=("assistant", "fuser:m", "vote")),
-    "one call": lambda: build("1 units"),
+    "12 units": lambda: build("12 units", sinks=("fuser:m", "vote")),
+    "one call": lambda: build("1 units", slots=2),
     "two models, five units": lambda: build("5 units"),
     "vote only, tight": lambda: build("4 units", sinks=("vote",)),
     "vote only, tightest": lambda: build("2 units", sinks=("vote",)),
@@ -54,6 +54,7 @@ SPACES = {
     "seconds": lambda: build("3.5 s", slots=3, sinks=("assistant", "vote")),
     "seconds, tight vote": lambda: build("2.1 s", slots=3, sinks=("vote",)),
     "seconds, vote on anything": lambda: build("1000 s", slots=2, sinks=("vote",)),
+    "seconds, only s is quick enough": lambda: build("1 s", slots=3, sinks=("vote",)),
     "flops": lambda: build("1.5e9 flops", slots=2),
     "flops_plain": lambda: build("1.5e9 flops_plain", slots=2),
     "at most one parent": lambda: build("9 units", max_in_degree=1, sinks=("assistant",)),
@@ -125,9 +126,7 @@ def _graph(space, made):
         for (kind, where), choice in made.items()
         if kind == "edges" and choice
     ]
-    return CollaborationGraph(
-        (*nodes, Node(sink.role, sink.model)), tuple(edges), len(live) - 1
-    )
+    return CollaborationGraph((*nodes, Node(sink.role, sink.model)), tuple(edges), len(live) - 1)
 
 
 def by_definition(space, logits):

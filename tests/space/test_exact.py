@@ -9,10 +9,12 @@ import pytest
 from graphsearch.space import Distribution, Logits, Trace
 from tests.space.spaces import SPACES, by_definition, decisions_of, random_logits
 
+BUILT = {name: build() for name, build in SPACES.items()}
+
 
 @pytest.fixture(params=SPACES)
 def space(request):
-    return SPACES[request.param]()
+    return BUILT[request.param]
 
 
 def test_every_trace_has_the_probability_of_the_definition(space):
@@ -50,7 +52,8 @@ def test_exactly_the_allowed_graphs_are_reachable(space):
 
 def test_every_allowed_graph_has_a_trace(space):
     distribution = Distribution(space, random_logits(space, seed=3))
-    for graph in space.graphs(limit=5000):
+    graphs = space.graphs(limit=5000)
+    for graph in graphs[:: len(graphs) // 40 + 1]:
         trace = distribution.trace_of(graph)
         assert trace is not None
         assert trace.graph.key == graph.key
@@ -70,7 +73,7 @@ def test_traces_round_trip_through_json(space):
 
 def test_sampled_frequencies_agree(space):
     distribution = Distribution(space, random_logits(space, seed=5, scale=0.7))
-    k = 4000
+    k = 2000
     traces = distribution.sample_many(np.random.default_rng(11), k)
     counts = Counter(decisions_of(t) for t in traces)
     expected = {decisions_of(t): k * math.exp(t.log_prob) for t in distribution.enumerate()}
@@ -102,8 +105,10 @@ def test_the_gradient_is_that_of_finite_differences(space):
             other = distribution.with_logits(Logits.from_flat(space, moved))
             ends.append(float(weights @ other.log_probs(traces)))
         assert gradient[i] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-6)
-    one = sum((distribution.gradient(t) * w for t, w in zip(traces, weights, strict=True)),
-              Logits.zeros(space))
+    one = sum(
+        (distribution.gradient(t) * w for t, w in zip(traces, weights, strict=True)),
+        Logits.zeros(space),
+    )
     assert one.flat() == pytest.approx(gradient, abs=1e-12)
 
 
@@ -125,14 +130,20 @@ def test_entropy_and_divergence(space):
     assert distribution.entropy(exact=True) == pytest.approx(entropy, abs=1e-10)
     assert distribution.kl(other, exact=True) == pytest.approx(divergence, abs=1e-10)
     assert distribution.kl(distribution, exact=True) == 0
-    assert distribution.kl(distribution, exact=False) == pytest.approx(0, abs=1e-12)
-    # The estimates are means over walks of conditional values, whose spread is small.
-    assert distribution.entropy(exact=False, samples=4000) == pytest.approx(entropy, abs=0.1)
-    near = distribution.with_logits(distribution.logits * 0.8)
+    assert distribution.kl(distribution, exact=False, samples=10) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["12 units", "seconds", "gap, seconds"])
+def test_estimates_of_entropy_and_divergence(name):
+    distribution = Distribution(BUILT[name], random_logits(BUILT[name], seed=8, scale=0.7))
+    exact = distribution.entropy(exact=True)
+    assert distribution.entropy(exact=False, samples=3000) == pytest.approx(exact, abs=0.1)
+    near = distribution.with_logits(distribution.logits * 0.5)
     exact = distribution.kl(near, exact=True)
-    sampled = distribution.sample_many(np.random.default_rng(3), 4000)
-    assert distribution.kl(near, traces=sampled) == pytest.approx(exact, abs=0.02, rel=0.2)
-    assert distribution.kl(near, exact=False, samples=4000) >= 0
+    assert exact > 0.02
+    sampled = distribution.sample_many(np.random.default_rng(3), 3000)
+    assert distribution.kl(near, traces=sampled) == pytest.approx(exact, rel=0.15)
+    assert distribution.kl(near, exact=False, samples=3000) == pytest.approx(exact, rel=0.15)
 
 
 def test_the_mode_takes_the_likeliest_choice_at_each_step(space):
