@@ -43,7 +43,7 @@ def optimize(
     fleet: "str | Path | Fleet",
     graph_budget: "str | Amount",
     search_budget: Budgets,
-    evaluation_budget: Budgets | None = None,
+    evaluation_budget: "Budgets | None" = None,
     space: "Space | Mapping[str, Any] | None" = None,
     searcher: str | Searcher = "agent-reinforce",
     searcher_options: Mapping[str, Any] | None = None,
@@ -159,7 +159,7 @@ def join(
     fleet: "str | Path | Fleet",
     graph_budget: "str | Amount",
     search_budget: Budgets,
-    evaluation_budget: Budgets | None = None,
+    evaluation_budget: "Budgets | None" = None,
     space: "Space | Mapping[str, Any] | None" = None,
     searcher: str | Searcher = "agent-reinforce",
     searcher_options: Mapping[str, Any] | None = None,
@@ -253,7 +253,7 @@ def _space(
     return Space.build(CostModel(fleet, task.profile, budget.currency), budget, **(space or {}))
 
 
-def _amounts(given: Budgets | None, where: str) -> "tuple[Amount, ...]":
+def _amounts(given: "Budgets | None", where: str) -> "tuple[Amount, ...]":
     from graphsearch.cost import Amount
 
     if given is None:
