@@ -10,7 +10,7 @@ from graphsearch.cli._output import emit
 
 if TYPE_CHECKING:
     from graphsearch.config import Config
-    from graphsearch.study import Result
+    from graphsearch.study.result import Result
 
 __all__ = ["overrides", "resume", "run"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from graphsearch.study import Result
+    from graphsearch.study.result import Result
 
 __all__ = ["say_result", "summary"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
     from graphsearch.config import Config
     from graphsearch.engines.base import Engine
-    from graphsearch.study import Result
+    from graphsearch.study.result import Result
     from graphsearch.tasks import Task
 
 __all__ = ["Sources", "engines_of", "find_sources"]

@@ -11,7 +11,7 @@ from graphsearch.export._bundle import Bundle
 from graphsearch.export._parts import Sources, find_sources
 
 if TYPE_CHECKING:
-    from graphsearch.study import Result
+    from graphsearch.study.result import Result
     from graphsearch.tasks import Task
 
 __all__ = ["write_bundle"]

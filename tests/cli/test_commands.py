@@ -1,0 +1,155 @@
+"""Commands that read and price: cost, fleet, doctor, status; and what they print."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import graphsearch
+from graphsearch.calls import Reply, Usage
+from graphsearch.cli import _checks
+from graphsearch.cli._app import app
+from graphsearch.cli._output import amount, interval, percent, seconds, table
+from graphsearch.engines.base import EngineInfo
+from graphsearch.errors import FleetError, Unavailable
+
+ROOT = Path(__file__).parents[2]
+COMPLETE = ROOT / "examples" / "complete12.yaml"
+
+
+def call(*arguments):
+    done = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def as_json(*arguments):
+    return json.loads(call(*arguments, "--json").splitlines()[-1])
+
+
+def test_help_names_every_command():
+    text = call("--help")
+    for name in ("run", "resume", "status", "quote", "report", "export", "fleet", "cost", "doctor"):
+        assert f"\n  {name} " in text
+    assert call("--version") == f"graphsearch {graphsearch.__version__}\n"
+
+
+def test_cost_in_every_currency():
+    found = as_json("cost", COMPLETE, "--fleet", "llama", "--task", "math")
+    assert found["units"] == pytest.approx(78.98, abs=0.005)
+    assert found["flops"] == 76_687_891_702_784
+    assert isinstance(found["flops"], int)
+    assert (found["nodes"], found["edges"], found["calls"]) == (13, 78, 13)
+    assert (found["usd"], found["seconds"]) == (None, None)
+    assert "input_price" in found["unknown"]["usd"]
+    assert "units                      78.98\n" in call("cost", COMPLETE, "--fleet", "llama")
+
+
+def test_cost_at_lengths_of_ones_own():
+    at = as_json("cost", COMPLETE, "--fleet", "llama", "--task", "100,50")
+    assert at["profile"] == {"question": 100, "answer": 50}
+
+
+def test_cost_for_a_registered_task():
+    found = as_json("cost", COMPLETE, "--fleet", "llama", "--task", "puzzle")
+    assert found["profile"]["answer"] > 0
+
+
+def test_fleets():
+    assert "embedded" in {fleet["name"] for fleet in as_json("fleet", "list")["fleets"]}
+    assert as_json("fleet", "show", "llama")["unit_model"] == "llama-1b"
+    lines = call("fleet", "show", "llama").splitlines()
+    head = next(line for line in lines if line.startswith("model"))
+    # An unknown price is shown as unknown, and columns of numbers end where their titles end.
+    row = next(line for line in lines if line.startswith("llama-70b"))
+    assert row.endswith("-")
+    assert row[: head.index("layers") + 6].endswith(" 80")
+
+
+class Engine:
+    """Answers, or fails as told."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.closed = False
+
+    def info(self, model):
+        return EngineInfo("fake", "mark:0123456789abcdef")
+
+    async def generate(self, call):
+        if self.error is not None:
+            raise self.error
+        return Reply("yes", Usage(3, 1, 1))
+
+    async def aclose(self):
+        self.closed = True
+
+
+def test_doctor_calls_every_model():
+    engine = Engine()
+    checks = _checks.run_checks("llama", engine=lambda name: engine)
+    models = [check for check in checks if check.name.startswith("model ")]
+    assert models[0].name == "model llama-1b"
+    assert all(check.state == "ok" and "weights 0123456789ab" in check.found for check in models)
+    assert {check.name for check in checks} >= {"python", "package numpy", "cores", "disk"}
+    assert engine.closed
+
+
+@pytest.mark.parametrize(
+    ("make", "found", "advice"),
+    [
+        (lambda name: Engine(Unavailable("refused")), "refused", "check that engine http is up"),
+        (lambda name: Engine(TimeoutError()), "no answer within", "see whether engine http is"),
+        (lambda name: (_ for _ in ()).throw(FleetError("no engine")), "no engine", "install what"),
+    ],
+)
+def test_doctor_advises(make, found, advice):
+    check = _checks.run_checks("llama", engine=make)[-1]
+    assert check.state == "bad"
+    assert check.found.startswith(found)
+    assert check.advice.startswith(advice)
+
+
+def test_doctor_fails_when_anything_is_bad(monkeypatch):
+    sick = _checks.Check("python", "bad", "3.1", "install a newer one")
+    monkeypatch.setattr(_checks, "run_checks", lambda fleet: [sick])
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
+    assert done.stdout.endswith("\npython: install a newer one\n")
+    assert json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["healthy"] is False
+
+
+def test_doctor_names_packages_that_are_missing(monkeypatch):
+    monkeypatch.setattr(
+        "importlib.metadata.requires", lambda name: ["nothing-here>=2.0", "torch; extra == 'gp'"]
+    )
+    (check,) = _checks._packages()
+    assert (check.state, check.advice) == ("bad", "pip install 'nothing-here>=2.0'")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0, "0"),
+        (13, "13"),
+        (17.7534, "17.75"),
+        (0.0021349, "0.002135"),
+        (12345.678, "12,346"),
+        (7.6e13, "7.600e+13"),
+    ],
+)
+def test_amounts_are_as_long_as_they_say_something(value, text):
+    assert amount(value) == text
+
+
+def test_other_numbers():
+    assert (percent(0.78125), percent(None)) == ("78.1 %", "-")
+    assert interval(0.5, 0.625) == "[50.0, 62.5]"
+    assert [seconds(s) for s in (None, 4.4, 187, 7500)] == ["-", "4 s", "3:07 min", "2:05 h"]
+
+
+def test_tables_are_aligned(capsys):
+    table(("a", "n"), [("long name", "1"), ("x", "1,000")], align="lr")
+    assert capsys.readouterr().out == "a              n\nlong name      1\nx          1,000\n"

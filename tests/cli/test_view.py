@@ -1,0 +1,187 @@
+"""What is shown of a search while it runs."""
+
+import io
+
+import pytest
+
+from graphsearch.cli._status import read_status
+from graphsearch.cli._view import Scene, best_line, show_progress
+from graphsearch.errors import StoreError
+from graphsearch.events import (
+    AdviceGiven,
+    BaselineDone,
+    Best,
+    BlockDone,
+    BudgetState,
+    Done,
+    EventLog,
+    Finalists,
+    RoundDone,
+    RoundStarted,
+    SearchStopped,
+    StudyStarted,
+    TrialDone,
+    WinnerFound,
+)
+
+BEST = Best("k", "4x xs -> fuser m", 0.78125, (0.712, 0.839), 168, 17.2)
+
+
+def budget(spent):
+    return (BudgetState("units", 20000.0, spent, 20000.0 - spent),)
+
+
+EVENTS = [
+    StudyStarted(
+        task="puzzle", searcher="random", seed=3, resumed=False, rounds_done=0, budgets=budget(0)
+    ),
+    RoundStarted(round=1, proposals=8, incumbents=0, items=56, budgets=budget(0)),
+    BlockDone(phase="search", block=0, items=8, alive=5, stopped=3, round=1, budgets=budget(500)),
+    TrialDone(
+        number=0,
+        round=1,
+        origin="sample",
+        state="complete",
+        key="k",
+        text="4x xs -> fuser m",
+        n=56,
+        accuracy=0.78125,
+        interval=(0.7, 0.8),
+        expected_cost=17.2,
+        budgets=budget(900),
+        best=BEST,
+    ),
+    AdviceGiven(
+        round=1, agent="rules", valid=True, summary="wider", budgets=budget(900), best=BEST
+    ),
+    RoundDone(round=1, mean=0.5, best_accuracy=0.78, budgets=budget(1000), best=BEST),
+    SearchStopped(rule="rounds", reason="2 rounds are done", budgets=budget(1000), best=BEST),
+    Finalists(graphs=({"key": "k", "text": "t"},), items=200, budgets=budget(1500), best=BEST),
+    WinnerFound(
+        key="k",
+        text="4x xs -> fuser m",
+        accuracy=0.8,
+        interval=(0.7, 0.9),
+        n=200,
+        expected_cost=17.2,
+        budgets=budget(2000),
+        best=BEST,
+    ),
+    BaselineDone(
+        name="m",
+        baseline="single",
+        n=500,
+        accuracy=0.6,
+        interval=(0.55, 0.65),
+        difference=0.2,
+        budgets=budget(2500),
+        best=BEST,
+    ),
+    Done(verdict="it wins", seconds=12.0, budgets=budget(2500), best=BEST),
+]
+
+
+def scene(times):
+    ticks = iter(times)
+    last = [0.0]
+
+    def clock():
+        last[0] = next(ticks, last[0])
+        return last[0]
+
+    return Scene("18 units", 40, clock=clock)
+
+
+def test_the_scene_follows_the_events():
+    shown = scene([1.0, 11.0])
+    for event in EVENTS[:6]:
+        shown.take(event)
+    rows = dict(shown.rows())
+    assert rows[""] == "puzzle with random, seed 3"
+    assert rows["round"] == "1 of 40"
+    assert rows["best"] == "78.1 % [71.2, 83.9] n 168  4x xs -> fuser m  (17.20)"
+    assert rows["spent"].endswith(" 1,000 of 20,000 units")
+    assert rows["a graph"] == "at most 18 units a question"
+    assert rows["advice"] == "wider"
+    # 1,000 of 20,000 units in 10 s: 190 s more; 1 of 40 rounds in 10 s: 390 s more.
+    assert rows["time"] == "10 s, search ends in about 3:10 min"
+
+
+def test_nothing_is_known_before_anything_happened():
+    shown = scene([5.0])
+    rows = dict(shown.rows())
+    assert (rows["best"], rows["time"], shown.left()) == ("-", "-", None)
+
+
+def test_a_resumed_search_is_timed_by_what_it_spends_now():
+    shown = scene([1.0, 11.0])
+    started = StudyStarted(
+        task="t", searcher="s", seed=0, resumed=True, rounds_done=10, budgets=budget(15000)
+    )
+    shown.take(started)
+    shown.take(RoundDone(round=11, mean=0.5, best_accuracy=None, budgets=budget(16000)))
+    assert shown.left() == pytest.approx(40.0)
+    assert shown.title == "t with s, seed 0, goes on after round 10"
+
+
+def test_plain_lines_where_there_is_no_terminal(capsys):
+    with show_progress(scene([1.0]), live=False) as listener:
+        for event in EVENTS:
+            listener(event)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "puzzle with random, seed 3",
+        f"round 1: best {best_line(BEST)}; spent 1,000 of 20,000 units",
+        "search ended: 2 rounds are done",
+        "1 finalist on 200 items",
+        "winner: 4x xs -> fuser m",
+        "beside it: 60.0 % [55.0, 65.0] n 500  m",
+    ]
+
+
+def terminal_of(monkeypatch):
+    """A terminal of 100 columns in place of standard error (pytest resets it after fixtures)."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    return terminal
+
+
+def test_the_live_view_draws_on_a_terminal(monkeypatch):
+    screen = terminal_of(monkeypatch)
+    with show_progress(scene([1.0]), live=True) as listener:
+        for event in EVENTS[:6]:
+            listener(event)
+    assert "4x xs -> fuser m" in screen.getvalue()
+
+
+def test_markup_in_an_advice_is_text(monkeypatch):
+    screen = terminal_of(monkeypatch)
+    with show_progress(scene([1.0]), live=True) as listener:
+        listener(EVENTS[0])
+        listener(AdviceGiven(round=1, agent="chat", valid=True, summary="[/red] [bold]"))
+    assert "[/red] [bold]" in screen.getvalue()
+
+
+def test_status_reads_events(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    log = EventLog(tmp_path / "events.jsonl", lambda: 12.5)
+    for event in EVENTS[:6]:
+        log.write(event)
+    log.close()
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('{"event": "round_do')  # a kill cut the line off
+    found = read_status(tmp_path)
+    assert (found["state"], found["rounds"], found["trials"]) == ("unfinished", 1, 1)
+    assert found["best"]["text"] == "4x xs -> fuser m"
+    assert found["budgets"][0]["spent"] == 1000
+    (tmp_path / "result.json").touch()
+    assert read_status(tmp_path)["state"] == "finished"
+
+
+def test_status_of_something_else(tmp_path):
+    with pytest.raises(StoreError, match="holds no run"):
+        read_status(tmp_path)
