@@ -24,41 +24,48 @@ class Draw:
     def __init__(self, logits: Logits, uniforms: Floats) -> None:
         self._logits = logits
         self._uniforms = uniforms
-        self._edges = sigmoid(logits.edges)
         self._slots = len(logits.models)
-
-    def _pick(self, column: int, logits: Floats, mask: Bools) -> Ints:
-        """Inverse of the distribution function among the allowed; -1 where none is."""
-        u = self._uniforms[:, column]
-        odds = np.exp(log_softmax(logits, mask))
-        choice = (u[:, None] >= np.cumsum(odds, axis=1)).sum(axis=1)
-        # Rounding may leave the last step of the function below 1.
-        last = mask.shape[1] - 1 - np.argmax((odds > 0)[:, ::-1], axis=1)
-        return np.where(mask.any(axis=1), np.minimum(choice, last), -1)
+        sources, targets = _edge_columns(self._slots)
+        first = 1 + self._slots
+        # Where an edge is free, its decision depends on nothing else: all of them at once.
+        wish = uniforms[:, first : first + len(sources)] < sigmoid(logits.edges[sources, targets])
+        self._wish = np.ascontiguousarray(wish.T)
 
     def sink(self, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._pick(0, self._logits.sinks, mask), None
+        return _inverse(self._uniforms[:, 0], self._logits.sinks, mask), None
 
     def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._pick(1 + slot, self._logits.models[slot], mask), None
+        return _inverse(self._uniforms[:, 1 + slot], self._logits.models[slot], mask), None
 
     def edge(self, source: int, target: int, free: Bools, forced: Bools) -> tuple[Bools, None]:
         """See `Chooser`."""
-        column = 1 + self._slots + _edges_before(self._slots, target) + (target - 1 - source)
-        chosen = self._uniforms[:, column] < self._edges[source, target]
-        return forced | (free & chosen), None
+        n = self._slots
+        column = (n * (n + 1) - target * (target + 1)) // 2 + (target - 1 - source)
+        return forced | (free & self._wish[column]), None
 
-    def role(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+    def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        column = uniforms_needed(self._slots) - self._slots + slot
-        return self._pick(column, self._logits.roles[slot], mask), None
+        last = uniforms_needed(self._slots)
+        uniforms = self._uniforms[:, last - self._slots : last]
+        return _inverse(uniforms, self._logits.roles, masks), None
 
 
-def _edges_before(n: int, target: int) -> int:
-    """Possible edges of the targets above `target`."""
-    return (n * (n + 1) - target * (target + 1)) // 2
+def _inverse(uniforms: Floats, logits: Floats, mask: Bools) -> Ints:
+    """Inverse of the distribution function among the allowed, along the last axis; -1 for none."""
+    odds = np.exp(log_softmax(logits, mask))
+    choice = (uniforms[..., None] >= np.cumsum(odds, axis=-1)).sum(axis=-1)
+    # Rounding may leave the last step of the function below 1.
+    last = mask.shape[-1] - 1 - np.argmax((odds > 0)[..., ::-1], axis=-1)
+    return np.where(mask.any(axis=-1), np.minimum(choice, last), -1)
+
+
+def _edge_columns(n: int) -> tuple[Ints, Ints]:
+    """Sources and targets of all edges in the order of the walk."""
+    pairs = [(i, j) for j in range(n, 0, -1) for i in range(j - 1, -1, -1)]
+    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]
 
 
 class Greedy:
@@ -68,8 +75,8 @@ class Greedy:
         self._logits = logits
 
     def _pick(self, logits: Floats, mask: Bools) -> Ints:
-        best = np.argmax(np.where(mask, logits, -np.inf), axis=1)
-        return np.where(mask.any(axis=1), best, -1)
+        best = np.argmax(np.where(mask, logits, -np.inf), axis=-1)
+        return np.where(mask.any(axis=-1), best, -1)
 
     def sink(self, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
@@ -83,9 +90,9 @@ class Greedy:
         """See `Chooser`."""
         return forced | (free & (self._logits.edges[source, target] > 0)), None
 
-    def role(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+    def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._pick(self._logits.roles[slot], mask), None
+        return self._pick(self._logits.roles, masks), None
 
 
 class Follow:
@@ -127,9 +134,13 @@ class Follow:
             raise ConfigError(f"the trace's edge {source + 1}->{target + 1} {verb}")
         return np.array([wanted]), None
 
-    def role(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+    def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._check(int(self._roles[slot]), mask, f"role of slot {slot + 1}"), None
+        roles = [
+            self._check(int(role), masks[:, slot], f"role of slot {slot + 1}")
+            for slot, role in enumerate(self._roles)
+        ]
+        return np.array(roles, dtype=np.int64).reshape(1, -1), None
 
 
 class Expand:
@@ -165,6 +176,12 @@ class Expand:
         choice, rows = self._all(np.column_stack([~forced, forced | free]))
         return choice == 1, rows
 
-    def role(self, slot: int, mask: Bools) -> tuple[Ints, Ints]:
+    def roles(self, masks: Bools) -> tuple[Ints, Ints]:
         """See `Chooser`."""
-        return self._all(mask)
+        rows, n = np.arange(len(masks)), masks.shape[1]
+        roles = np.full((len(rows), n), -1, dtype=np.int64)
+        for slot in range(n):
+            choice, split = self._all(masks[rows, slot])
+            rows, roles = rows[split], roles[split]
+            roles[:, slot] = choice
+        return roles, rows

@@ -33,7 +33,6 @@ class Tables:
         role_allowed: [n+1, R] roles by in-degree.
         sink_mask: [S] kinds of sink that fit the budget with their fewest parents.
         longest: True when a graph costs its longest path (`seconds`), False for the sum.
-        slot_gaps: True when a slot's in-degree may be one that no role allows on the way.
     """
 
     tick: int
@@ -45,7 +44,6 @@ class Tables:
     role_allowed: NDArray[np.bool_]
     sink_mask: NDArray[np.bool_]
     longest: bool
-    slot_gaps: bool
 
     @classmethod
     def of(cls, space: "Space") -> "Tables":
@@ -83,7 +81,6 @@ class Tables:
                 sink_table, sink_need[:, 0], int(node_table[:, 0].min()), budget // tick, longest
             ),
             longest=longest,
-            slot_gaps=bool(((slot_need > 0) & (slot_need < IMPOSSIBLE)).any()),
         )
 
 

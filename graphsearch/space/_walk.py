@@ -19,7 +19,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._tables import IMPOSSIBLE, Tables
+from graphsearch.space._parents import Parents
+from graphsearch.space._tables import Tables
 
 __all__ = ["Chooser", "Draws", "walk"]
 
@@ -48,8 +49,8 @@ class Chooser(Protocol):
         """Whether the edge is taken; rows neither free nor forced must say no."""
         ...
 
-    def role(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
-        """Role of `slot`; `mask` is [B, R], all False in rows where the slot is not live (-1)."""
+    def roles(self, masks: Bools) -> tuple[Ints, Ints | None]:
+        """Roles of all slots, [B, n]; `masks` is [B, n, R], all False for slots not live (-1)."""
         ...
 
 
@@ -103,10 +104,9 @@ class _State:
     Attributes:
         out: decisions so far.
         price: [B, n+1, n+1] cost of each node by in-degree (the sink in row n).
-        used: [B] cost so far: the sum (sum of nodes); for the longest path, unused.
+        used: [B] cost so far (unused where a graph costs its longest path).
         tail: [B, n+1] longest path from a node's end to the sink's end (longest path only).
-        need: [B, n+2] further parents until the current target's in-degree is allowed.
-        far: [B] dearest parent of the current target so far (longest path only).
+        need: [B, n+2] further parents until the sink's in-degree is allowed.
     """
 
     out: Draws
@@ -114,13 +114,11 @@ class _State:
     used: Ints
     tail: Ints
     need: Ints
-    far: Ints
 
-    def pick(self, rows: Ints | None) -> None:
-        if rows is None:
-            return
+    def pick(self, rows: Ints) -> None:
+        """Continue with the given rows."""
         self.out = self.out.pick(rows)
-        for name in ("price", "used", "tail", "need", "far"):
+        for name in ("price", "used", "tail", "need"):
             setattr(self, name, getattr(self, name)[rows])
 
 
@@ -166,7 +164,6 @@ def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
         used=price[:, n, 0].copy(),
         tail=np.zeros((rows, n + 1), dtype=np.int64),
         need=tables.sink_need[sink],
-        far=np.zeros(rows, dtype=np.int64),
     )
 
 
@@ -219,118 +216,39 @@ def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
 
 
 def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int) -> None:
-    n = state.out.models.shape[1]
-    if target < n:
-        state.need = np.broadcast_to(tables.slot_need, (len(state.used), n + 2))
-    state.far = np.zeros(len(state.used), dtype=np.int64)
-    if not state.out.live[:, target].any():
+    out = state.out
+    if not out.live[:, target].any():
         return
-    # Whether an in-degree may be one from which more parents must follow.
-    wanting = (state.need > 0) & (state.need < IMPOSSIBLE)
-    gaps = tables.slot_gaps if target < n else bool(wanting.any())
+    parents = Parents.of(tables, state, target)
     for source in range(target - 1, -1, -1):
-        take, skip = _possible(tables, state, source, target, gaps)
+        take, skip = parents.possible(source)
         free = take & skip
         chosen, split = chooser.edge(source, target, free, take & ~skip)
         if split is not None:
             state.pick(split)
-            free = free[split]
-        _add(tables, state, source, target, free, chosen)
+            parents.pick(split)
+            free, out = free[split], state.out
+        parents.add(source, chosen)
+        out.free[:, source, target] = free
+        out.taken[:, source, target] = chosen
+    out.live |= out.taken[:, :, target]
+    out.degree[:, target] = parents.degree
     if tables.longest:
-        _extend_tails(state, target)
-
-
-def _possible(
-    tables: Tables, state: _State, source: int, target: int, gaps: bool
-) -> tuple[Bools, Bools]:
-    """Whether the edge may be taken, and whether it may be left out."""
-    at = np.arange(len(state.used))
-    degree = state.out.degree[:, target]
-    live = state.out.live[:, target]
-    need_take = state.need[at, degree + 1]
-    if not gaps:
-        fits = _fits(tables, state, source, target, need_take * 0, with_source=True)
-        return live & (need_take == 0) & fits, live
-    need_skip = state.need[at, degree]
-    take = live & (need_take <= source)
-    skip = live & (need_skip <= source)
-    take &= _fits(tables, state, source, target, np.where(take, need_take, 0), with_source=True)
-    skip &= _fits(tables, state, source, target, np.where(skip, need_skip, 0), with_source=False)
-    return take, skip
-
-
-def _fits(
-    tables: Tables, state: _State, source: int, target: int, more: Ints, *, with_source: bool
-) -> Bools:
-    """Whether the target fits with (or without) the source and its `more` cheapest candidates.
-
-    Candidates are the slots below the source.
-    """
-    at = np.arange(len(state.used))
-    live = state.out.live
-    degree = state.out.degree[:, target]
-    price = state.price[:, target]
-    after = price[at, degree + (1 if with_source else 0) + more]
-    source_price = state.price[:, source, 0]
-    if tables.longest:
-        far = np.maximum(state.far, source_price) if with_source else state.far
-        if more.any():
-            order = np.sort(state.price[:, :source, 0], axis=1)
-            dearest = np.where(more > 0, order[at, np.maximum(more - 1, 0)], 0)
-            far = np.maximum(far, dearest)
-        longest: Bools = after + far + state.tail[:, target] <= tables.budget
-        return longest
-    total = state.used + after - price[at, degree]
-    if with_source:
-        total = total + np.where(live[:, source], 0, source_price)
-    if more.any():
-        joins = np.where(live[:, :source], 0, state.price[:, :source, 0])
-        sums = np.cumsum(np.sort(joins, axis=1), axis=1)
-        total = total + np.where(more > 0, sums[at, np.maximum(more - 1, 0)], 0)
-    fits: Bools = total <= tables.budget
-    return fits
-
-
-def _add(
-    tables: Tables, state: _State, source: int, target: int, free: Bools, chosen: Bools
-) -> None:
-    """Record one decision about an edge."""
-    out = state.out
-    at = np.arange(len(state.used))
-    degree = out.degree[:, target]
-    source_price = state.price[:, source, 0]
-    if tables.longest:
-        state.far = np.where(chosen, np.maximum(state.far, source_price), state.far)
+        # Paths through the target reach back to its parents, all of which are known now.
+        through = parents.price_at(parents.degree) + state.tail[:, target]
+        reach = np.where(out.taken[:, :, target], through[:, None], 0)
+        state.tail = np.maximum(state.tail, reach)
     else:
-        # Rows that do not take the edge may be at the last in-degree the tables know.
-        price = state.price[:, target]
-        step = price[at, np.minimum(degree + 1, price.shape[1] - 1)] - price[at, degree]
-        joins = np.where(out.live[:, source], 0, source_price)
-        state.used = state.used + np.where(chosen, step + joins, 0)
-    out.free[:, source, target] = free
-    out.taken[:, source, target] = chosen
-    out.live[:, source] |= chosen
-    out.degree[:, target] += chosen
-
-
-def _extend_tails(state: _State, target: int) -> None:
-    """Paths through a target whose parents are all known now reach back to those parents."""
-    at = np.arange(len(state.used))
-    through = state.price[at, target, state.out.degree[:, target]] + state.tail[:, target]
-    reach = np.where(state.out.taken[:, :, target], through[:, None], 0)
-    state.tail = np.maximum(state.tail, reach)
+        state.used = tables.budget - parents.room
 
 
 def _choose_roles(tables: Tables, state: _State, chooser: Chooser) -> None:
-    for slot in range(state.out.models.shape[1]):
-        live = state.out.live[:, slot]
-        mask = tables.role_allowed[state.out.degree[:, slot]] & live[:, None]
-        roles, split = chooser.role(slot, mask)
-        if split is not None:
-            state.pick(split)
-            mask = mask[split]
-        state.out.role_mask[:, slot] = mask
-        state.out.roles[:, slot] = roles
+    masks = tables.role_allowed[state.out.degree[:, :-1]] & state.out.live[:, :-1, None]
+    roles, split = chooser.roles(masks)
+    if split is not None:
+        state.pick(split)
+        masks = masks[split]
+    state.out.role_mask, state.out.roles = masks, roles
 
 
 def _total(tables: Tables, state: _State) -> Ints:

@@ -1,0 +1,136 @@
+"""The parents of one target: what each candidate would cost, and whether it may or must be taken.
+
+This is the inner loop of drawing graphs, so it works on whole columns and keeps what does not
+change from candidate to candidate.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphsearch.space._tables import Tables
+
+if TYPE_CHECKING:
+    from graphsearch.space._walk import _State
+
+__all__ = ["Parents"]
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Parents:
+    """The growing set of parents of one target, in B walks at once.
+
+    Attributes:
+        active: [B] whether the target is live.
+        degree: [B] parents so far.
+        price: [B, n+1] cost of the target by in-degree.
+        now: [B] cost of the target at its present in-degree.
+        joins: [B, t] what each candidate costs when it joins: 0 for live ones, whose cost is
+            counted already; for the longest path, the time it takes in any case.
+        room: [B] budget left (sum), or budget less what follows the target (longest path).
+        far: [B] dearest parent so far (longest path only).
+        need: [B, n+2] further parents until the in-degree is allowed.
+        open: every in-degree is allowed, so that `need` need not be looked at.
+        longest: whether a graph costs its longest path.
+    """
+
+    active: Bools
+    degree: Ints
+    price: Ints
+    now: Ints
+    joins: Ints
+    room: Ints
+    far: Ints
+    need: Ints
+    open: bool
+    longest: bool
+
+    @classmethod
+    def of(cls, tables: Tables, state: "_State", target: int) -> "Parents":
+        """No parents yet."""
+        live, rows = state.out.live, len(state.used)
+        is_sink = target == live.shape[1] - 1
+        price = np.ascontiguousarray(state.price[:, target])
+        gammas = state.price[:, :target, 0]
+        need = state.need if is_sink else tables.slot_need[None]
+        return cls(
+            active=live[:, target],
+            degree=np.zeros(rows, dtype=np.int64),
+            price=price,
+            now=price[:, 0],
+            joins=gammas if tables.longest else np.where(live[:, :target], 0, gammas),
+            room=tables.budget - (state.tail[:, target] if tables.longest else state.used),
+            far=np.zeros(rows, dtype=np.int64),
+            need=np.broadcast_to(need, (rows, need.shape[1])),
+            open=not need[:, : target + 1].any(),
+            longest=tables.longest,
+        )
+
+    def pick(self, rows: Ints) -> None:
+        """Continue with the given rows."""
+        for name in ("active", "degree", "price", "now", "joins", "room", "far", "need"):
+            setattr(self, name, getattr(self, name)[rows])
+
+    def possible(self, source: int) -> tuple[Bools, Bools]:
+        """Whether the edge from `source` may be taken, and whether it may be left out.
+
+        Candidates left after it are the slots below `source`. The cheapest way to a given number
+        of further parents is through the cheapest of them, since all cost the target the same.
+        """
+        if self.open:
+            return self.active & (self._bill(source) <= self.room), self.active
+        need_take, need_skip = self._needs()
+        take = self.active & (need_take <= source)
+        skip = self.active & (need_skip <= source)
+        take &= self._bill(source, np.where(take, need_take, 0)) <= self.room
+        skip &= self._bill(None, np.where(skip, need_skip, 0), source) <= self.room
+        return take, skip
+
+    def add(self, source: int, chosen: Bools) -> None:
+        """Take the candidate in the rows that chose it."""
+        if self.longest:
+            self.far = np.where(chosen, np.maximum(self.far, self.joins[:, source]), self.far)
+        else:
+            self.room = self.room - np.where(chosen, self._bill(source), 0)
+        self.degree = self.degree + chosen
+        self.now = self.price_at(self.degree)
+
+    def price_at(self, degree: Ints) -> Ints:
+        """[B] cost of the target at the given in-degrees."""
+        rows, width = self.price.shape
+        out: Ints = self.price.ravel().take(np.arange(0, rows * width, width) + degree)
+        return out
+
+    def _needs(self) -> tuple[Ints, Ints]:
+        """Further parents needed after one more, and as it is."""
+        at = np.arange(len(self.degree))
+        return self.need[at, self.degree + 1], self.need[at, self.degree]
+
+    def _bill(self, source: int | None, more: Ints | None = None, below: int | None = None) -> Ints:
+        """What taking `source` (or none) and then the `more` cheapest below it takes of the room.
+
+        For the sum, what is added; for the longest path, its length up to the target's end.
+        """
+        degree = self.degree if source is None else self.degree + 1
+        last = source if source is not None else below
+        after = self.price_at(degree if more is None else degree + more)
+        join = 0 if source is None else self.joins[:, source]
+        if self.longest:
+            far = np.maximum(self.far, join)
+            return after + (far if more is None else np.maximum(far, self._cheapest(last, more)))
+        bill = after - self.now + join
+        return bill if more is None else bill + self._cheapest(last, more)
+
+    def _cheapest(self, below: int | None, more: Ints) -> Ints:
+        """Sum (or, for the longest path, maximum) of the `more` cheapest candidates."""
+        if not below or not more.any():
+            return np.zeros(len(more), dtype=np.int64)
+        each = np.sort(self.joins[:, :below], axis=1)
+        upto = each if self.longest else np.cumsum(each, axis=1)
+        last = upto[np.arange(len(more)), np.maximum(more - 1, 0)]
+        return np.where(more > 0, last, 0)
