@@ -1,9 +1,10 @@
 """The agent's words beside the numbers that followed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-__all__ = ["advice_rounds", "readable_target", "trust_series"]
+__all__ = ["advice_rounds", "readable_targets", "trust_series"]
 
 _Record = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ def _entry(before: _Record | None, now: _Record, following: _Record | None) -> d
         "valid": advice.get("valid", True),
         "summary": "" if advice["summary"] == _reasons(advice) else advice["summary"],
         "raw": advice["raw"],
-        "edits": [_edit(edit, before, now) for edit in advice["edits"]],
+        "edits": _edits(advice, before, now),
         "graphs": advice["graphs"],
         "trust": _trust(now),
         "trust_after": _trust(following) if following else None,
@@ -63,23 +64,55 @@ def _reasons(advice: _Record) -> str:
     return " ".join(dict.fromkeys(edit["reason"] for edit in advice["edits"]))
 
 
-def readable_target(name: str) -> str:
-    """`3->sink` -> `slot 3 → sink`, `2:xs` -> `slot 2: xs`, `fuser:m` -> `sink: fuser m`."""
+def _edits(advice: _Record, before: _Record | None, now: _Record) -> list[dict[str, Any]]:
+    """Edits as rows; the same change to the same choice of many slots is one row."""
+    gathered: dict[tuple[str, str, float, str], list[str]] = {}
+    for edit in advice["edits"]:
+        slot, rest = _parts(str(edit["target"]))
+        row = ("slot" if slot else "", rest, float(edit["delta"]), str(edit["reason"]))
+        gathered.setdefault(row, []).append(str(edit["target"]))
+    return [
+        {
+            "target": readable_targets(targets),
+            "delta": delta,
+            "reason": reason,
+            "before": _mean_probability(before, targets) if before else None,
+            "after": _mean_probability(now, targets),
+            "count": len(targets),
+        }
+        for (_, _, delta, reason), targets in gathered.items()
+    ]
+
+
+def _mean_probability(entry: _Record, targets: Sequence[str]) -> float | None:
+    table = entry["table"] or {}
+    known = [table[target] for target in targets if target in table]
+    return fmean(known) if known else None
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Slot and the rest of a logit's name: `2:xs` -> `2`, `: xs`; sinks have no slot."""
     source, arrow, target = name.partition("->")
     if arrow:
-        return f"slot {source} → {target if target == 'sink' else f'slot {target}'}"
+        return source, f" → {target if target == 'sink' else f'slot {target}'}"
     slot, colon, what = name.partition(":")
     if colon and slot.isdigit():
-        return f"slot {slot}: {what}"
-    return f"sink: {name.replace(':', ' ')}"
+        return slot, f": {what}"
+    return "", f"sink: {name.replace(':', ' ')}"
 
 
-def _edit(edit: _Record, before: _Record | None, now: _Record) -> dict[str, Any]:
-    target = str(edit["target"])
-    return {
-        "target": readable_target(target),
-        "delta": edit["delta"],
-        "reason": edit["reason"],
-        "before": (before["table"] or {}).get(target) if before else None,
-        "after": (now["table"] or {}).get(target),
-    }
+def readable_targets(names: Sequence[str]) -> str:
+    """Names of one choice in one or more slots: `2:xs`, `3:xs`, `4:xs` -> `slots 2–4: xs`."""
+    slots = [slot for slot, _ in map(_parts, names)]
+    rest = _parts(names[0])[1]
+    if not slots[0]:
+        return rest
+    return f"slot{'s' if len(slots) > 1 else ''} {_runs(slots)}{rest}"
+
+
+def _runs(slots: Sequence[str]) -> str:
+    """`1`, `1–6` for a run of slots, `1, 3, 4` for others."""
+    numbers = [int(slot) for slot in slots if slot.isdigit()]
+    if len(slots) > 2 and numbers == list(range(numbers[0], numbers[0] + len(slots))):
+        return f"{slots[0]}–{slots[-1]}"
+    return ", ".join(slots)

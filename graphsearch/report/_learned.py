@@ -72,9 +72,10 @@ def _share_pictures(
 def _sink_pictures(moves: Moves) -> list[Markup]:
     if len(moves.sinks) < 2:
         return []
+    named = {name.replace(":", " "): values for name, values in moves.sinks.items()}
     return [
-        draw_heat(moves.sinks, moves.rounds, width=720.0, class_="chart wide"),
-        draw_heat(moves.sinks, moves.rounds, width=NARROW, class_="chart narrow"),
+        draw_heat(named, moves.rounds, width=720.0, class_="chart wide"),
+        draw_heat(named, moves.rounds, width=NARROW, class_="chart narrow"),
     ]
 
 

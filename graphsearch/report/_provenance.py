@@ -24,6 +24,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "questions": ", ".join(f"{k} {v:,}" for k, v in result["task"]["items"].items()),
         "token profile": f"question {profile['question']}, answer {profile['answer']}",
         "fleet": result["fleet"].get("name"),
+        "prompts": result.get("prompts"),
         "searcher": result["searcher"]["name"],
         "agent": result["agent"]["name"] if result["agent"] else "none",
         "stopped by": _stopped(result),

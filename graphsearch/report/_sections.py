@@ -9,6 +9,7 @@ from graphsearch.report._books import outcomes, spend
 from graphsearch.report._colours import PLAIN, WINNER, assigned
 from graphsearch.report._graph import draw_graph, graph_steps
 from graphsearch.report._learned import probabilities, scores, trust
+from graphsearch.report._numbers import UNKNOWN
 from graphsearch.report._provenance import provenance
 from graphsearch.report._read import Run
 from graphsearch.report._strips import draw_interval
@@ -43,6 +44,7 @@ def sections(run: Run) -> dict[str, Any]:
         "archive": _archive(result),
         "moves": probabilities(result, models, colours),
         "scores": scores(result),
+        "items": _range([r["items"] for r in result["rounds"]]),
         "advice": advice_rounds(result),
         "trust": trust(result),
         "spend": spend(result),
@@ -50,6 +52,14 @@ def sections(run: Run) -> dict[str, Any]:
         "limits": _words.limits(result),
         "provenance": provenance(run),
     }
+
+
+def _range(values: Sequence[int]) -> str:
+    """`56`, or `8 to 56`; a dash for none."""
+    if not values:
+        return UNKNOWN
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _winner(result: _Record, colours: Mapping[str, str]) -> dict[str, Any]:

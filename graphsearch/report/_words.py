@@ -61,7 +61,7 @@ def headline(result: _Record) -> str:
             "how good it is on unseen questions is not known."
         )
     size = len(winner["graph"]["nodes"])
-    who = f"A graph of {size} nodes" if size > 1 else f"One call ({winner['text']})"
+    who = f"A graph of {size} nodes" if size > 1 else f"One call of {winner['text']}"
     return (
         f"{who} answers {percent(test['accuracy'])} of {count(test['n'])} unseen questions right "
         f"({test['level'] * 100:.0f}\u00a0% interval {interval(test['interval'])}), "
@@ -77,8 +77,8 @@ def verdict(result: _Record) -> tuple[Standing, str]:
     state = standing(row, result["winner"])
     if state == "same":
         return state, (
-            f"It is itself a plain alternative ({row['name']}): "
-            "the search found nothing that is worth more than that."
+            f"It is itself a plain alternative, {row['name']}: "
+            "the search found no team that is worth more."
         )
     if state == "unknown":
         return state, f"Its difference to the best plain alternative, {row['name']}, is not known."

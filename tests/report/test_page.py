@@ -180,6 +180,18 @@ def test_the_agents_words_stand_beside_what_followed(html):
     assert "Trust: 0.54 when this was said, 0.56 a round later" in text
 
 
+def test_one_change_of_many_slots_is_one_row():
+    record = records.record()
+    reason = "fewer nodes of l did better"
+    record["rounds"][1]["advice"]["edits"] = [
+        {"target": f"{slot}:l", "delta": -0.5, "reason": reason} for slot in range(1, 7)
+    ]
+    text = page(record).text
+    assert text.count(reason) == 1
+    assert "slots 1–6: l" in text
+    assert "mean of 6" in text
+
+
 def test_a_round_with_invalid_advice_is_shown_as_such():
     record = records.record()
     record["rounds"][0]["advice"] |= {"valid": False, "summary": "", "edits": [], "graphs": []}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from graphsearch.report._advice import readable_target
+from graphsearch.report._advice import readable_targets
 from graphsearch.report._moves import draw_edges, draw_heat, draw_lines, split_tables
 from graphsearch.report._strips import draw_interval, draw_parts
 from graphsearch.report._svg import Box, Scale, nice_ticks, place_labels, tag, text_width
@@ -157,4 +157,10 @@ def test_long_texts_are_wider():
     ],
 )
 def test_names_of_logits_are_made_readable(name, readable):
-    assert readable_target(name) == readable
+    assert readable_targets([name]) == readable
+
+
+def test_names_of_many_slots_are_put_together():
+    assert readable_targets(["1:xs", "2:xs", "3:xs"]) == "slots 1–3: xs"
+    assert readable_targets(["1->sink", "4->sink", "5->sink"]) == "slots 1, 4, 5 → sink"
+    assert readable_targets(["2:xs", "3:xs"]) == "slots 2, 3: xs"
