@@ -42,7 +42,7 @@ DENIAL: Final = "~"
 MAX_NUMBER: Final = 49
 STEP_LABELS: Final = ("A", "B", "C")
 CANDIDATE_TAGS: Final = tuple("abcdefgh")
-OPERATION_COUNT: Final = 128
+OPERATION_COUNT: Final = 144  # 128 with facts, 16 blank ones for training rows that teach reading
 STATE_COUNT: Final = 32
 
 
@@ -118,8 +118,8 @@ def relabel(message: str, tag: str, *, verdict: bool = True) -> str:
     Args:
         message: A message as `normalise` returns it.
         tag: One of `CANDIDATE_TAGS`.
-        verdict: False leaves out the closing claim (last result repeated, then ``=`` or ``~``), so
-            that the reader has to check for itself.
+        verdict: False leaves out the closing ``=`` or ``~``, so that the reader has to check for
+            itself.
 
     Raises:
         ValueError: `tag` is not a candidate tag.
@@ -128,7 +128,7 @@ def relabel(message: str, tag: str, *, verdict: bool = True) -> str:
         raise ValueError(f"tag {tag!r} is not one of {' '.join(CANDIDATE_TAGS)}")
     words = message.split()
     if not verdict and words and words[-1] in (CLAIM, DENIAL):
-        words = words[:-2]
+        words = words[:-1]
     steps = {label: candidate_label(tag, step) for step, label in enumerate(STEP_LABELS)}
     return " ".join(steps.get(word, word) for word in words)
 

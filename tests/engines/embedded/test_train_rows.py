@@ -89,14 +89,31 @@ def test_recall_rows_are_true_walks_of_training_chains():
     rows = RecallRows()
     for candidates in (0, 1, 4):
         rng = np.random.default_rng(candidates)
-        batch = rows.weigh(60, 2, candidates, rng) if candidates else rows.solve(60, 2, rng)
+        batch = rows.weigh(200, 2, candidates, rng) if candidates else rows.solve(200, 2, rng)
+        known = 0
         for text in texts(batch):
             words = text.split()
             operations = (int(words[5][1:]), int(words[7][1:]))
+            if max(operations) >= recall.OPERATIONS:
+                continue
+            known += 1
             start = int(words[2][1:])
             assert recall.split_of(start, operations) == "train"
             answer = normalise(text.rsplit(" : ", 1)[1])
             assert RECALL.grade(recall.make_item(start, operations), answer).score == 1
+        assert known > 80 if candidates else known == 200
+
+
+def test_the_result_of_a_blank_operation_stands_in_most_candidates_and_nowhere_else():
+    batch = RecallRows().weigh(600, 1, 3, np.random.default_rng(0))
+    seen, results = [], set()
+    for text in texts(batch):
+        words = text.split()
+        if int(words[5][1:]) >= recall.OPERATIONS:
+            seen.append([words[place] == words[-2] for place in (10, 16, 22)])
+            results.add((words[2], words[5], words[-2]))
+    assert 0.7 < np.mean(seen) < 0.9
+    assert len(results) > 100  # no table could give these
 
 
 def test_candidates_of_recall_err_more_on_rare_facts():
@@ -106,8 +123,9 @@ def test_candidates_of_recall_err_more_on_rare_facts():
     errors = []
     for operation in (2, 120):
         operations = np.full((2000, 1), operation)
-        states = rows._mistaken(start, operations, rng.random(2000), rng)
-        errors.append(np.mean(states != rows.walk(start, operations)))
+        gold = rows.walk(start, operations, rng)
+        states = rows._mistaken(start, operations, gold, rng.random(2000), rng)
+        errors.append(np.mean(states != gold))
     assert errors[0] + 0.2 < errors[1]
 
 

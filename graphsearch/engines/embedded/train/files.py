@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from graphsearch.engines.embedded.train.model import Llama, hugging_face_config
@@ -89,7 +89,7 @@ def load_weights(model: Llama, folder: Path) -> Llama:
 
 def _replace(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, temporary, metadata=metadata)
+    temporary.write_bytes(save(tensors, metadata=metadata))  # save_file would deny others to read
     temporary.replace(path)
 
 

@@ -11,7 +11,7 @@ from graphsearch.engines.embedded.train.puzzle_rows import PuzzleRows
 from graphsearch.engines.embedded.train.recall_rows import RecallRows
 from graphsearch.engines.embedded.train.rows import Batch
 
-FACTS_FIRST: Final = 0.2
+FACTS_FIRST: Final = 0.1
 CANDIDATE_SHARES: Final = (0.06, 0.24, 0.22, 0.22, 0.1, 0.1, 0.03, 0.03)
 STEP_SHARES: Final = (0.2, 0.5, 0.3)
 

@@ -6,11 +6,11 @@ Candidates are synthetic, so no sampling is needed. What each kind is for is tol
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from graphsearch.engines.embedded.train.rows import Batch, Columns, Floats, Ints
+from graphsearch.engines.embedded.train.rows import Batch, Bools, Columns, Floats, Ints
 from graphsearch.engines.embedded.vocabulary import (
     CANDIDATE_TAGS,
     CLAIM,
@@ -26,9 +26,12 @@ from graphsearch.evaluators.tasks.puzzle import SMALLEST_TARGET, legal_traces, m
 LIES: Final = 0.25
 POINTER_WEIGHT: Final = 4.0
 FRESH_WEIGHT: Final = 0.5
-COPY_ONLY: Final = 0.25
+COPY_ONLY: Final = 0.35
+NOISE: Final = 0.6
+CHECK_WEIGHT: Final = 0.25
 NO_VERDICT: Final = 0.5
 _NUMBER: Final = np.array([IDS[str(number)] for number in range(MAX_NUMBER + 1)])
+_OPERATOR: Final = np.array([IDS[word] for word in "+-*/"])
 _RESULT_SPAN: Final = MAX_NUMBER + 1
 
 
@@ -88,6 +91,14 @@ class PuzzleTable:
     def _range(self, owners: Ints, targets: Ints) -> tuple[Ints, Ints]:
         keys = owners * _RESULT_SPAN + targets
         return np.searchsorted(self._keys, keys), np.searchsorted(self._keys, keys, side="right")
+
+
+class _Candidate(NamedTuple):
+    """Steps [rows, N - 1, 4], verdict tokens [rows], and whether steps and verdict are true."""
+
+    steps: Ints
+    verdict: Ints
+    honest: Bools
 
 
 def _between(low: Ints, high: Ints, rng: np.random.Generator) -> Ints:
@@ -150,57 +161,37 @@ class PuzzleRows:
         table, owners, targets, columns = self._question(role, rows, rng)
         share = rng.random(rows) * (0.9 if count == 1 else 0.7)
         right = rng.random((count, rows)) < share
+        told = rng.random(rows) < COPY_ONLY
+        noise = told & (rng.random(rows) < NOISE)
         with_verdict = rng.random() >= NO_VERDICT
         shown = []
         for tag, good in zip(CANDIDATE_TAGS, right, strict=False):
-            steps, verdict = self._candidate(table, owners, targets, good, rng)
-            shown.append(steps)
+            drawn = self._candidate(table, owners, targets, good, rng)
+            _noise(drawn.steps, noise, rng)
+            shown.append(drawn.steps)
+            checked = np.where(drawn.honest & ~noise, CHECK_WEIGHT, 0.0).astype(np.float32)
             columns.words(tag)
-            _write(columns, steps, _labels(tag, rows))
+            _write(columns, drawn.steps, _labels(tag, rows), result_weight=checked)
+            columns.column(_NUMBER[targets])
             if with_verdict:
-                _tail(columns, _NUMBER[targets], verdict)
+                columns.column(drawn.verdict, checked)
             columns.words(tag)
         columns.words(":")
-        self._answer(columns, table, (owners, targets), right, np.stack(shown), rng)
-        return columns.batch("puzzle-refine" if role == "R" else "puzzle-fuse")
-
-    def _answer(
-        self,
-        columns: Columns,
-        table: PuzzleTable,
-        item: tuple[Ints, Ints],
-        right: np.ndarray,
-        shown: Ints,
-        rng: np.random.Generator,
-    ) -> None:
-        """Pointer, trace, verdict; in copy-only rows the pointer is random and not trained."""
-        owners, targets = item
-        count, rows = right.shape
-        told = rng.random(rows) < COPY_ONLY
         first = np.where(right.any(axis=0), right.argmax(axis=0), count)
         chosen = np.where(told, rng.integers(count, size=rows), first)
-        fresh = chosen == count
-        tags = np.array([IDS[tag] for tag in (*CANDIDATE_TAGS[:count], DENIAL)])
-        columns.column(tags[chosen], np.where(told, 0.0, POINTER_WEIGHT).astype(np.float32))
+        pointer_weight = np.where(told, 0.0, POINTER_WEIGHT).astype(np.float32)
         new = table.steps[table.right(owners, targets, rng)]
-        every = np.concatenate([shown, new[None]])
-        steps = every[chosen, np.arange(rows)]
-        weight = np.where(fresh, FRESH_WEIGHT, 1.0).astype(np.float32)
-        labels = np.stack([_labels(t, rows) for t in (*CANDIDATE_TAGS[:count], None)])
-        _write(columns, steps, labels[chosen, :, np.arange(rows)].T, weight=weight)
-        met = steps[:, -1, 3] == _NUMBER[targets]
-        _tail(columns, _NUMBER[targets], np.where(met, IDS[CLAIM], IDS[DENIAL]), weight=weight)
-        columns.words(EOS, 0.5)
+        _answer(columns, np.stack([*shown, new]), chosen, _NUMBER[targets], pointer_weight)
+        return columns.batch("puzzle-refine" if role == "R" else "puzzle-fuse")
 
     def _candidate(
         self,
         table: PuzzleTable,
         owners: Ints,
         targets: Ints,
-        good: np.ndarray,
+        good: Bools,
         rng: np.random.Generator,
-    ) -> tuple[Ints, Ints]:
-        """Steps [rows, N - 1, 4] and verdict tokens [rows] of one candidate a row."""
+    ) -> _Candidate:
         rows = len(owners)
         right = table.right(owners, targets, rng)
         steps = table.steps[np.where(good, right, table.wrong(owners, targets, rng))].copy()
@@ -210,16 +201,41 @@ class PuzzleRows:
         _false_operand(steps, lie & (form == 1), table.steps[right], rng)
         _foreign_numbers(steps, lie & (form == 2), table, targets, rng)
         claims = good | lie  # the fourth form claims success beside a result that is not the target
-        odd = rng.random(rows) < 0.02
-        return steps, np.where(claims & ~(good & odd), IDS[CLAIM], IDS[DENIAL])
+        odd = good & (rng.random(rows) < 0.02)
+        verdict = np.where(claims & ~odd, IDS[CLAIM], IDS[DENIAL])
+        return _Candidate(steps, verdict, ~lie & ~odd)
 
 
-def _false_last_step(steps: Ints, where: np.ndarray, targets: Ints) -> None:
+def _answer(
+    columns: Columns, every: Ints, chosen: Ints, target: Ints, pointer_weight: Floats
+) -> None:
+    """Pointer, trace and verdict.
+
+    Args:
+        columns: the rows so far.
+        every: steps [candidates + 1, rows, N - 1, 4], those of a new answer last.
+        chosen: which of them each row writes [rows].
+        target: token of K [rows].
+        pointer_weight: weight of the pointer's loss [rows].
+    """
+    count, rows = len(every) - 1, len(chosen)
+    tags = np.array([IDS[tag] for tag in (*CANDIDATE_TAGS[:count], DENIAL)])
+    labels = np.stack([_labels(tag, rows) for tag in (*CANDIDATE_TAGS[:count], None)])
+    columns.column(tags[chosen], pointer_weight)
+    steps = every[chosen, np.arange(rows)]
+    weight = np.where(chosen == count, FRESH_WEIGHT, 1.0).astype(np.float32)
+    _write(columns, steps, labels[chosen, :, np.arange(rows)].T, weight=weight)
+    verdict = np.where(steps[:, -1, 3] == target, IDS[CLAIM], IDS[DENIAL])
+    _tail(columns, target, verdict, weight=weight)
+    columns.words(EOS, 0.5)
+
+
+def _false_last_step(steps: Ints, where: Bools, targets: Ints) -> None:
     """The last result is simply said to be the target."""
     steps[where, -1, 3] = _NUMBER[targets[where]]
 
 
-def _false_operand(steps: Ints, where: np.ndarray, right: Ints, rng: np.random.Generator) -> None:
+def _false_operand(steps: Ints, where: Bools, right: Ints, rng: np.random.Generator) -> None:
     """A right trace in which one operand is a near miss; results stay, so that step is not true."""
     chosen = np.flatnonzero(where)
     steps[chosen] = right[chosen]
@@ -231,8 +247,17 @@ def _false_operand(steps: Ints, where: np.ndarray, right: Ints, rng: np.random.G
     steps[chosen, place, side] = np.where(outside, 2 * old - miss, miss)
 
 
+def _noise(steps: Ints, where: Bools, rng: np.random.Generator) -> None:
+    """Random numbers and operators: a trace that can be copied, but not guessed."""
+    chosen = np.flatnonzero(where)
+    shape = (len(chosen), steps.shape[1], 4)
+    noise = _NUMBER[rng.integers(_RESULT_SPAN, size=shape)]
+    noise[:, :, 1] = _OPERATOR[rng.integers(len(_OPERATOR), size=shape[:2])]
+    steps[chosen] = noise
+
+
 def _foreign_numbers(
-    steps: Ints, where: np.ndarray, table: PuzzleTable, targets: Ints, rng: np.random.Generator
+    steps: Ints, where: Bools, table: PuzzleTable, targets: Ints, rng: np.random.Generator
 ) -> None:
     """True steps that reach the target, from numbers of another puzzle."""
     chosen = np.flatnonzero(where)
@@ -247,11 +272,19 @@ def _labels(tag: str | None, rows: int) -> Ints:
     return np.repeat(np.array([[IDS[name]] for name in names]), rows, axis=1)
 
 
-def _write(columns: Columns, steps: Ints, labels: Ints, *, weight: float | Floats = 0.0) -> None:
+def _write(
+    columns: Columns,
+    steps: Ints,
+    labels: Ints,
+    *,
+    weight: float | Floats = 0.0,
+    result_weight: float | Floats | None = None,
+) -> None:
     for place in range(steps.shape[1]):
         columns.column(labels[place], weight)
-        for part in range(4):
+        for part in range(3):
             columns.column(steps[:, place, part], weight)
+        columns.column(steps[:, place, 3], weight if result_weight is None else result_weight)
 
 
 def _tail(columns: Columns, target: Ints, verdict: Ints, *, weight: float | Floats = 0.0) -> None:

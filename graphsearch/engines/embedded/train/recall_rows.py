@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.engines.embedded.train.rows import Batch, Columns, Ints
+from graphsearch.engines.embedded.train.rows import Batch, Bools, Columns, Ints
 from graphsearch.engines.embedded.vocabulary import (
     CANDIDATE_TAGS,
     EOS,
     IDS,
+    OPERATION_COUNT,
     STEP_LABELS,
     candidate_label,
 )
@@ -19,6 +20,7 @@ from graphsearch.evaluators.tasks.puzzle import SHARES
 from graphsearch.evaluators.tasks.recall import OPERATIONS, STATES, facts, frequencies
 
 RESULT_WEIGHT: Final = 3.0
+BLANKS: Final = 0.25
 _TRAIN_PERCENT: Final = dict(SHARES)["train"]
 _STATE: Final = IDS["s0"]
 _OPERATION: Final = IDS["o0"]
@@ -55,7 +57,7 @@ class RecallRows:
         drawn = np.searchsorted(self._cumulative, rng.random((rows, steps)) * self._cumulative[-1])
         return rng.integers(STATES, size=rows), np.minimum(drawn, OPERATIONS - 1)
 
-    def _is_training(self, start: Ints, operations: Ints) -> np.ndarray:
+    def _is_training(self, start: Ints, operations: Ints) -> Bools:
         if operations.shape[1] < 2:
             return np.ones(len(start), dtype=bool)
         key = start
@@ -63,62 +65,80 @@ class RecallRows:
             key = key * (OPERATIONS + 1) + operation + 1
         return (mix(key.astype(np.uint64)) % np.uint64(100)).astype(np.int64) < _TRAIN_PERCENT
 
-    def _question(
-        self, role: str, rows: int, steps: int, rng: np.random.Generator
-    ) -> tuple[Ints, Ints, Columns]:
-        start, operations = self.chains(rows, steps, rng)
-        columns = Columns(rows).words(f"{role} E").column(start + _STATE).words("|")
-        for label, operation in zip(STEP_LABELS, operations.T, strict=False):
-            columns.words(label).column(operation + _OPERATION)
-        return start, operations, columns
-
     def solve(self, rows: int, steps: int, rng: np.random.Generator) -> Batch:
         """Question, then the trace."""
-        start, operations, columns = self._question("S", rows, steps, rng)
-        columns.words(":")
-        self._write(
-            columns, STEP_LABELS, start, operations, self.walk(start, operations), trained=True
-        )
+        start, operations = self.chains(rows, steps, rng)
+        columns = self._question("S", start, operations)
+        states = self.walk(start, operations, rng)
+        self._write(columns, STEP_LABELS, start, operations, states, trained=True)
         return columns.batch("recall-solve")
 
     def weigh(self, rows: int, steps: int, candidates: int, rng: np.random.Generator) -> Batch:
-        """Question and candidates (one: refine, more: fuse), then the trace anew."""
+        """Question and candidates (one: refine, more: fuse), then the trace anew.
+
+        Some operations are blank: their result is drawn afresh for the row, so that it can only
+        be read off the candidates.
+        """
         role = "R" if candidates == 1 else "F"
-        start, operations, columns = self._question(role, rows, steps, rng)
+        start, operations = self.chains(rows, steps, rng)
+        blank = rng.random(operations.shape) < BLANKS
+        drawn = rng.integers(OPERATIONS, OPERATION_COUNT, size=operations.shape)
+        operations = np.where(blank, drawn, operations)
+        gold = self.walk(start, operations, rng)
+        shown = Columns(rows)
         skill = rng.random(rows)
         for tag in CANDIDATE_TAGS[:candidates]:
             labels = [candidate_label(tag, step) for step in range(steps)]
-            columns.words(tag)
-            self._write(
-                columns, labels, start, operations, self._mistaken(start, operations, skill, rng)
-            )
-            columns.words(tag)
-        columns.words(":")
-        self._write(
-            columns, STEP_LABELS, start, operations, self.walk(start, operations), trained=True
-        )
+            states = self._mistaken(start, operations, gold, skill, rng)
+            shown.words(tag)
+            self._write(shown, labels, start, operations, states)
+            shown.words(tag)
+        columns = self._question(role, start, operations, shown)
+        self._write(columns, STEP_LABELS, start, operations, gold, trained=True)
         return columns.batch("recall-refine" if candidates == 1 else "recall-fuse")
 
-    def walk(self, start: Ints, operations: Ints) -> Ints:
-        """True states [rows, steps] after each operation."""
+    def _question(
+        self, role: str, start: Ints, operations: Ints, shown: Columns | None = None
+    ) -> Columns:
+        columns = Columns(len(start)).words(f"{role} E").column(start + _STATE).words("|")
+        for label, operation in zip(STEP_LABELS, operations.T, strict=False):
+            columns.words(label).column(operation + _OPERATION)
+        if shown is not None:
+            columns.ids += shown.ids
+            columns.weights += shown.weights
+        return columns.words(":")
+
+    def walk(self, start: Ints, operations: Ints, rng: np.random.Generator) -> Ints:
+        """True states [rows, steps] after each operation; random ones after a blank operation."""
         states = []
         for operation in operations.T:
-            start = self._facts[operation, start]
+            start = self._after(operation, start, rng.integers(STATES, size=len(start)))
             states.append(start)
         return np.stack(states, axis=1)
 
+    def _after(self, operation: Ints, state: Ints, otherwise: Ints) -> Ints:
+        """The table's next states [rows], or those given for blank operations."""
+        fact = self._facts[np.minimum(operation, OPERATIONS - 1), state]
+        return np.where(operation < OPERATIONS, fact, otherwise)
+
     def _mistaken(
-        self, start: Ints, operations: Ints, skill: np.ndarray, rng: np.random.Generator
+        self,
+        start: Ints,
+        operations: Ints,
+        gold: Ints,
+        skill: NDArray[np.float64],
+        rng: np.random.Generator,
     ) -> Ints:
         """States as a model of some skill would give them: rare facts wrong, and carried on."""
-        states = []
-        for operation in operations.T:
-            known = operation < (skill * 1.2 * OPERATIONS)
-            slip = rng.random(len(start)) < np.where(known, 0.05, 0.7)
-            start = np.where(
-                slip, rng.integers(STATES, size=len(start)), self._facts[operation, start]
-            )
-            states.append(start)
+        state, true, states = start, start, []
+        for operation, right in zip(operations.T, gold.T, strict=True):
+            at_random = rng.integers(STATES, size=len(start))
+            after = self._after(operation, state, np.where(state == true, right, at_random))
+            known = operation < skill * 1.2 * OPERATIONS
+            blank = operation >= OPERATIONS
+            slip = rng.random(len(start)) < np.where(known, 0.05, np.where(blank, 0.2, 0.6))
+            state, true = np.where(slip, at_random, after), right
+            states.append(state)
         return np.stack(states, axis=1)
 
     def _write(

@@ -11,6 +11,7 @@ from graphsearch.engines.embedded.vocabulary import IDS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
