@@ -84,6 +84,23 @@ class Slab:
         self.owners += owners
         self.count = stop
 
+    def write(self, layer: int, k: Array, v: Array) -> tuple[Array, Array]:
+        """Put one token's key and value into each row, at the row's position.
+
+        Args:
+            layer: which layer's.
+            k: [rows, kv heads, head_dim].
+            v: [rows, kv heads, head_dim].
+
+        Returns:
+            The layer's keys and values of the live rows (views).
+        """
+        keys, values = self.keys[layer, : self.count], self.values[layer, : self.count]
+        each, position = np.arange(self.count), self.live["position"]
+        keys[each, :, :, position] = k
+        values[each, :, position] = v
+        return keys, values
+
     def remove(self, indices: npt.NDArray[np.intp]) -> None:
         """Drop rows; `indices` ascend. The last rows fill the holes."""
         for index in indices[::-1].tolist():

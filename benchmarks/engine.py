@@ -1,0 +1,233 @@
+"""Speed of the embedded engine, alone and beside PyTorch; prints one JSON object.
+
+    python -m benchmarks.engine [--sizes nano,xs,s,m] [--rounds 3]
+
+Work: puzzle-like prompts of 8 to 78 words, 18 tokens generated for each, none ended early, so that
+all contestants do the same. PyTorch (where it can be imported) runs the same weights in a plain loop
+with a preallocated KV cache, in batches of prompts of about equal length, which is kind to it. The
+contestants take turns and the best round of each counts, since other work may share the machine;
+`cpu` is tokens per CPU second, which suffers less from that.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from graphsearch.calls import Call, Message, Sampling
+from graphsearch.engines.embedded import Checkpoint, EmbeddedEngine, builtin_folder
+from graphsearch.engines.embedded.generate import generate_batch
+
+SIZES = ("nano", "xs", "s", "m")
+SAMPLING = Sampling(temperature=0.8, max_tokens=18)
+
+
+def prompts(count: int, *, seed: int = 0) -> list[str]:
+    """Puzzle questions with 0 to 4 candidates: 8 to 78 words."""
+    draw = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        numbers = draw.integers(1, 14, draw.integers(3, 5))
+        words = ["F", "P", *map(str, numbers), ">", str(draw.integers(6, 50))]
+        for tag in "abcd"[: draw.integers(0, 5)]:
+            words.append(tag)
+            for step in range(len(numbers) - 1):
+                left, right, result = draw.integers(1, 14, 3)
+                words += [f"{tag}{step + 1}", str(left), "+", str(right), str(result)]
+            words.append(tag)
+        made.append(" ".join([*words, ":"]))
+    return made
+
+
+def endless(size: str) -> Checkpoint:
+    """A model that never draws an end of reply."""
+    model = Checkpoint.load(builtin_folder(size))
+    return replace(model, shape=replace(model.shape, ends=(-1,)))
+
+
+def speeds(
+    contestants: dict[str, Callable[[], int]], *, rounds: int
+) -> dict[str, dict[str, float]]:
+    """Best tokens per second and per CPU second of functions that return how many they made."""
+    best = {name: {"wall": 0.0, "cpu": 0.0} for name in contestants}
+    for _ in range(rounds):
+        for name, run in contestants.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            tokens = run()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            best[name]["wall"] = max(best[name]["wall"], round(tokens / wall))
+            best[name]["cpu"] = max(best[name]["cpu"], round(tokens / cpu))
+    return best
+
+
+def numpy_run(model: Checkpoint, texts: list[str], batch: int) -> Callable[[], int]:
+    def run() -> int:
+        done = generate_batch(model, texts, sampling=SAMPLING, batch_size=batch)
+        return sum(len(generation.tokens) for generation in done)
+
+    return run
+
+
+def engine_run(size: str, texts: list[str], batch: int, workers: int) -> Callable[[], int]:
+    """Through the asynchronous engine, with replies that end when the model ends them."""
+    calls = [
+        Call(size, (Message("user", text),), SAMPLING, seed=seed) for seed, text in enumerate(texts)
+    ]
+
+    async def main() -> int:
+        engine = EmbeddedEngine(batch_size=batch, workers=workers)
+        replies = await asyncio.gather(*(engine.generate(call) for call in calls))
+        await engine.aclose()
+        return sum(reply.usage.completion_tokens for reply in replies)
+
+    return lambda: asyncio.run(main())
+
+
+def torch_run(model: Checkpoint, texts: list[str], batch: int, threads: int) -> Callable[[], int]:
+    """A PyTorch loop over static batches of prompts sorted by length."""
+    import torch
+    from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+
+    shape = model.shape
+    weights = {name: torch.from_numpy(tensor) for name, tensor in model.tensors.items()}
+    words = weights["model.embed_tokens.weight"]
+    half = shape.head_dim // 2
+    rates = shape.rope_theta ** (-torch.arange(half) / half)
+    angles = torch.outer(torch.arange(shape.context), rates).repeat(1, 2)
+    cos, sin = angles.cos(), angles.sin()
+
+    def turned(x, position):
+        left, right = x.chunk(2, dim=-1)
+        swapped = torch.cat([-right, left], dim=-1)
+        return x * cos[position][:, None] + swapped * sin[position][:, None]
+
+    def forward(tokens, position, keys, values, mask):
+        """[rows, n] tokens at [rows, n] positions; writes the cache, returns [rows, n, width]."""
+        rows, n = tokens.shape
+        x = words[tokens]
+        length = mask.shape[-1]
+        for layer in range(shape.layers):
+            name = f"model.layers.{layer}."
+            w = {key: weights[f"{name}{key}.weight"] for key in NAMES}
+            h = rms_norm(x, (shape.width,), w["input_layernorm"], shape.norm_eps)
+            q, k, v = (
+                (h @ w[f"self_attn.{part}_proj"].T)
+                .view(rows, n, -1, shape.head_dim)
+                .transpose(1, 2)
+                for part in "qkv"
+            )
+            q, k = turned(q, position), turned(k, position)
+            index = position[:, None, :, None].expand_as(k)
+            keys[layer].scatter_(2, index, k)
+            values[layer].scatter_(2, index, v)
+            mixed = scaled_dot_product_attention(
+                q,
+                keys[layer][:, :, :length],
+                values[layer][:, :, :length],
+                attn_mask=mask,
+                enable_gqa=shape.group > 1,
+            )
+            x = x + mixed.transpose(1, 2).reshape(rows, n, -1) @ w["self_attn.o_proj"].T
+            h = rms_norm(x, (shape.width,), w["post_attention_layernorm"], shape.norm_eps)
+            inner = silu(h @ w["mlp.gate_proj"].T) * (h @ w["mlp.up_proj"].T)
+            x = x + inner @ w["mlp.down_proj"].T
+        return x
+
+    def drawn(hidden):
+        h = rms_norm(hidden, (shape.width,), weights["model.norm.weight"], shape.norm_eps)
+        odds = torch.softmax(h @ words.T / SAMPLING.temperature, dim=-1)
+        return torch.multinomial(odds, 1)
+
+    order = sorted((model.tokenizer.encode(text) for text in texts), key=len)
+    batches = [order[at : at + batch] for at in range(0, len(order), batch)]
+
+    def run() -> int:
+        torch.set_num_threads(threads)
+        total = 0
+        with torch.inference_mode():
+            for prompts_ in batches:
+                rows = len(prompts_)
+                lengths = torch.tensor([len(prompt) for prompt in prompts_])
+                longest = int(lengths.max())
+                tokens = torch.zeros(rows, longest, dtype=torch.long)
+                for row, prompt in enumerate(prompts_):
+                    tokens[row, : len(prompt)] = torch.tensor(prompt)
+                room = (shape.layers, rows, shape.kv_heads, longest + 18, shape.head_dim)
+                keys, values = torch.zeros(room), torch.zeros(room)
+                position = torch.arange(longest).expand(rows, -1)
+                causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+                x = forward(tokens, position, keys, values, causal)
+                token = drawn(x[torch.arange(rows), lengths - 1])
+                out = [token]
+                for step in range(17):
+                    position = (lengths + step)[:, None]
+                    seen = torch.arange(longest + step + 1) <= position
+                    x = forward(token, position, keys, values, seen[:, None, None])
+                    token = drawn(x[:, 0])
+                    out.append(token)
+                total += torch.cat(out, dim=1).numel()
+        return total
+
+    return run
+
+
+NAMES = (
+    "input_layernorm",
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "post_attention_layernorm",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+)
+
+
+def compare(size: str, *, rounds: int) -> dict[str, object]:
+    """All figures of one size."""
+    model, many, few = endless(size), prompts(1024), prompts(256, seed=1)
+    contestants = {
+        "numpy_256": numpy_run(model, many, 256),
+        "engine_256": engine_run(size, many, 256, 1),
+        "engine_256_2_workers": engine_run(size, many, 256, 2),
+        "numpy_64": numpy_run(model, few, 64),
+    }
+    rivals = {"torch_64_1_thread": 1, "torch_64_2_threads": 2} if find_spec("torch") else {}
+    for name, threads in rivals.items():
+        contestants[name] = torch_run(model, few, 64, threads)
+    found = speeds(contestants, rounds=rounds)
+    ratios = {
+        f"to_torch_{kind}": round(
+            found["numpy_64"][kind] / max(found[name][kind] for name in rivals), 2
+        )
+        if rivals
+        else None
+        for kind in ("wall", "cpu")
+    }
+    return {"tokens_per_second": found, **ratios}
+
+
+def measure() -> dict[str, Any]:
+    """Figures of all sizes."""
+    return {size: compare(size, rounds=2) for size in SIZES}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    found = {size: compare(size, rounds=options.rounds) for size in options.sizes.split(",")}
+    print(json.dumps({"engine": found, "cores": os.cpu_count()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
