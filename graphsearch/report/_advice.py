@@ -65,11 +65,11 @@ def _reasons(advice: _Record) -> str:
 
 
 def _edits(advice: _Record, before: _Record | None, now: _Record) -> list[dict[str, Any]]:
-    """Edits as rows; the same change to the same choice of many slots is one row."""
-    gathered: dict[tuple[str, str, float, str], list[str]] = {}
+    """Edits as rows; the same change for the same reason to many slots or sinks is one row."""
+    gathered: dict[tuple[str, float, str], list[str]] = {}
     for edit in advice["edits"]:
         slot, rest = _parts(str(edit["target"]))
-        row = ("slot" if slot else "", rest, float(edit["delta"]), str(edit["reason"]))
+        row = (rest if slot else "sink", float(edit["delta"]), str(edit["reason"]))
         gathered.setdefault(row, []).append(str(edit["target"]))
     return [
         {
@@ -80,7 +80,7 @@ def _edits(advice: _Record, before: _Record | None, now: _Record) -> list[dict[s
             "after": _mean_probability(now, targets),
             "count": len(targets),
         }
-        for (_, _, delta, reason), targets in gathered.items()
+        for (_, delta, reason), targets in gathered.items()
     ]
 
 
@@ -91,23 +91,26 @@ def _mean_probability(entry: _Record, targets: Sequence[str]) -> float | None:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Slot and the rest of a logit's name: `2:xs` -> `2`, `: xs`; sinks have no slot."""
+    """Slot and the rest of a logit's name: `2:xs` -> `2`, `: xs`; `fuser:m` -> "", `fuser m`."""
     source, arrow, target = name.partition("->")
     if arrow:
         return source, f" → {target if target == 'sink' else f'slot {target}'}"
     slot, colon, what = name.partition(":")
     if colon and slot.isdigit():
         return slot, f": {what}"
-    return "", f"sink: {name.replace(':', ' ')}"
+    return "", name.replace(":", " ")
 
 
 def readable_targets(names: Sequence[str]) -> str:
-    """Names of one choice in one or more slots: `2:xs`, `3:xs`, `4:xs` -> `slots 2–4: xs`."""
-    slots = [slot for slot, _ in map(_parts, names)]
-    rest = _parts(names[0])[1]
+    """Names of one choice in one or more slots, or of sinks.
+
+    `2:xs`, `3:xs`, `4:xs` -> `slots 2–4: xs`; `fuser:m`, `vote` -> `sinks: fuser m, vote`.
+    """
+    slots, rests = zip(*map(_parts, names), strict=True)
+    plural = "s" if len(names) > 1 else ""
     if not slots[0]:
-        return rest
-    return f"slot{'s' if len(slots) > 1 else ''} {_runs(slots)}{rest}"
+        return f"sink{plural}: {', '.join(rests)}"
+    return f"slot{plural} {_runs(slots)}{rests[0]}"
 
 
 def _runs(slots: Sequence[str]) -> str:

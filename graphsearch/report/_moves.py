@@ -116,19 +116,22 @@ def draw_edges(edges: Mapping[tuple[str, str], float], *, title: str) -> Markup:
     """A triangle of squares: the probability that the row's slot feeds the column's."""
     sources = sorted({a for a, _ in edges}, key=_slot_order)
     targets = sorted({b for _, b in edges}, key=_slot_order)
-    cell = min(26.0, max(13.0, 170.0 / max(len(targets), 1)))
+    cell = min(26.0, max(16.0, 180.0 / max(len(targets), 1)))
     left, top = 24.0, 42.0
-    width = left + cell * len(targets) + 8
+    places = {b: left + k * cell + (8.0 if b == "sink" else 0.0) for k, b in enumerate(targets)}
+    width = left + cell * len(targets) + 16
     parts = [text(title, 2, 13, "small strong")]
-    for k, target in enumerate(targets):
+    for target, x in places.items():
         label = "out" if target == "sink" else target
-        parts.append(text(label, left + (k + 0.5) * cell, top - 6, "tick", anchor="middle"))
+        parts.append(text(label, x + cell / 2, top - 6, "tick tight", anchor="middle"))
     for row, source in enumerate(sources):
-        parts.append(text(source, left - 6, top + (row + 0.5) * cell + 4, "tick", anchor="end"))
-        for k, target in enumerate(targets):
-            value = edges.get((source, target))
-            if value is not None:
-                parts.append(_cell(left + k * cell, top + row * cell, cell, value, source, target))
+        y = top + row * cell
+        parts.append(text(source, left - 6, y + cell / 2 + 4, "tick tight", anchor="end"))
+        parts += [
+            _cell(x, y, cell, edges[source, target], source, target)
+            for target, x in places.items()
+            if (source, target) in edges
+        ]
     return picture(
         *parts,
         width=max(width, 120.0),
@@ -272,8 +275,19 @@ def _named_lines(
         parts.append(tag("path", d=f"M{way}", class_="series", stroke=colours[name]))
         parts += [tag("circle", cx=a, cy=b, r=2.5, fill=colours[name]) for a, b in spots]
         ends.append((spots[-1][1], spots[-1][0], name))
-    below = -1e9
-    for at, end, name in sorted(ends):
-        below = max(at, below + 16)
-        parts.append(tag("text", name, x=end + 8, y=below + 4, class_="label", fill=colours[name]))
+    heights = _apart([at for at, _, _ in sorted(ends)], 16.0, y.start - 4)
+    for height, (_, end, name) in zip(heights, sorted(ends), strict=True):
+        place = {"x": end + 8, "y": height + 4}
+        parts.append(tag("text", name, class_="label", fill=colours[name], **place))
     return parts
+
+
+def _apart(places: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """Ascending places moved as little as needed to be `gap` apart, none below `lowest`."""
+    kept: list[float] = []
+    for place in places:
+        kept.append(max(place, kept[-1] + gap) if kept else place)
+    for index in reversed(range(len(kept))):
+        kept[index] = min(kept[index], lowest)
+        lowest = kept[index] - gap
+    return kept

@@ -173,6 +173,7 @@ def _tradeoff(result: _Record) -> dict[str, Any] | None:
         "tried": len(tried),
         "enough": front_items(tried),
         "many": len(tried) > MANY,
+        "above": allowed is not None and any(mark.cost > allowed for mark in tried),
     }
 
 
@@ -188,11 +189,16 @@ def _tested_marks(result: _Record) -> list[Mark]:
         marks.append(_mark("winner", result["winner"]["text"], "the winner", test["used"], test))
     seen: set[str] = set()
     for row in rows:
-        label = row["name"] if row["kind"] not in seen else ""
+        label = _label(row) if row["kind"] not in seen else ""
         seen.add(row["kind"])
         kind = "oracle" if row["oracle"] else "plain"
         marks.append(_mark(kind, row["name"], label, row["evidence"]["used"], row["evidence"]))
     return [mark for mark in marks if mark is not None]
+
+
+def _label(row: _Record) -> str:
+    named = "oracle" in row["name"] or not row["oracle"]
+    return str(row["name"]) if named else f"{row['name']} (oracle)"
 
 
 def _mark(kind: Any, name: str, label: str, cost: float | None, record: _Record) -> Mark | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median_high
+from statistics import median, median_high
 from typing import Literal
 
 from markupsafe import Markup
@@ -99,7 +99,7 @@ def _described(tested: Sequence[Mark], tried: int, currency: str) -> str:
 def _scales(marks: Sequence[Mark], allowed: float | None, frame: Box) -> tuple[Scale, Scale]:
     costs = [m.cost for m in marks] + ([allowed] if allowed is not None else [])
     low, high = min(costs), max(costs)
-    log = low > 0 and high / low > 40
+    log = low > 0 and median(costs) < high / 12
     if log:
         low, high = low / 1.25, high * 1.25
     else:

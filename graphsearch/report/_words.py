@@ -93,10 +93,14 @@ def verdict(result: _Record) -> tuple[Standing, str]:
         "worse": f"It is worse than the best plain alternative, {row['name']} ({spent}), "
         f"by {by} ({span}).",
         "unclear": f"It is not shown to beat the best plain alternative, {row['name']} ({spent}): "
-        f"the difference is {points(difference['mean'])} percentage points, and its {span} "
-        "holds 0.",
+        f"the difference is {points(difference['mean'])} percentage points{_whose(difference)}, "
+        f"and its {span} holds 0.",
     }
     return state, says[state]
+
+
+def _whose(difference: _Record) -> str:
+    return " in favour of the alternative" if difference["mean"] < 0 else ""
 
 
 def _size(difference: float) -> str:

@@ -205,7 +205,7 @@ def trials(entries: list[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def round_logs(rounds: int, *, agent: bool = True) -> list[dict[str, Any]]:
+def round_logs(rounds: int, *, agent: bool = True, slots: int = 6) -> list[dict[str, Any]]:
     return [
         {
             "round": k,
@@ -215,7 +215,7 @@ def round_logs(rounds: int, *, agent: bool = True) -> list[dict[str, Any]]:
             "best": 0.47 + 0.015 * k,
             "spent": {"units": 900.0 * (k + 1)},
             "leader": "key-1",
-            "table": table(k, rounds),
+            "table": table(k, rounds, slots),
             "advice": advice(k) if agent else None,
         }
         for k in range(rounds)

@@ -125,6 +125,7 @@ def with_difference(low, high):
     [
         (0.006, 0.078, "It beats the best plain alternative, l alone"),
         (-0.01, 0.05, "It is not shown to beat the best plain alternative, l alone"),
+        (-0.06, 0.01, "percentage points in favour of the alternative, and its paired"),
         (-0.09, -0.02, "It is worse than the best plain alternative, l alone"),
     ],
 )

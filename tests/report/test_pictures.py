@@ -164,3 +164,4 @@ def test_names_of_many_slots_are_put_together():
     assert readable_targets(["1:xs", "2:xs", "3:xs"]) == "slots 1–3: xs"
     assert readable_targets(["1->sink", "4->sink", "5->sink"]) == "slots 1, 4, 5 → sink"
     assert readable_targets(["2:xs", "3:xs"]) == "slots 2, 3: xs"
+    assert readable_targets(["fuser:m", "vote"]) == "sinks: fuser m, vote"
