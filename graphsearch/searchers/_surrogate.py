@@ -59,7 +59,9 @@ class Surrogate:
         weighted = features * weights[:, None]
         centre = weighted.sum(axis=0)
         targets = scores - 0.5
-        self._precision += weighted.T @ features - explained * np.outer(centre, centre)
+        grown = self._precision + weighted.T @ features - explained * np.outer(centre, centre)
+        # Rounding leaves the two halves a bit apart; the state keeps one of them.
+        self._precision = np.triu(grown) + np.triu(grown, 1).T
         self._pull += weighted.T @ targets - explained * centre * float(weights @ targets)
         self._factor = None
         self.trials += len(scores)
