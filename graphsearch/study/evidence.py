@@ -159,15 +159,15 @@ def count_outcomes(results: Iterable[ItemResult]) -> dict[str, int]:
 
 
 def rounded(value: Any) -> Any:
-    """JSON with every float rounded to 12 significant digits.
+    """JSON with every float rounded to 12 significant digits and names sorted.
 
-    Sums of the same costs in another order differ in their last bits; equal seeds must give
-    equal bytes.
+    Sums of the same costs in another order differ in their last bits, and what comes from the store
+    has its names sorted; equal seeds must give equal bytes.
     """
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, Mapping):
-        return {str(name): rounded(part) for name, part in value.items()}
+        return {str(name): rounded(value[name]) for name in sorted(value)}
     if isinstance(value, (list, tuple)):
         return [rounded(part) for part in value]
     return value

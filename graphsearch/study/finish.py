@@ -32,7 +32,9 @@ async def finish(study: "Study") -> Result:
     result = _assemble(study, choice, tested)
     result.save(study.folder)
     spans = {"search": begun, "selection": selected - begun, "test": study.seconds - selected}
-    _write_timing(study.folder, spans)
+    traffic = study.executor.traffic
+    calls = {"made": traffic.made, "recalled": traffic.recalled, "shared": traffic.shared}
+    _write_timing(study.folder, {"seconds": spans, "calls": calls})
     study.voice.say(
         Done,
         verdict=result.verdict,
@@ -252,11 +254,9 @@ def _summary(study: "Study", results: Sequence[Any], planned: float) -> dict[str
     }
 
 
-def _write_timing(folder: Path, spans: Mapping[str, float]) -> None:
-    """Wall times of this session, beside those of earlier ones; no part of the result."""
+def _write_timing(folder: Path, session: Mapping[str, Any]) -> None:
+    """Wall times and traffic of the session that ended the study; no part of the result."""
     path = folder / "timing.json"
-    earlier = json.loads(path.read_text(encoding="utf-8"))["sessions"] if path.exists() else []
-    text = json.dumps({"seconds": dict(spans), "sessions": [*earlier, dict(spans)]}, indent=1)
     beside = path.with_suffix(".json.part")
-    beside.write_text(text + "\n", encoding="utf-8")
+    beside.write_text(json.dumps(session, indent=1) + "\n", encoding="utf-8")
     os.replace(beside, path)

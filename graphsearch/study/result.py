@@ -195,8 +195,7 @@ class Result:
             "archive": self.archive,
             "trials": self.trials,
         }
-        plain: dict[str, Any] = rounded(record)
-        return plain
+        return {name: rounded(part) for name, part in record.items()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], *, folder: Path | None = None) -> "Result":

@@ -1,0 +1,142 @@
+"""Stopped or killed anywhere, a study ends as if nothing had happened and pays nothing twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphsearch.errors import StudyStopped
+from graphsearch.searchers.base import Advice, Edit
+from graphsearch.store import Store
+from graphsearch.study.study import Study
+from tests.study.world import make_parts, reply
+
+ROOT = Path(__file__).parents[2]
+HERE = "tests.study.test_resume"
+
+
+class StopHere(Exception):
+    """Raised in the middle of a study."""
+
+
+class Adviser:
+    """An agent whose advice depends on what it sees, so that a wrong resume would show."""
+
+    name = "adviser"
+
+    async def advise(self, view):
+        first = sorted(view.table)[int(view.best[0]["n"]) % len(view.table)]
+        return Advice((Edit(first, 0.7, "because"),), summary=f"raise {first}")
+
+
+def parts(script=reply):
+    return make_parts(searcher="agent-reinforce", agent=lambda complete: Adviser(), script=script)
+
+
+async def run(folder, script=reply, listener=None):
+    async with Study.open(parts(script), folder, listener=listener) as study:
+        return await study.run()
+
+
+def calls_on_disk(folder):
+    with Store.open(folder, read_only=True) as store:
+        return len(store.journal)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    events = []
+    asyncio.run(run(folder, listener=events.append))
+    return folder, events
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.4, 0.63, 0.8, 0.97])
+async def test_stopped_at_an_event_it_ends_the_same(undisturbed, tmp_path, share):
+    folder, events = undisturbed
+    at = int(share * len(events))
+    heard = []
+
+    def listener(event):
+        heard.append(event)
+        if len(heard) > at:
+            raise StopHere
+
+    with pytest.raises(StopHere):
+        await run(tmp_path, listener=listener)
+    before, log = calls_on_disk(tmp_path), []
+
+    def script(call):
+        log.append(call)
+        return reply(call)
+
+    await run(tmp_path, script=script)
+    assert (tmp_path / "result.json").read_bytes() == (folder / "result.json").read_bytes()
+    assert before + len(log) == calls_on_disk(tmp_path) == calls_on_disk(folder)
+
+
+async def test_finished_studies_make_no_call_again(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    log = []
+    text = (folder / "result.json").read_bytes()
+    await run(folder, script=lambda call: log.append(call) or reply(call))
+    assert log == []
+    assert (folder / "result.json").read_bytes() == text
+
+
+def kill_after(calls, folder):
+    """In a process of its own: run, and be killed in the middle of the n-th call."""
+    import asyncio
+
+    made = []
+
+    def script(call):
+        made.append(call)
+        if len(made) > calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reply(call)
+
+    asyncio.run(run(folder, script=script))
+
+
+def test_killed_three_times_it_ends_the_same(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    for calls in (30, 150, 250):
+        code = f"from {HERE} import kill_after; kill_after({calls}, {str(tmp_path)!r})"
+        ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+        assert ended.returncode == -signal.SIGKILL
+    import asyncio
+
+    before, log = calls_on_disk(tmp_path), []
+    asyncio.run(run(tmp_path, script=lambda call: log.append(call) or reply(call)))
+    assert (tmp_path / "result.json").read_bytes() == (folder / "result.json").read_bytes()
+    assert before > 0
+    assert before + len(log) == calls_on_disk(folder)
+
+
+async def test_the_seal_serves_its_record_and_no_other_winner(undisturbed):
+    folder, _ = undisturbed
+    with Store.open(folder) as store:
+        mark = store.get_checkpoint("test")
+        store.put_checkpoint("test", {**mark, "winner": "another graph"})
+    try:
+        with pytest.raises(StudyStopped, match="already read for another winner"):
+            await run(folder)
+    finally:
+        with Store.open(folder) as store:
+            store.put_checkpoint("test", mark)
+
+
+async def test_a_decided_admission_is_not_decided_again(tmp_path):
+    async with Study.open(parts(), tmp_path) as study:
+        items = study.parts.task.splits["search"]
+        graphs = [entry.graph for entry in study.ask(2)]
+        first = study.runner.admit("x", graphs, items, account="search")
+        study.ledger.book("search", study.executor.pricer.worst("large", 10**9, 10**9))
+        assert study.runner.admit("x", graphs, items, account="search") == first == len(items)
+        assert study.runner.admit("y", graphs, items, account="search") == 0

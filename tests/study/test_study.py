@@ -1,0 +1,298 @@
+"""A whole study in a made-up world: what it does, what it spends, what it leaves behind."""
+
+import json
+
+import pytest
+
+from graphsearch.agents.search import ScriptedAgent
+from graphsearch.engines.faulty import FaultyEngine
+from graphsearch.errors import BudgetRefused, StoreError, StudyStopped
+from graphsearch.events import read_events
+from graphsearch.graph import CollaborationGraph
+from graphsearch.searchers.base import Advice, Edit
+from graphsearch.study.study import Study
+from graphsearch.trials import Proposal, TrialState
+from tests.study.world import make_engines, make_fleet, make_parts, make_task, reply
+
+KINDS = [
+    "study_started",
+    "round_started",
+    "block_done",
+    "trial_done",
+    "round_done",
+    "search_stopped",
+    "finalists",
+    "winner",
+    "baseline",
+    "done",
+]
+
+
+async def run(folder, listener=None, **changes):
+    async with Study.open(make_parts(**changes), folder, listener=listener) as study:
+        return await study.run()
+
+
+def counting(log):
+    def script(call):
+        log.append(call)
+        return reply(call)
+
+    return script
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """One finished study, read by several tests."""
+    import asyncio
+
+    folder = tmp_path_factory.mktemp("study")
+    heard = []
+    result = asyncio.run(run(folder, heard.append))
+    return folder, result, heard
+
+
+def test_it_ends_with_a_tested_winner_and_its_alternatives(done):
+    _, result, _ = done
+    assert result.test.n == 40
+    assert {row.kind for row in result.baselines} >= {"single", "self_consistency", "best_of_n"}
+    assert all(row.evidence.n == 40 for row in result.baselines)
+    assert all(row.difference.n == 40 for row in result.baselines)
+    assert [row.oracle for row in result.baselines if row.kind == "best_of_n"] == [True, True]
+    assert not result.row(result.best_plain).oracle
+    assert result.stopped_by["rule"] == "rounds"
+    assert result.verdict.startswith(result.winner.graph.describe())
+
+
+def test_every_accuracy_has_n_an_interval_and_outcomes(done):
+    _, result, _ = done
+    record = result.to_json()
+    shown = [record["test"], *(row["evidence"] for row in record["baselines"])]
+    shown += [*record["trials"], *record["archive"]]
+    for evidence in shown:
+        low, high = evidence["interval"]
+        assert 0 <= low <= evidence["accuracy"] <= high <= 1
+        assert low < high
+        assert sum(evidence["outcomes"].values()) == evidence["n"]
+
+
+def test_all_races_of_a_round_use_the_same_items(done):
+    folder, _, _ = done
+    from graphsearch.store import Store
+
+    with Store.open(folder, read_only=True) as store:
+        trials = store.all_trials()
+    for number in range(3):
+        lists = [[r.item for r in t.results] for t in trials if t.round == number]
+        longest = max(lists, key=len)
+        assert all(items == longest[: len(items)] for items in lists)
+        assert len(set(longest)) == len(longest) == 12
+
+
+def test_splits_never_mix_and_streams_never_share(done):
+    folder, _, _ = done
+    from graphsearch.store import Store
+
+    with Store.open(folder, read_only=True) as store:
+        for row in store.journal.rows():
+            assert row["item"].startswith(row["stream"])
+
+
+def test_spend_adds_up_to_the_journal(done):
+    folder, result, _ = done
+    from graphsearch.store import Store
+
+    with Store.open(folder, read_only=True) as store:
+        booked = store.totals()
+        rows = sum(1 for _ in store.journal.rows())
+    units = result.spend["units"]
+    assert units["total"] == pytest.approx(sum(units["accounts"].values()))
+    assert set(units["accounts"]) == {"search", "selection", "test", "baseline"} == set(booked)
+    assert result.calls["made"] == rows
+    assert result.calls["asked"] > result.calls["made"]
+    assert "usd" not in result.spend  # no prices: unknown, not zero
+
+
+def test_events_tell_the_whole_story(done):
+    folder, result, heard = done
+    kinds = [event.kind for event in heard]
+    assert list(dict.fromkeys(kinds)) == KINDS
+    written = list(read_events(folder / "events.jsonl"))
+    assert [line["event"] for line in written] == kinds
+    assert [line["seq"] for line in written] == list(range(len(written)))
+    assert written[-1]["verdict"] == result.verdict
+    assert heard[-1].budgets[0].left > 0
+
+
+def test_the_folder_holds_what_was_promised(done):
+    folder, result, _ = done
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"study.db", "events.jsonl", "result.json", "timing.json"}
+    text = (folder / "result.json").read_text(encoding="utf-8")
+    assert json.loads(text) == result.to_json()
+    assert str(folder) not in text
+
+
+async def test_same_seed_same_bytes_whatever_finishes_first(done, tmp_path):
+    folder, _, _ = done
+    from graphsearch.engines.scripted import ScriptedEngine
+
+    parts = make_parts()
+    slow = ScriptedEngine(reply, latency=lambda call: 0.0002 * (call.seed % 7))
+    engines = dict.fromkeys(parts.engines, slow)
+    from dataclasses import replace
+
+    async with Study.open(replace(parts, engines=engines, concurrency=3), tmp_path) as study:
+        await study.run()
+    assert (tmp_path / "result.json").read_bytes() == (folder / "result.json").read_bytes()
+
+
+async def test_another_seed_is_another_search(done, tmp_path):
+    _, result, _ = done
+    other = await run(tmp_path, seed=1)
+    assert [t["key"] for t in other.trials] != [t["key"] for t in result.trials]
+
+
+@pytest.mark.parametrize("budget", [40, 150, 400, 1000])
+async def test_the_search_budget_is_never_passed(tmp_path, budget):
+    heard = []
+    parts = make_parts(search_budget=f"{budget} units", rounds=None, patience=None)
+    async with Study.open(parts, tmp_path, listener=heard.append) as study:
+        if budget == 40:
+            with pytest.raises(StudyStopped, match="no graph was evaluated"):
+                await study.run()
+            return
+        result = await study.run()
+    assert result.stopped_by["rule"] == "budget"
+    assert all(event.budgets[0].spent <= budget for event in heard)
+    assert result.spend["units"]["total"] <= budget
+    search = result.spend["units"]["accounts"]["search"]
+    assert search <= 0.5 * budget
+    if budget == 1000:
+        assert result.test.n > 0
+
+
+async def test_test_and_baselines_can_have_a_budget_of_their_own(tmp_path):
+    result = await run(tmp_path, search_budget="900 units", evaluation=["300 units"], rounds=None)
+    accounts = result.spend["units"]["accounts"]
+    assert accounts["test"] + accounts["baseline"] <= 300
+    assert 0.5 * 900 < accounts["search"] + accounts["selection"] <= 900
+    assert result.provenance["budgets"]["evaluation"][0]["allowed"] == 300
+    assert 0 < result.test.n < 40
+    assert any("of 40 test items" in note for note in result.notes)
+
+
+def test_a_budget_nobody_can_price_is_refused():
+    with pytest.raises(BudgetRefused, match=r"usd.*price"):
+        make_parts(search_budget="5 usd")
+
+
+async def test_graphs_stay_within_their_budget(done):
+    _, result, _ = done
+    assert all(trial["expected_cost"] <= 6 for trial in result.trials)
+
+
+async def test_a_graph_proposed_twice_runs_once(tmp_path):
+    graph = CollaborationGraph.single("small")
+    log = []
+    async with Study.open(make_parts(script=counting(log)), tmp_path) as study:
+        proposals = [Proposal(graph), Proposal(CollaborationGraph.single("small"))]
+        first, second = await study.evaluate(proposals)
+        assert (first.reused, second.reused) == (False, True)
+        assert first.results == second.results
+        assert len(log) == len(first.results)
+
+
+async def test_a_known_graph_pays_for_new_items_only(tmp_path):
+    log = []
+    parts = make_parts(script=counting(log), search_items=6, blocks=(6,))
+    async with Study.open(parts, tmp_path) as study:
+        graph = CollaborationGraph.single("small")
+        await study.tell(await study.evaluate([graph]))
+        made = len(log)
+        asked = study.runner.tally.asked["search"]
+        (again,) = await study.evaluate([graph])
+        assert len(again.results) == 6
+        assert len(log) == made
+        assert study.runner.tally.asked["search"] == asked
+
+
+async def test_incumbents_run_beside_new_graphs(done):
+    _, result, _ = done
+    origins = [[t["origin"] for t in result.trials if t["round"] == r] for r in range(3)]
+    assert "incumbent" not in origins[0]
+    assert origins[1].count("incumbent") + origins[2].count("incumbent") >= 2
+    assert max(entry["n"] for entry in result.archive) > 12
+
+
+async def test_too_many_failures_stop_the_study_loudly(tmp_path):
+    parts = make_parts()
+    from dataclasses import replace
+
+    broken = FaultyEngine(next(iter(parts.engines.values())), {"timeout": 1.0})
+    engines = dict.fromkeys(parts.engines, broken)
+    from graphsearch.testing.clock import run_virtual
+
+    async def attempt():
+        async with Study.open(replace(parts, engines=engines), tmp_path) as study:
+            await study.run()
+
+    import asyncio
+
+    with pytest.raises(StudyStopped, match="infrastructure"):
+        await asyncio.to_thread(run_virtual, attempt())
+    assert not (tmp_path / "result.json").exists()
+
+
+async def test_advice_reaches_the_searcher_and_the_record(tmp_path):
+    advice = Advice((Edit("vote", 1.0, "votes did well"),), summary="more votes")
+    agent = ScriptedAgent([advice, None])
+    result = await run(tmp_path, searcher="agent-reinforce", agent=lambda complete: agent)
+    assert len(agent.views) == 3
+    view = agent.views[0]
+    assert view.budgets["units"]["left"] > 0
+    assert view.failures[0]["nodes"][-1]["text"]
+    first, second, _ = (entry["advice"] for entry in result.rounds)
+    assert first["summary"] == "more votes"
+    assert first["edits"] == [{"target": "vote", "delta": 1.0, "reason": "votes did well"}]
+    assert second["valid"] is False
+    assert 0 < result.rounds[0]["table"]["vote"] < 1
+
+
+async def test_a_folder_of_another_study_is_refused(done):
+    folder, _, _ = done
+    with pytest.raises(StoreError, match="another seed"):
+        Study.open(make_parts(seed=9), folder)
+    with pytest.raises(StoreError, match="another settings"):
+        Study.open(make_parts(rounds=9), folder)
+
+
+async def test_a_loop_of_ones_own(tmp_path):
+    async with Study.open(make_parts(), tmp_path) as study:
+        for _ in range(2):
+            proposals = study.ask(3)
+            records = await study.evaluate(proposals)
+            assert [r.proposal for r in records] == list(proposals)
+            assert all(r.state is TrialState.COMPLETE for r in records)
+            await study.tell(records)
+        result = await study.finish()
+    assert result.stopped_by["rule"] == "user"
+    assert len(result.rounds) == 2
+
+
+async def test_the_published_way_returns_the_last_graph(tmp_path):
+    result = await run(tmp_path, winner="last", rounds=2, per_round=1, incumbents=0, blocks=(3,))
+    assert result.winner.graph.key == result.trials[-1]["key"]
+    assert result.selection == ()
+    assert result.test.n == 40
+
+
+async def test_a_small_task_is_used_whole(tmp_path):
+    result = await run(tmp_path, task=make_task(search=5, selection=3, test=4))
+    assert result.rounds[0]["items"] == 5
+    assert result.selection[0].evidence.n == 3
+    assert result.test.n == 4
+
+
+def test_engines_of_the_world_answer():
+    assert set(make_engines(make_fleet())) == {"small", "large"}
