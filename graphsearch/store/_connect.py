@@ -1,7 +1,9 @@
 """Connections. The only file that knows one database from another."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -47,11 +49,13 @@ def connect(path_or_url: str | Path, *, read_only: bool) -> Engine:
 
 
 def _sqlite(path: Path, read_only: bool) -> Engine:
-    mode = "ro" if read_only else "rwc"
-    location = path.absolute().as_posix().replace("%", "%25").replace("?", "%3f")
-    url = f"sqlite:///file:{location.replace('#', '%23')}?mode={mode}&uri=true"
+    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
+
+    def open_file() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
     # No pool: one connection for the writer and one for readers live as long as the store.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:

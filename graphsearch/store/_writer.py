@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,11 @@ Row = Mapping[str, Any]
 Action = Callable[[Connection], None]
 
 
+class _Wait(NamedTuple):
+    future: asyncio.Future[None]
+    landed: Callable[[], None]
+
+
 class _Group:
     """What goes into the next transaction, and who waits for it."""
 
@@ -31,7 +36,7 @@ class _Group:
         self.rows: dict[Table, list[Row]] = {}
         self.actions: list[Action] = []
         self.blocked: list[Future[None]] = []
-        self.waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        self.waiting: dict[asyncio.AbstractEventLoop, list[_Wait]] = {}
 
 
 class Writer:
@@ -53,14 +58,17 @@ class Writer:
         self._compiled: dict[Table, SQLCompiler] = {}
         self.commits = 0
 
-    def post(self, table: Table, row: Row) -> asyncio.Future[None]:
-        """Have a row inserted; the future ends when it is on disk."""
+    def post(self, table: Table, row: Row, landed: Callable[[], None]) -> asyncio.Future[None]:
+        """Have a row inserted; the future ends when it is on disk.
+
+        `landed` is called just before, also when whoever waited has given up.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         with self._wake:
             self._check()
             self._group.rows.setdefault(table, []).append(row)
-            self._group.waiting.setdefault(loop, []).append(future)
+            self._group.waiting.setdefault(loop, []).append(_Wait(future, landed))
             self._start()
         return future
 
@@ -127,7 +135,7 @@ class Writer:
                     self._insert(connection, table, rows)
                 for action in group.actions:
                     action(connection)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # whatever it is, those who wait must hear of it
             return self._problem(error)
         return None
 
@@ -164,17 +172,17 @@ def _tell(group: _Group, problem: StoreError | None) -> None:
             blocked.set_result(None)
         else:
             blocked.set_exception(problem)
-    for loop, futures in group.waiting.items():
+    for loop, waits in group.waiting.items():
         # A loop that was closed meanwhile has nobody left to tell.
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve, futures, problem)
+            loop.call_soon_threadsafe(_resolve, waits, problem)
 
 
-def _resolve(futures: Sequence[asyncio.Future[None]], problem: StoreError | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
+def _resolve(waits: Sequence[_Wait], problem: StoreError | None) -> None:
+    for future, landed in waits:
         if problem is None:
-            future.set_result(None)
-        else:
+            landed()
+            if not future.done():
+                future.set_result(None)
+        elif not future.done():
             future.set_exception(problem)

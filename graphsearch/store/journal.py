@@ -88,9 +88,12 @@ class Journal:
         row["completion_tokens"] = reply.usage.completion_tokens
         row["seconds"] = reply.seconds
         row["detail"] = canonical_json(reply.detail) if reply.detail else None
-        await self._write().post(calls, row)
-        self._keys.add(bytes.fromhex(key))
-        self._keep(key, reply)
+
+        def landed() -> None:
+            self._keys.add(bytes.fromhex(key))
+            self._keep(key, reply)
+
+        await self._write().post(calls, row, landed)
 
     async def put_failure(
         self,
@@ -107,7 +110,7 @@ class Journal:
         row["attempt"] = attempt
         row["outcome"] = error.outcome.value
         row["text"] = str(error)
-        await self._write().post(failures, row)
+        await self._write().post(failures, row, _nothing)
 
     def booked(self) -> dict[str, Booked]:
         """Sums of all spends by account, exact; what `Ledger.restore` takes."""
@@ -141,6 +144,10 @@ class Journal:
         while self._kept > KEPT_CHARACTERS:
             _, oldest = self._recent.popitem(last=False)
             self._kept -= len(oldest.text) + _COMMON
+
+
+def _nothing() -> None:
+    """A failure is served to nobody, so nothing is remembered of it."""
 
 
 def _row(key: str, call: Call, account: str, spend: Spend) -> dict[str, Any]:
