@@ -11,7 +11,10 @@ from graphsearch.space import Space
 
 __all__ = ["FeatureMap"]
 
-_SHAPE = ("nodes", "depth", "width", "most_read", "cost", "cost^2", "roots")
+_SHAPE = (
+    *("nodes", "depth", "width", "most_read", "cost", "cost^2", "roots"),
+    *("size", "parents' size", "roots' size", "sink's size", "sink's size x log"),
+)
 
 
 class FeatureMap:
@@ -27,6 +30,10 @@ class FeatureMap:
     - edges by (source model, target model), edges into the sink apart
     - for each sink: whether it is the one, log(1 + in-degree), in-degree / slots
     - nodes, depth, width, largest in-degree, cost / budget and its square, share of roots
+    - mean size of all nodes, of the sink's parents and of the roots; size of the sink (0 for one
+      without a model), and that times log(1 + in-degree). The size of a model is the log of the
+      price of its lone call, 0 for the cheapest and 1 for the dearest. Sizes tie the models
+      together: what one has shown of larger and smaller holds for the others until they differ.
 
     Attributes:
         names: a name for each column.
@@ -40,6 +47,7 @@ class FeatureMap:
         sinks: Sequence[tuple[str, str | None]],
         slots: int,
         budget: float,
+        prices: Sequence[float],
     ) -> None:
         """Fixes the columns.
 
@@ -49,9 +57,11 @@ class FeatureMap:
             sinks: (role, model) of the sinks.
             slots: nodes besides the sink, at most.
             budget: graph budget, in the currency that costs are given in.
+            prices: cost of a lone call by model, in the same order.
         """
         self._slots = slots
         self._budget = budget
+        self._sizes = _sizes(models, prices)
         columns: dict[tuple[str | None, ...], int] = {("intercept",): 0}
         pairs: list[tuple[str | None, ...]] = [
             ("node", role, model) for role in roles for model in models
@@ -78,6 +88,7 @@ class FeatureMap:
             sinks=[(sink.role, sink.model) for sink in space.sinks],
             slots=max(space.slots, 1),
             budget=float(space.budget),
+            prices=[space.cost.gamma(model) for model in space.models],
         )
 
     def __len__(self) -> int:
@@ -137,4 +148,26 @@ class FeatureMap:
             share,
             share * share,
             levels.count(0) / len(graph),
+            *self._sizes_of(graph),
         )
+
+    def _sizes_of(self, graph: CollaborationGraph) -> tuple[float, ...]:
+        sizes = [self._sizes.get(node.model, 0.0) for node in graph.nodes]
+        speaking = [s for s, node in zip(sizes, graph.nodes, strict=True) if node.model is not None]
+        parents = graph.parents(graph.sink)
+        roots = graph.roots
+        sink = sizes[graph.sink]
+        return (
+            sum(speaking) / len(speaking),
+            sum(sizes[i] for i in parents) / len(parents) if parents else sink,
+            sum(sizes[i] for i in roots) / len(roots),
+            sink,
+            sink * math.log1p(len(parents)),
+        )
+
+
+def _sizes(models: Sequence[str], prices: Sequence[float]) -> dict[str | None, float]:
+    logs = [math.log(max(price, 1e-12)) for price in prices]
+    low, high = min(logs), max(logs)
+    spread = (high - low) or 1.0
+    return {model: (value - low) / spread for model, value in zip(models, logs, strict=True)}

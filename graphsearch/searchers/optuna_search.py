@@ -32,7 +32,7 @@ __all__ = ["SAMPLERS", "OptunaSearcher", "make"]
 VERSION = 1
 SAMPLERS = ("tpe", "nsga2", "random", "gp")
 DUPLICATES = 20
-RANDOM_TRIES = 200
+RANDOM_TRIES = 60
 SURE = 1000.0
 JOURNAL = "optuna.journal"
 STUDY = "graphsearch"
@@ -63,7 +63,7 @@ class OptunaSearcher:
         self._coding = _Coding(space)
         self._seed = seed
         self._sampler = sampler
-        self._study = _new_study()
+        self._study, self._storage = _new_study()
         self._known: dict[str, float] = {}
         label = digest([space.to_json(), seed, sampler])
         self._journal = _Journal(journal, label) if journal is not None else None
@@ -105,6 +105,7 @@ class OptunaSearcher:
             "version": VERSION,
             "sampler": self._sampler,
             "trials": kept,
+            "notes": _notes(self._storage),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -123,8 +124,10 @@ class OptunaSearcher:
             trials = self._journal.read(kept)
         else:
             raise StoreError("the trials of this state are in an Optuna journal; give its path")
-        self._study = _new_study()
+        self._study, self._storage = _new_study()
         self._study.add_trials(trials)
+        for note, value in state["notes"].items():
+            self._storage.set_study_system_attr(_identity(self._storage), note, value)
         self._known = {}
         for trial in trials:
             if trial.value is not None:
@@ -294,11 +297,24 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(level)
 
 
-def _new_study() -> "optuna.Study":
+def _new_study() -> tuple["optuna.Study", "optuna.storages.BaseStorage"]:
     import optuna
 
+    storage = optuna.storages.InMemoryStorage()
     with _quiet():
-        return optuna.create_study(direction="maximize", study_name=STUDY)
+        study = optuna.create_study(direction="maximize", study_name=STUDY, storage=storage)
+    return study, storage
+
+
+def _notes(storage: "optuna.storages.BaseStorage") -> dict[str, Any]:
+    """What samplers wrote down for the whole study: NSGA-II keeps the parents it chose there."""
+    notes = storage.get_study_system_attrs(_identity(storage))
+    return {name: value for name, value in notes.items() if ":parent:" in name}
+
+
+def _identity(storage: "optuna.storages.BaseStorage") -> int:
+    identity: int = storage.get_study_id_from_name(STUDY)
+    return identity
 
 
 def _make_sampler(name: str, seed: int) -> "optuna.samplers.BaseSampler":

@@ -24,6 +24,7 @@ __all__ = ["LANDSCAPES", "Landscape", "Traits"]
 _NORMAL = NormalDist()
 POOL = 4096
 KEPT_WHEN_READ = 0.985
+DIVERSITY_OF_READERS = 0.35  # who reads the same answers errs alike
 CHANCE_OF_THE_COMMONEST_ERROR = 0.28
 ITEM_SHARE = 0.5
 
@@ -63,10 +64,10 @@ class Landscape:
 
     def accuracy(self, graph: CollaborationGraph) -> float:
         """The true accuracy of a graph, in (0, 1)."""
-        values: dict[int, float] = {}
+        answers: dict[int, _Answer] = {}
         for node in graph.topological():
-            values[node] = self._node(graph, node, [values[p] for p in graph.parents(node)])
-        return values[graph.sink]
+            answers[node] = self._node(graph, node, [answers[p] for p in graph.parents(node)])
+        return answers[graph.sink].right
 
     def measure(self, graph: CollaborationGraph, items: Sequence[int]) -> tuple[ItemResult, ...]:
         """Right or wrong on `items`; the same graph and item always bring the same result.
@@ -106,39 +107,55 @@ class Landscape:
         seed = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
         return np.random.default_rng(seed).standard_normal(POOL)
 
-    def _node(self, graph: CollaborationGraph, i: int, parents: list[float]) -> float:
+    def _node(self, graph: CollaborationGraph, i: int, parents: list["_Answer"]) -> "_Answer":
         node = graph.nodes[i]
         if not parents:
             assert node.model is not None
-            return self.traits[node.model].skill
+            return _Answer(self.traits[node.model].skill, self.diversity)
+        own = self.diversity * DIVERSITY_OF_READERS
         if node.role == "vote":
-            return self._vote(parents)
-        agreed = sum(parents) / len(parents)
-        found = self._found(parents)
+            return _Answer(_vote(parents), own)
+        agreed = sum(p.right for p in parents) / len(parents)
+        found = _found(parents)
         if node.model is None:
-            return _inside(agreed + (found - agreed) * self.honesty)
-        return self._read(node.role, self.traits[node.model], agreed, found, len(parents))
+            return _Answer(_inside(agreed + (found - agreed) * self.honesty), own)
+        right = _read(node.role, self.traits[node.model], agreed, found, len(parents))
+        return _Answer(right, own)
 
-    def _found(self, parents: list[float]) -> float:
-        """Probability that some parent is right."""
-        missed = math.prod(1.0 - p for p in parents)
-        return self.diversity * (1.0 - missed) + (1.0 - self.diversity) * max(parents)
 
-    def _vote(self, parents: list[float]) -> float:
-        mean = sum(parents) / len(parents)
-        alone = 1.0 - self.diversity
-        independent = len(parents) / (1.0 + (len(parents) - 1) * alone)
-        lead = (mean - CHANCE_OF_THE_COMMONEST_ERROR) / math.sqrt(mean * (1.0 - mean))
-        level = _NORMAL.inv_cdf(mean) + (math.sqrt(independent) - 1.0) * lead
-        return _inside(_NORMAL.cdf(level))
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Probability of being right, and the share of its error that no sibling has."""
 
-    def _read(self, role: str, traits: Traits, agreed: float, found: float, count: int) -> float:
-        crowd = max(0.0, count - traits.capacity) / traits.capacity
-        picked = agreed + (found - agreed) * traits.reading * math.exp(-crowd)
-        if role == "assistant":  # answers anew as well, which a fuser does not
-            own = traits.skill + (1.0 - traits.skill) * found * traits.reading * 0.3
-            picked = 0.6 * picked + 0.4 * own
-        return _inside(KEPT_WHEN_READ * picked / (1.0 + 0.15 * crowd))
+    right: float
+    own: float
+
+
+def _found(parents: list[_Answer]) -> float:
+    """Probability that some parent is right."""
+    own = sum(p.own for p in parents) / len(parents)
+    missed = math.prod(1.0 - p.right for p in parents)
+    return own * (1.0 - missed) + (1.0 - own) * max(p.right for p in parents)
+
+
+def _vote(parents: list[_Answer]) -> float:
+    """Majority: as if of fewer voters the more their errors are shared."""
+    mean = sum(p.right for p in parents) / len(parents)
+    shared = 1.0 - sum(p.own for p in parents) / len(parents)
+    independent = len(parents) / (1.0 + (len(parents) - 1) * shared)
+    lead = (mean - CHANCE_OF_THE_COMMONEST_ERROR) / math.sqrt(mean * (1.0 - mean))
+    level = _NORMAL.inv_cdf(mean) + (math.sqrt(independent) - 1.0) * lead
+    return _inside(_NORMAL.cdf(level))
+
+
+def _read(role: str, traits: Traits, agreed: float, found: float, count: int) -> float:
+    """A model that reads `count` answers."""
+    crowd = max(0.0, count - traits.capacity) / traits.capacity
+    picked = agreed + (found - agreed) * traits.reading * math.exp(-crowd)
+    if role == "assistant":  # answers anew as well, which a fuser does not
+        anew = traits.skill + (1.0 - traits.skill) * found * traits.reading * 0.3
+        picked = 0.6 * picked + 0.4 * anew
+    return _inside(KEPT_WHEN_READ * picked / (1.0 + 0.15 * crowd))
 
 
 def _inside(value: float) -> float:

@@ -23,7 +23,7 @@ class Simulation:
         trials: all trials.
         chosen: after each round, the true accuracy of the graph with the best lower bound so far.
         best: after each round, the true accuracy of the best graph tried so far.
-        winner: the graph chosen at the end.
+        winner: the graph that did best in the final.
     """
 
     trials: tuple[TrialRecord, ...]
@@ -41,13 +41,16 @@ def simulate(
     per_round: int = 8,
     items: int = 32,
     incumbents: int = 2,
+    finalists: int = 4,
+    final_items: int = 256,
     agent: Callable[[AgentView], Advice | None] | None = None,
 ) -> Simulation:
     """Run `rounds` rounds of `per_round` graphs on `items` items each.
 
     A round's graphs share their items; the next round has others. As in a study, the `incumbents`
-    graphs that lead so far run on each round's items too, and the choice at the end is by the lower
-    end of the pooled interval. The searcher is told of its own proposals only.
+    graphs that lead so far run on each round's items too, and at the end the `finalists` with the
+    best lower bounds meet on `final_items` fresh items. The searcher is told of its own proposals
+    only.
     """
     trials: list[TrialRecord] = []
     pooled: dict[str, tuple[CollaborationGraph, float, int]] = {}
@@ -72,10 +75,15 @@ def simulate(
         again = [p for p in again if p.graph.key not in fresh]
         _pool(pooled, told)
         _pool(pooled, [landscape.trial(p, -1, round_, window, 0.0) for p in again])
-        winner = _leaders(pooled)[0]
-        chosen.append(landscape.accuracy(winner))
+        chosen.append(landscape.accuracy(_leaders(pooled)[0]))
         best.append(float(np.max([landscape.accuracy(entry[0]) for entry in pooled.values()])))
+    fresh_items = [POOL - 1 - i for i in range(final_items)]
+    winner = max(_leaders(pooled)[:finalists], key=lambda g: _right(landscape, g, fresh_items))
     return Simulation(tuple(trials), tuple(chosen), tuple(best), winner)
+
+
+def _right(landscape: Landscape, graph: CollaborationGraph, items: list[int]) -> float:
+    return sum(result.score or 0.0 for result in landscape.measure(graph, items))
 
 
 def _leaders(pooled: dict[str, tuple[CollaborationGraph, float, int]]) -> list[CollaborationGraph]:
