@@ -61,7 +61,7 @@ def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> Non
         case "study_started":
             found |= {name: event[name] for name in ("task", "searcher", "seed")}
         case "round_done":
-            found["rounds"] = max(found["rounds"], event["round"])
+            found["rounds"] = max(found["rounds"], event["round"] + 1)
         case "block_done":
             found["phase"] = event["phase"]
         case "trial_done":

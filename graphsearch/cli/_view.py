@@ -50,6 +50,9 @@ class Scene:
         graph_budget: the most a graph may spend on one question, as text.
         rounds: most rounds, None for no limit.
         clock: seconds, for the time that is left.
+        title, trying, advice, best, budgets: what is shown.
+        round: the round under way, from 1; `done` rounds are over.
+        searching: False once finalists are chosen.
     """
 
     graph_budget: str
@@ -59,6 +62,7 @@ class Scene:
     trying: str = "reading task and models"
     advice: str = ""
     round: int = 0
+    done: int = 0
     searching: bool = True
     best: Best | None = None
     budgets: tuple[BudgetState, ...] = ()
@@ -74,13 +78,15 @@ class Scene:
             case StudyStarted():
                 self._start(event)
             case RoundStarted():
-                self.round = event.round
+                self.round = event.round + 1
                 known = f" and the best {event.incumbents} so far" if event.incumbents else ""
                 self.trying = f"{_count(event.proposals, 'new graph')}{known}, {event.items} items"
             case BlockDone():
                 self._block(event)
             case TrialDone():
                 self.trying = f"{event.text}: {percent(event.accuracy)} of {event.n}"
+            case RoundDone():
+                self.done = event.round + 1
             case AdviceGiven():
                 self.advice = event.summary if event.valid else "(no valid advice)"
             case SearchStopped():
@@ -116,9 +122,9 @@ class Scene:
             for state in self.budgets
             if state.spent > self._first.get(state.currency, 0.0)
         ]
-        done = self.round - self._first_round
+        done = self.done - self._first_round
         if self.rounds is not None and done > 0:
-            guesses.append(gone * max(self.rounds - self.round, 0) / done)
+            guesses.append(gone * max(self.rounds - self.done, 0) / done)
         return min(guesses, default=None)
 
     def rows(self) -> list[tuple[str, str]]:
@@ -197,7 +203,7 @@ def _plain(scene: Scene, event: Event) -> None:
                 f"{amount(b.spent)} of {amount(b.allowed)} {b.currency}" for b in event.budgets
             )
             best = "nothing yet" if scene.best is None else best_line(scene.best)
-            line = f"round {event.round}: best {best}; spent {spent}"
+            line = f"round {event.round + 1}: best {best}; spent {spent}"
         case SearchStopped() | Finalists():
             line = scene.trying
         case WinnerFound():

@@ -261,6 +261,8 @@ class EvaluationConfig(_Model):
         "fuser",
     )
     """Kinds of plain alternatives to measure; none when empty."""
+    most_copies: Annotated[int, Field(ge=2, le=10_000)] = 32
+    """Most answers a baseline draws, however cheap they are."""
     winner: Literal["best", "last"] = "best"
     """`best` of the finalists, or `last` graph proposed, as published."""
 

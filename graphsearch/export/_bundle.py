@@ -51,7 +51,9 @@ class Answer:
 
 
 class Bundle:
-    """An exported graph. Opens engines when first asked; close it, or use it in a `with`.
+    """An exported graph that answers questions.
+
+    Holds nothing open until it is first asked; close it then, or use it in a `with`.
 
     Attributes:
         folder: where it lies.
@@ -64,7 +66,7 @@ class Bundle:
         self.record = record
         self.graph = CollaborationGraph.from_json(record["graph"])
         self._fleet = Fleet.from_json(record["fleet"])
-        self._scratch = tempfile.TemporaryDirectory(prefix="graphsearch-bundle-")
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._engines: dict[str, Engine] | None = None
         self._store: Store | None = None
         self._executor: Executor | None = None
@@ -146,7 +148,9 @@ class Bundle:
         if self._store is not None:
             self._store.close()
             self._store = None
-        self._scratch.cleanup()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def close(self) -> None:
         """Close from code that is not asynchronous."""
@@ -183,6 +187,7 @@ class Bundle:
             from graphsearch.store import Store
 
             profile = self.record["task"]["profile"]
+            self._scratch = tempfile.TemporaryDirectory(prefix="graphsearch-bundle-")
             self._store = Store.open(Path(self._scratch.name) / "calls.db")
             self._executor = Executor(
                 self._all_engines(),
@@ -204,21 +209,26 @@ class Bundle:
         return self._engines
 
     def _roles(self) -> "RoleSet":
-        """The roles of the bundle's own prompts, from a folder of their own."""
+        """The roles of the bundle's own prompts, all of them read before their folder goes."""
         from graphsearch.agents.roles import get_roles
 
         prompts = self.record["prompts"]
-        folder = Path(self._scratch.name) / prompts["name"]
-        if not folder.exists():
+        with tempfile.TemporaryDirectory(prefix="graphsearch-prompts-") as scratch:
+            folder = Path(scratch) / prompts["name"]
             folder.mkdir()
             for name, text in prompts["files"].items():
-                (folder / name).write_text(text, encoding="utf-8")
-        return get_roles(folder)
+                (folder / name).write_text(text, encoding="utf-8", newline="")
+            roles = get_roles(folder)
+            for name in prompts["files"]:
+                if name.endswith(".jinja"):  # one that another includes is found in memory later
+                    roles.prompts.template(name)
+        return roles
 
     def _grader(self) -> Grader:
         from graphsearch.evaluators.graders import get_grader
 
-        return get_grader(self.record["task"]["grader"])
+        grader = self.record["task"]["grader"]
+        return get_grader(grader["name"], **grader["options"])
 
     def _cap(self) -> "Amount | None":
         from graphsearch.cost import Amount

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphsearch.errors import ConfigError, GraphsearchError
+from graphsearch.errors import ConfigError
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
 from graphsearch.yamlfile import read_text
@@ -49,11 +49,7 @@ def load_bundle(folder: str | Path, *, check_models: bool = True) -> Bundle:
     record = _read(path)
     _check(record, str(path))
     bundle = Bundle(Path(folder), record)
-    try:
-        bundle.check(models=check_models)
-    except GraphsearchError:
-        bundle.close()
-        raise
+    bundle.check(models=check_models)
     return bundle
 
 

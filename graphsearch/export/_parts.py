@@ -30,6 +30,7 @@ class Sources:
         fleet: its models.
         roles: roles of its prompt set, which lies in `prompt_folder`.
         engines: engine by model.
+        grader_options: of the grader, where a file of questions was given with some.
         config_digest: of the run's configuration, None where there was none.
     """
 
@@ -40,6 +41,7 @@ class Sources:
     roles: "RoleSet"
     prompt_folder: Path
     engines: "Mapping[str, Engine]"
+    grader_options: Mapping[str, Any]
     config_digest: str | None
 
 
@@ -62,6 +64,8 @@ def find_sources(
     graph = result.winner.graph.canonical()
     fleet = Fleet.from_json(record["fleet"])
     roles = get_roles(chosen)
+    engines = engines_of(fleet, sorted({n.model for n in graph.nodes if n.model is not None}))
+    _check_unchanged(record, roles, engines)
     return Sources(
         record,
         graph,
@@ -69,9 +73,27 @@ def find_sources(
         fleet,
         roles,
         _prompt_folder(chosen),
-        engines_of(fleet, sorted({n.model for n in graph.nodes if n.model is not None})),
+        engines,
+        _grader_options(config),
         config_digest(config) if config is not None else None,
     )
+
+
+def _check_unchanged(
+    record: Mapping[str, Any], roles: "RoleSet", engines: "Mapping[str, Engine]"
+) -> None:
+    """A bundle's evidence must be of the very prompts and models that go into it."""
+    if record.get("prompts", roles.version) != roles.version:
+        raise ConfigError(
+            f"the prompt set {roles.prompts.name!r} has changed since the search, so its evidence "
+            "no longer holds; run the search again"
+        )
+    for name, known in record.get("fingerprints", {}).items():
+        if name in engines and engines[name].info(name).fingerprint != known:
+            raise ConfigError(
+                f"the model {name!r} has changed since the search, so its evidence no longer "
+                "holds; run the search again"
+            )
 
 
 def engines_of(fleet: Fleet, models: list[str]) -> "dict[str, Engine]":
@@ -102,14 +124,19 @@ def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
     """The task again, from the configuration or by its registered name."""
     from graphsearch.evaluators.tasks import get_task
 
-    named = record["task"]["name"] if config is None else config.task.name or config.task.file
-    options = {} if config is None else config.task.options
     try:
-        return get_task(named, **options)
+        if config is None:
+            return get_task(record["task"]["name"])
+        if config.task.name is not None:
+            return get_task(config.task.name, **config.task.options)
+        return get_task("local", path=config.task.file, **config.task.options)
     except TaskError as error:
-        raise ConfigError(
-            f"the run's task cannot be found again ({error}); give it as `task`"
-        ) from error
+        raise TaskError(f"the task cannot be found again: {error}; give it as `task`") from error
+
+
+def _grader_options(config: "Config | None") -> Mapping[str, Any]:
+    given = {} if config is None else config.task.options.get("grader_options")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _prompt_folder(prompt_set: str | Path) -> Path:

@@ -51,7 +51,7 @@ def _nodes(graph: CollaborationGraph, roles: Mapping[str, Role]) -> Iterator[dic
 def prompts_part(folder: Path, version: str) -> dict[str, Any]:
     """A prompt set: every file of it, in full."""
     files = sorted(path for path in folder.iterdir() if path.suffix in PROMPT_SUFFIXES)
-    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    texts = {path.name: path.read_bytes().decode("utf-8") for path in files}
     return {"name": folder.name, "version": version, "files": texts}
 
 
@@ -95,13 +95,15 @@ def evidence_part(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def task_part(task: Task, result: Mapping[str, Any]) -> dict[str, Any]:
+def task_part(
+    task: Task, result: Mapping[str, Any], grader_options: Mapping[str, Any]
+) -> dict[str, Any]:
     """The task the graph was found for, and who reads its answers."""
     return {
         "name": task.name,
         "fingerprint": result["task"]["fingerprint"],
         "profile": {"question": task.profile.question, "answer": task.profile.answer},
-        "grader": task.grader.name,
+        "grader": {"name": task.grader.name, "options": dict(grader_options)},
     }
 
 

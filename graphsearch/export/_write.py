@@ -64,7 +64,7 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
     result, graph = parts.result, parts.graph
     record: dict[str, Any] = {
         "schema_version": _record.SCHEMA_VERSION,
-        "task": _record.task_part(parts.task, result),
+        "task": _record.task_part(parts.task, result, parts.grader_options),
         **_record.graph_part(graph, parts.roles),
         "prompts": _record.prompts_part(parts.prompt_folder, parts.roles.version),
         **_record.models_part(graph, parts.fleet, parts.engines),

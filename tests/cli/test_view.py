@@ -35,11 +35,11 @@ EVENTS = [
     StudyStarted(
         task="puzzle", searcher="random", seed=3, resumed=False, rounds_done=0, budgets=budget(0)
     ),
-    RoundStarted(round=1, proposals=8, incumbents=0, items=56, budgets=budget(0)),
-    BlockDone(phase="search", block=0, items=8, alive=5, stopped=3, round=1, budgets=budget(500)),
+    RoundStarted(round=0, proposals=8, incumbents=0, items=56, budgets=budget(0)),
+    BlockDone(phase="search", block=0, items=8, alive=5, stopped=3, round=0, budgets=budget(500)),
     TrialDone(
         number=0,
-        round=1,
+        round=0,
         origin="sample",
         state="complete",
         key="k",
@@ -52,9 +52,9 @@ EVENTS = [
         best=BEST,
     ),
     AdviceGiven(
-        round=1, agent="rules", valid=True, summary="wider", budgets=budget(900), best=BEST
+        round=0, agent="rules", valid=True, summary="wider", budgets=budget(900), best=BEST
     ),
-    RoundDone(round=1, mean=0.5, best_accuracy=0.78, budgets=budget(1000), best=BEST),
+    RoundDone(round=0, mean=0.5, best_accuracy=0.78, budgets=budget(1000), best=BEST),
     SearchStopped(rule="rounds", reason="2 rounds are done", budgets=budget(1000), best=BEST),
     Finalists(graphs=({"key": "k", "text": "t"},), items=200, budgets=budget(1500), best=BEST),
     WinnerFound(
@@ -119,7 +119,7 @@ def test_a_resumed_search_is_timed_by_what_it_spends_now():
         task="t", searcher="s", seed=0, resumed=True, rounds_done=10, budgets=budget(15000)
     )
     shown.take(started)
-    shown.take(RoundDone(round=11, mean=0.5, best_accuracy=None, budgets=budget(16000)))
+    shown.take(RoundDone(round=10, mean=0.5, best_accuracy=None, budgets=budget(16000)))
     assert shown.left() == pytest.approx(40.0)
     assert shown.title == "t with s, seed 0, goes on after round 10"
 
@@ -162,7 +162,7 @@ def test_markup_in_an_advice_is_text(monkeypatch):
     screen = terminal_of(monkeypatch)
     with show_progress(scene([1.0]), live=True) as listener:
         listener(EVENTS[0])
-        listener(AdviceGiven(round=1, agent="chat", valid=True, summary="[/red] [bold]"))
+        listener(AdviceGiven(round=0, agent="chat", valid=True, summary="[/red] [bold]"))
     assert "[/red] [bold]" in screen.getvalue()
 
 

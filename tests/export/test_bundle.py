@@ -1,0 +1,279 @@
+"""Bundles: what is in them, that they answer, and that a changed one is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphsearch.calls import Outcome
+from graphsearch.config import config_yaml, parse_config
+from graphsearch.errors import ConfigError, InputError, StoreError, TaskError
+from graphsearch.export import load_bundle, write_bundle
+from graphsearch.export._record import _without_secrets, content_digest
+from graphsearch.fleet import Fleet
+from graphsearch.graph import CollaborationGraph, Node
+
+QUESTION = "P 2 7 9 10 > 36"
+EVIDENCE = {
+    "n": 20,
+    "not_evaluated": 0,
+    "groups": 20,
+    "accuracy": 0.4,
+    "interval": [0.2, 0.6],
+    "level": 0.95,
+    "method": "wilson",
+    "outcomes": {"answered": 20},
+    "allowed": 18.0,
+    "planned": 2.0,
+    "used": 2.1,
+    "currency": "units",
+}
+
+
+def graph_of(*models, sink="vote"):
+    nodes = tuple(Node("assistant", model) for model in models)
+    edges = tuple((i, len(models)) for i in range(len(models)))
+    return CollaborationGraph((*nodes, Node(sink, None)), edges, len(models))
+
+
+def result_of(graph, **changes):
+    """`result.json` of a study that found `graph`."""
+    budget = {"text": "18 units", "currency": "units", "allowed": 18.0}
+    return {
+        "schema_version": 1,
+        "graphsearch_version": "0.1.0",
+        "seed": 5,
+        "task": {"name": "puzzle", "fingerprint": "f", "profile": {"question": 9, "answer": 16}},
+        "fleet": Fleet.load("embedded").to_json(),
+        "space": {},
+        "searcher": {"name": "random", "options": {}},
+        "agent": None,
+        "settings": {},
+        "budgets": {"graph": budget, "search": [], "evaluation": None},
+        "stopped_by": {"rule": "rounds", "reason": "done"},
+        "verdict": "It is not shown to beat anything.",
+        "winner": {
+            "graph": graph.to_json(),
+            "key": graph.key,
+            "text": graph.describe(),
+            "mermaid": graph.to_mermaid(),
+            "origin": "sample",
+            "round": 0,
+            "trial": 0,
+            "expected_cost": 2.0,
+        },
+        "test": EVIDENCE,
+        "selection": [{"key": graph.key, "text": graph.describe(), "evidence": EVIDENCE}],
+        "baselines": [],
+        "best_plain": None,
+        "break_even": None,
+        "spend": {},
+        "calls": {},
+        "outcomes": {},
+        "rounds": [],
+        "trials": [],
+        "archive": [],
+        "notes": [],
+        **changes,
+    }
+
+
+def run_folder(folder, graph, **changes):
+    folder.mkdir(exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(result_of(graph, **changes)))
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """The folder of a bundle: two models that vote."""
+    run = run_folder(tmp_path / "run", graph_of("nano", "nano", "xs"))
+    write_bundle(run, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def change(folder, edit, *, sign=True):
+    """Edit the record of a bundle; signed again, it has a digest that fits."""
+    path = folder / "graph.json"
+    record = json.loads(path.read_text())
+    edit(record)
+    if sign:
+        record["digest"] = content_digest(record)
+    path.write_text(json.dumps(record))
+
+
+def test_a_bundle_holds_everything(bundle):
+    record = json.loads((bundle / "graph.json").read_text())
+    assert record["graph"] == graph_of("nano", "nano", "xs").canonical().to_json()
+    assert record["prompts"]["files"]["solve.jinja"].endswith("S {{ question }} :\n")
+    assert set(record["fingerprints"]) == {"nano", "xs"}
+    assert {spec["name"] for spec in record["fleet"]["models"]} == {"nano", "xs"}
+    assert [node["sampling"] and node["sampling"]["temperature"] for node in record["nodes"]] == [
+        0.8,
+        0.8,
+        0.8,
+        None,
+    ]
+    assert record["evidence"]["test"]["interval"] == [0.2, 0.6]
+    assert record["caps"]["graph_budget"] == "18 units"
+    assert record["provenance"]["seed"] == 5
+    assert record["digest"] == content_digest(record)
+    assert {path.name for path in bundle.iterdir()} == {"graph.json", "README.md"}
+    assert "40.0 % (95 % interval 20.0 to 60.0)" in (bundle / "README.md").read_text()
+
+
+async def test_it_answers(bundle):
+    async with load_bundle(bundle) as loaded:
+        answer = await loaded.answer(QUESTION)
+        again = await loaded.answer(QUESTION)
+        other = await loaded.answer(QUESTION, draw=1)
+    assert len(answer.messages) == 4
+    assert answer.text in answer.messages[:3]
+    assert sum(usage.calls for usage in answer.usage.values()) == 3
+    assert answer.cost["units"] > 0
+    assert answer == again
+    assert other.messages != answer.messages
+
+
+async def test_it_answers_where_a_loop_runs_and_where_none_does(bundle):
+    loaded = load_bundle(bundle)
+    here = loaded.answer_sync(QUESTION)
+    loaded.close()
+    with load_bundle(bundle) as loaded:
+        assert loaded.answer_sync(QUESTION) == here
+
+
+def test_a_cap_stops_the_question(tmp_path):
+    run = run_folder(tmp_path / "run", graph_of("nano", "nano", "xs"))
+    with write_bundle(run, tmp_path / "bundle", cap="0.5 units") as loaded:
+        answer = loaded.answer_sync(QUESTION)
+    assert (answer.outcome, answer.text) == (Outcome.BUDGET_STOPPED, "")
+
+
+def test_the_file_is_the_same_for_the_same_run(bundle, tmp_path):
+    again = write_bundle(tmp_path / "run", tmp_path / "again")
+    assert (again.folder / "graph.json").read_bytes() == (bundle / "graph.json").read_bytes()
+    write_bundle(tmp_path / "run", bundle)  # over itself
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda r: r["graph"].update(sink=0), "was changed after export"),
+        (lambda r: r["prompts"]["files"].update({"solve.jinja": "x"}), "was changed after export"),
+        (lambda r: r["evidence"]["test"].update(accuracy=0.9), "was changed after export"),
+    ],
+)
+def test_a_changed_bundle_is_refused(bundle, edit, sentence):
+    change(bundle, edit, sign=False)
+    with pytest.raises(ConfigError, match=sentence):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda r: r.update(schema_version=2), "has schema_version 2; this graphsearch reads 1"),
+        (lambda r: r.pop("caps"), "lacks 'caps'"),
+        (lambda r: r.update(more=1), "has the unknown key 'more'"),
+        (lambda r: r["graph"]["edges"].append([3, 0]), "cycle"),
+        (lambda r: r["fingerprints"].update(xs="other"), "is not the one of the evidence"),
+        (lambda r: r["prompts"]["files"].update({"../x.jinja": ""}), "is no plain name"),
+        (lambda r: r["prompts"]["files"].update({"x.py": ""}), "is no file of a prompt set"),
+        (lambda r: r["prompts"].update(name="../../x"), "is no plain name"),
+        (lambda r: r["prompts"]["files"].update({"solve.jinja": "{{ question"}), "solve.jinja:1"),
+        (lambda r: r["prompts"]["files"].pop("solve.jinja"), "no template 'solve.jinja'"),
+        (lambda r: r["task"]["grader"].update(name="os.system"), "no grader 'os.system'"),
+        (lambda r: r["fleet"]["models"][0].update(engine="os.system"), "no engine 'os.system'"),
+        (lambda r: r["fleet"].update(models=3), "expected a list"),
+    ],
+)
+def test_a_bundle_made_by_hand_is_checked_as_input(bundle, edit, sentence):
+    change(bundle, edit)
+    with pytest.raises(InputError) as caught:
+        load_bundle(bundle)
+    assert sentence in str(caught.value)
+
+
+ATTACKS = [
+    "{{ question.__class__.__mro__ }}",
+    "{{ ''.__class__.__base__.__subclasses__() }}",
+    "{{ parents.append(1) }}",
+    "{% for i in range(1000000000) %}x{% endfor %}",
+    "{{ lipsum.__globals__ }}",
+]
+
+
+@pytest.mark.parametrize("template", ATTACKS)
+def test_templates_of_a_bundle_run_no_code(bundle, template):
+    change(bundle, lambda r: r["prompts"]["files"].update({"solve.jinja": template}))
+    with load_bundle(bundle) as loaded, pytest.raises((ConfigError, OverflowError)):
+        loaded.answer_sync(QUESTION)
+
+
+def test_other_models_are_used_only_when_told(bundle):
+    change(bundle, lambda r: r["fingerprints"].update(xs="other"))
+    with load_bundle(bundle, check_models=False) as loaded:
+        assert loaded.answer_sync(QUESTION).messages
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_bundle(tmp_path, content):
+    (tmp_path / "graph.json").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"graph\.json: "):
+        load_bundle(tmp_path)
+    with pytest.raises(ConfigError, match="no such file"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_nothing_foreign_is_written_over(bundle, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(ConfigError, match=r"holds 'thesis.txt', which is no part of a bundle"):
+        write_bundle(tmp_path / "run", tmp_path / "mine")
+    with pytest.raises(StoreError, match="holds no finished result"):
+        write_bundle(tmp_path / "mine", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_evidence_must_be_of_these_prompts_and_models(tmp_path):
+    graph = graph_of("nano", "xs")
+    for changes in ({"prompts": "other"}, {"fingerprints": {"xs": "other"}}):
+        run = run_folder(tmp_path / "run", graph, **changes)
+        with pytest.raises(ConfigError, match="has changed since the search"):
+            write_bundle(run, tmp_path / "bundle")
+
+
+def test_a_task_that_cannot_be_found_is_asked_for(tmp_path):
+    task = {"name": "mine", "fingerprint": "f", "profile": {"question": 9, "answer": 16}}
+    run = run_folder(tmp_path / "run", graph_of("nano", "xs"), task=task)
+    with pytest.raises(TaskError, match="give it as `task`"):
+        write_bundle(run, tmp_path / "bundle")
+
+
+def test_prompts_and_options_come_from_the_run_s_configuration(tmp_path):
+    run = run_folder(tmp_path / "run", graph_of("nano", "xs"))
+    prompts = Path(__file__).parents[2] / "agents" / "prompts" / "embedded"
+    shutil.copytree(prompts, tmp_path / "mine")
+    (tmp_path / "mine" / "shared.jinja").write_text("S {{ question }} :")
+    (tmp_path / "mine" / "solve.jinja").write_text("{% include 'shared.jinja' %}")
+    given = {"task": {"name": "puzzle", "prompt_set": str(tmp_path / "mine")}}
+    rest = {"fleet": "embedded", "graph_budget": "18 units", "search_budget": "1 units"}
+    config = parse_config({**given, **rest})
+    (run / "config.yaml").write_text(config_yaml(config))
+    with write_bundle(run, tmp_path / "bundle") as loaded:
+        assert loaded.record["prompts"]["name"] == "mine"
+        assert len(loaded.record["provenance"]["config_digest"]) == 32
+        assert loaded.answer_sync(QUESTION).text
+
+
+SECRET = st.text("abcdefgh0123456789", min_size=6)
+
+
+@given(user=SECRET, password=SECRET, key=SECRET)
+def test_endpoints_lose_their_secrets(user, password, key):
+    url = f"https://{user}:{password}@models.example:8000/v1?api_key={key}#{key}"
+    assert _without_secrets(url) == "https://models.example:8000/v1"
