@@ -51,6 +51,11 @@ class DrawnNode:
         """Role, with the number of nodes when it is above one."""
         return self.role if self.count == 1 else f"{self.count} × {self.role}"
 
+    @property
+    def short(self) -> str:
+        """The model without the name of its maker; the words beside the picture have it whole."""
+        return self.model.rsplit("/", 1)[-1] if self.model else "no model"
+
 
 def nodes_of(graph: Mapping[str, Any]) -> tuple[tuple[DrawnNode, ...], int]:
     """Nodes with their parents, and the sink's index, from a graph's JSON."""
@@ -102,7 +107,10 @@ def draw_graph(
     nodes, sink = _gathered(*nodes_of(graph))
     layout = _Layout.of(nodes, sink)
     across = min(
-        (layout.placed(upright=upright) for upright in (False, True)),
+        (
+            layout.placed(upright=upright, most=106.0 if width < 600 else 210.0)
+            for upright in (False, True)
+        ),
         key=lambda p: (max(p.width - width, 0.0), p.width * p.height),
     )
     tip = f"url(#tip-{class_.split()[-1]})"
@@ -166,7 +174,7 @@ def _gathered(nodes: Sequence[DrawnNode], sink: int) -> tuple[tuple[DrawnNode, .
 def _needed(node: DrawnNode) -> float:
     """Width of a box that holds its text, with the number in its corner clear of the heading."""
     heading = 1.1 * text_width(node.heading, 13) + 2 * (text_width(node.label, 10.5) + 10)
-    return max(heading, text_width(node.model or "no model", 12) + 24)
+    return max(heading, text_width(node.short, 12) + 24)
 
 
 def _span(numbers: Sequence[int]) -> str:
@@ -202,10 +210,10 @@ class _Layout:
                         rows[after[1]].append(after)
         return cls(nodes, layer, _ordered(rows, links))
 
-    def placed(self, *, upright: bool) -> "_Placed":
-        """Pixels for every box and track; `upright` runs from top to bottom."""
+    def placed(self, *, upright: bool, most: float) -> "_Placed":
+        """Pixels for all boxes, none broader than `most`, and tracks; `upright` runs downwards."""
         broad = max(92.0, *(_needed(node) for node in self.nodes))
-        broad = min(broad, 210.0)
+        broad = min(broad, most)
         thick, step = (
             (broad, _HIGH + (44.0 if len(self.rows) < 7 else 32.0))
             if upright
@@ -349,7 +357,7 @@ class _Placed:
             text(node.label, left + 7, top + 13, "number"),
             text(closed(node.heading, room / 1.1, 13), middle, top + 20, "role", anchor="middle"),
             text(
-                closed(node.model or "no model", room, 12),
+                closed(node.short, room, 12),
                 middle,
                 top + 36,
                 "model",

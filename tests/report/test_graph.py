@@ -103,3 +103,9 @@ def test_names_cannot_become_markup_or_leave_their_box(name):
     assert not list(svg.iter("script"))
     assert not [e for e in svg.iter() if e.get("onload")]
     assert max(box.right - box.left for box in boxes(svg)) <= 210
+
+
+def test_the_maker_of_a_model_is_left_out_of_the_picture_only():
+    graph = records.graph([("assistant", "maker/tiny-1b")], [], 0)
+    assert "tiny-1b" in [t.text for t in drawn(graph).iter("text")]
+    assert "maker/tiny-1b" in graph_steps(graph)[0]
