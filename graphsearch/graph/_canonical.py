@@ -72,7 +72,7 @@ def _initial_colours(graph: CollaborationGraph) -> list[int]:
     signatures = []
     for i, level in enumerate(graph.levels()):
         node, parents, children = graph.nodes[i], graph.parents(i), graph.children(i)
-        label = (level, i == graph.sink, node.role, node.model is not None, node.model or "")
+        label = (level, node.role, node.model is not None, node.model or "")
         twin = (label, parents, children)
         rank = twins[twin] = twins.get(twin, -1) + 1
         signatures.append((label, len(parents), len(children), rank))

@@ -160,8 +160,8 @@ class CollaborationGraph:
     def key(self) -> str:
         """Canonical text: equal exactly for graphs that differ only in node numbering.
 
-        Roles, models and the position of the sink count; so `key` is the whole graph, not a
-        digest of it. Needs a DAG (raises `GraphError` for a cycle).
+        Roles, models, edges and the sink count; `key` is the whole graph, not a digest of it. It is
+        meant for valid graphs; for edges that form a cycle it raises `GraphError`.
         """
         key = self._memo.get("key")
         if key is None:

@@ -39,11 +39,14 @@ class Draw:
         """See `Chooser`."""
         return _inverse(self._uniforms[:, 1 + slot], self._logits.models[slot], mask), None
 
-    def edge(self, source: int, target: int, free: Bools, forced: Bools) -> tuple[Bools, None]:
+    def edge(
+        self, source: int, target: int, free: Bools, forced: Bools | None
+    ) -> tuple[Bools, None]:
         """See `Chooser`."""
         n = self._slots
         column = (n * (n + 1) - target * (target + 1)) // 2 + (target - 1 - source)
-        return forced | (free & self._wish[column]), None
+        chosen = free & self._wish[column]
+        return chosen if forced is None else forced | chosen, None
 
     def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
@@ -86,9 +89,12 @@ class Greedy:
         """See `Chooser`."""
         return self._pick(self._logits.models[slot], mask), None
 
-    def edge(self, source: int, target: int, free: Bools, forced: Bools) -> tuple[Bools, None]:
+    def edge(
+        self, source: int, target: int, free: Bools, forced: Bools | None
+    ) -> tuple[Bools, None]:
         """See `Chooser`."""
-        return forced | (free & (self._logits.edges[source, target] > 0)), None
+        chosen = free & (self._logits.edges[source, target] > 0)
+        return chosen if forced is None else forced | chosen, None
 
     def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
@@ -126,10 +132,13 @@ class Follow:
         """See `Chooser`."""
         return self._check(int(self._models[slot]), mask, f"model of slot {slot + 1}"), None
 
-    def edge(self, source: int, target: int, free: Bools, forced: Bools) -> tuple[Bools, None]:
+    def edge(
+        self, source: int, target: int, free: Bools, forced: Bools | None
+    ) -> tuple[Bools, None]:
         """See `Chooser`."""
         wanted = bool(self._taken[source, target])
-        if (wanted and not (free[0] or forced[0])) or (forced[0] and not wanted):
+        must = forced is not None and bool(forced[0])
+        if (wanted and not (free[0] or must)) or (must and not wanted):
             verb = "is not allowed" if wanted else "may not be left out"
             raise ConfigError(f"the trace's edge {source + 1}->{target + 1} {verb}")
         return np.array([wanted]), None
@@ -171,9 +180,12 @@ class Expand:
         """See `Chooser`."""
         return self._all(mask)
 
-    def edge(self, source: int, target: int, free: Bools, forced: Bools) -> tuple[Bools, Ints]:
+    def edge(
+        self, source: int, target: int, free: Bools, forced: Bools | None
+    ) -> tuple[Bools, Ints]:
         """See `Chooser`."""
-        choice, rows = self._all(np.column_stack([~forced, forced | free]))
+        must = np.zeros_like(free) if forced is None else forced
+        choice, rows = self._all(np.column_stack([~must, must | free]))
         return choice == 1, rows
 
     def roles(self, masks: Bools) -> tuple[Ints, Ints]:

@@ -28,7 +28,8 @@ class Parents:
     Attributes:
         active: [B] whether the target is live.
         degree: [B] parents so far.
-        price: [B, n+1] cost of the target by in-degree.
+        price: [B * (n+1)] cost of the target by in-degree, row after row.
+        first: [B] where each row begins in `price`.
         now: [B] cost of the target at its present in-degree.
         joins: [B, t] what each candidate costs when it joins: 0 for live ones, whose cost is
             counted already; for the longest path, the time it takes in any case.
@@ -42,6 +43,7 @@ class Parents:
     active: Bools
     degree: Ints
     price: Ints
+    first: Ints
     now: Ints
     joins: Ints
     room: Ints
@@ -55,13 +57,14 @@ class Parents:
         """No parents yet."""
         live, rows = state.out.live, len(state.used)
         is_sink = target == live.shape[1] - 1
-        price = np.ascontiguousarray(state.price[:, target])
+        price = state.price[:, target]
         gammas = state.price[:, :target, 0]
         need = state.need if is_sink else tables.slot_need[None]
         return cls(
             active=live[:, target],
             degree=np.zeros(rows, dtype=np.int64),
-            price=price,
+            price=price.ravel(),
+            first=np.arange(rows) * price.shape[1],
             now=price[:, 0],
             joins=gammas if tables.longest else np.where(live[:, :target], 0, gammas),
             room=tables.budget - (state.tail[:, target] if tables.longest else state.used),
@@ -73,38 +76,38 @@ class Parents:
 
     def pick(self, rows: Ints) -> None:
         """Continue with the given rows."""
-        for name in ("active", "degree", "price", "now", "joins", "room", "far", "need"):
+        for name in ("active", "degree", "first", "now", "joins", "room", "far", "need"):
             setattr(self, name, getattr(self, name)[rows])
 
-    def possible(self, source: int) -> tuple[Bools, Bools]:
-        """Whether the edge from `source` may be taken, and whether it may be left out.
+    def choices(self, source: int) -> tuple[Bools, Bools | None]:
+        """Where the edge from `source` is a free choice, and where it must be taken (or None).
 
         Candidates left after it are the slots below `source`. The cheapest way to a given number
         of further parents is through the cheapest of them, since all cost the target the same.
         """
         if self.open:
-            return self.active & (self._bill(source) <= self.room), self.active
+            return self.active & (self._bill(source) <= self.room), None
         need_take, need_skip = self._needs()
         take = self.active & (need_take <= source)
         skip = self.active & (need_skip <= source)
         take &= self._bill(source, np.where(take, need_take, 0)) <= self.room
         skip &= self._bill(None, np.where(skip, need_skip, 0), source) <= self.room
-        return take, skip
+        return take & skip, take & ~skip
 
     def add(self, source: int, chosen: Bools) -> None:
         """Take the candidate in the rows that chose it."""
+        after = self.price_at(self.degree + 1)
+        join = self.joins[:, source]
         if self.longest:
-            self.far = np.where(chosen, np.maximum(self.far, self.joins[:, source]), self.far)
+            self.far = np.where(chosen, np.maximum(self.far, join), self.far)
         else:
-            self.room = self.room - np.where(chosen, self._bill(source), 0)
+            self.room = self.room - (after - self.now + join) * chosen
+        self.now = np.where(chosen, after, self.now)
         self.degree = self.degree + chosen
-        self.now = self.price_at(self.degree)
 
     def price_at(self, degree: Ints) -> Ints:
         """[B] cost of the target at the given in-degrees."""
-        rows, width = self.price.shape
-        out: Ints = self.price.ravel().take(np.arange(0, rows * width, width) + degree)
-        return out
+        return self.price.take(self.first + degree)
 
     def _needs(self) -> tuple[Ints, Ints]:
         """Further parents needed after one more, and as it is."""

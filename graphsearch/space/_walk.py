@@ -44,9 +44,9 @@ class Chooser(Protocol):
         ...
 
     def edge(
-        self, source: int, target: int, free: Bools, forced: Bools
+        self, source: int, target: int, free: Bools, forced: Bools | None
     ) -> tuple[Bools, Ints | None]:
-        """Whether the edge is taken; rows neither free nor forced must say no."""
+        """Whether the edge is taken; rows neither free nor forced (None: no row) must say no."""
         ...
 
     def roles(self, masks: Bools) -> tuple[Ints, Ints | None]:
@@ -221,9 +221,8 @@ def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int
         return
     parents = Parents.of(tables, state, target)
     for source in range(target - 1, -1, -1):
-        take, skip = parents.possible(source)
-        free = take & skip
-        chosen, split = chooser.edge(source, target, free, take & ~skip)
+        free, forced = parents.choices(source)
+        chosen, split = chooser.edge(source, target, free, forced)
         if split is not None:
             state.pick(split)
             parents.pick(split)

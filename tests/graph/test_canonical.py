@@ -102,21 +102,34 @@ def test_symmetric_graphs_stay_cheap():
     assert renumbered(graph, order).key == graph.key
 
 
-def test_graphs_that_refinement_cannot_tell_apart_have_different_keys():
-    # Six nodes over six: one ring of twelve, or two rings of six. Every node looks alike.
-    def rings(starts):
-        edges = [(top, 6 + bottom) for top, bottom in starts] + [(6 + i, 12) for i in range(6)]
-        return CollaborationGraph((A,) * 13, tuple(edges), 12)
+def rings(*sizes):
+    """Tops over bottoms in rings (each top feeds two bottoms), all bottoms into the sink."""
+    n = sum(sizes)
+    edges = [(n + i, 2 * n) for i in range(n)]
+    start = 0
+    for size in sizes:
+        edges += [(start + i, n + start + i) for i in range(size)]
+        edges += [(start + i, n + start + (i + 1) % size) for i in range(size)]
+        start += size
+    return CollaborationGraph((A,) * (2 * n + 1), tuple(edges), 2 * n)
 
-    one = rings([(i, i) for i in range(6)] + [(i, (i + 1) % 6) for i in range(6)])
-    two = rings(
-        [(i, i) for i in range(6)]
-        + [(i, (i + 1) % 3) for i in range(3)]
-        + [(3 + i, 3 + (i + 1) % 3) for i in range(3)]
-    )
-    assert one.key != two.key
-    assert renumbered(one, [5, 4, 3, 2, 1, 0, *range(6, 13)]).key == one.key
-    assert renumbered(two, [3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8, 12]).key == two.key
+
+def test_graphs_that_refinement_cannot_tell_apart_have_different_keys():
+    # Every top looks like every other to its neighbours, whatever the sizes of the rings.
+    keys = {rings(*sizes).key for sizes in [(7,), (3, 4), (6,), (3, 3)]}
+    assert len(keys) == 4
+
+
+@given(st.sampled_from([(6,), (3, 3), (3, 4), (4, 3)]), st.permutations(range(7)))
+def test_such_graphs_keep_their_key_under_any_numbering(sizes, order):
+    # Tops in rings of three and of four look alike but are not: every one of them must be tried.
+    n = sum(sizes)
+    tops = [k for k in order if k < n]
+    bottoms = [n + k for k in reversed(tops)]
+    graph = rings(*sizes)
+    other = renumbered(graph, [*tops, *bottoms, 2 * n])
+    assert other.key == graph.key == rings(*reversed(sizes)).key
+    assert other.canonical() == graph.canonical()
 
 
 def test_names_cannot_forge_a_key():
