@@ -36,6 +36,7 @@ def sections(run: Run) -> dict[str, Any]:
         "headline": _words.headline(result),
         "state": state,
         "verdict": verdict,
+        "rivals": _words.rivals(result),
         "tally": _words.tally(result) if result["baselines"] else None,
         "break_even": _words.break_even(result),
         "winner": _winner(result, colours),

@@ -20,6 +20,7 @@ __all__ = [
     "described_accuracy",
     "headline",
     "limits",
+    "rivals",
     "standing",
     "tally",
     "verdict",
@@ -29,6 +30,12 @@ Standing = Literal["better", "unclear", "worse", "same", "unknown"]
 _Record = Mapping[str, Any]
 _DERIVED = ("sampled", "best_of_n")
 """Kinds of rows that only share the draws of the graph that stands in their record."""
+_KINDS = {
+    "single": "Against the best single model",
+    "self_consistency": "Against the best vote (self-consistency)",
+    "select": "Against the best pick of an answer that claims success",
+    "fuser": "Against the best fuser over equal answers",
+}
 
 
 def standing(row: _Record, winner: _Record) -> Standing:
@@ -93,14 +100,16 @@ def verdict(result: _Record) -> tuple[Standing, str]:
         "worse": f"It is worse than the best plain alternative, {row['name']} ({spent}), "
         f"by {by} ({span}).",
         "unclear": f"It is not shown to beat the best plain alternative, {row['name']} ({spent}): "
-        f"the difference is {points(difference['mean'])} percentage points{_whose(difference)}, "
+        f"the difference is {_whose(difference)}, "
         f"and its {span} holds 0.",
     }
     return state, says[state]
 
 
 def _whose(difference: _Record) -> str:
-    return " in favour of the alternative" if difference["mean"] < 0 else ""
+    if difference["mean"] < 0:
+        return f"{_size(difference['mean'])} percentage points in favour of the alternative"
+    return f"{points(difference['mean'])} percentage points"
 
 
 def _size(difference: float) -> str:
@@ -112,6 +121,32 @@ def _cost_share(row: _Record, test: _Record) -> str:
     if not mine or other is None:
         return "an unknown share"
     return f"{other / mine * 100:.0f}\u00a0%"
+
+
+def rivals(result: _Record) -> tuple[tuple[Standing, str], ...]:
+    """The best alternative of each kind, and how the winner stands to it."""
+    rows = sorted(
+        (r for r in result["baselines"] if r["kind"] in _KINDS and not r["oracle"]),
+        key=lambda r: (r["evidence"]["accuracy"] is None, -(r["evidence"]["accuracy"] or 0.0)),
+    )
+    best = {row["kind"]: row for row in reversed(rows)}
+    return tuple(
+        (state, f"{label}, {best[kind]['name']}: {_told(best[kind], state)}.")
+        for kind, label in _KINDS.items()
+        if kind in best
+        for state in (standing(best[kind], result["winner"]),)
+    )
+
+
+def _told(row: _Record, state: Standing) -> str:
+    if state == "same":
+        return "the same graph"
+    if state == "unknown":
+        return "not compared"
+    says = {"better": "clearly better", "worse": "clearly worse", "unclear": "no clear difference"}
+    difference = row["difference"]
+    gain, span = points(difference["mean"]), points_interval(difference["interval"])
+    return f"{gain} points ({span}), {says[state]}"
 
 
 def tally(result: _Record) -> str:

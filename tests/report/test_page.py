@@ -164,6 +164,20 @@ def test_where_the_winner_does_not_win_is_named(html):
     assert "clearly better than 9;" in text
 
 
+def test_the_best_of_each_kind_is_answered_for():
+    record = records.record()
+    votes = [r for r in record["baselines"] if r["kind"] == "self_consistency"]
+    votes[0]["difference"] |= {"mean": -0.05, "interval": [-0.09, -0.01]}
+    text = page(record).text
+    assert (
+        "Against the best single model, l alone: +4.2 points (+0.6 to +7.8), clearly better."
+    ) in text
+    assert (
+        f"Against the best vote (self-consistency), {votes[0]['name']}: "
+        "−5.0 points (−9.0 to −1.0), clearly worse."
+    ) in text
+
+
 def test_every_alternative_stands_in_the_table_with_three_costs(html):
     text = Page(html).text
     for row in records.record()["baselines"]:
