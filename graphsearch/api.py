@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from graphsearch.engines.base import Engine
     from graphsearch.events import Listener
     from graphsearch.fleet import Fleet
-    from graphsearch.space import Space
+    from graphsearch.roles import Role
+    from graphsearch.space import RoleOption, SinkOption, Space
     from graphsearch.study.quote import Quote
     from graphsearch.study.result import Result
     from graphsearch.study.study import Study
@@ -33,6 +35,7 @@ __all__ = ["join", "open_study", "optimize", "quote"]
 Budgets: TypeAlias = "str | Amount | Sequence[str | Amount]"
 T = TypeVar("T")
 
+_ROLES = ("assistant", "fuser")
 _FILES = frozenset({".csv", ".json", ".jsonl"})
 """Endings that tell a file of questions from a registered name."""
 
@@ -179,9 +182,9 @@ def join(
 
     the_task = _task(task, task_options, profile)
     the_fleet = _fleet(fleet)
-    the_space = _space(space, the_fleet, the_task, graph_budget)
-    options = dict(searcher_options or {})
     roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
+    the_space = _space(space, the_fleet, the_task, graph_budget, roles)
+    options = dict(searcher_options or {})
     speaker, make_agent = _agent(agent, agent_options)
     models = _models(the_space, speaker)
     return Parts(
@@ -214,8 +217,6 @@ def join(
 def _task(
     task: str | Path | Task, options: Mapping[str, Any] | None, profile: TokenProfile | None
 ) -> Task:
-    from dataclasses import replace
-
     from graphsearch.evaluators.tasks import get_task
 
     given = dict(options or {})
@@ -239,6 +240,7 @@ def _space(
     fleet: "Fleet",
     task: Task,
     graph_budget: "str | Amount",
+    roles: "Mapping[str, Role]",
 ) -> "Space":
     from graphsearch.cost import Amount, CostModel
     from graphsearch.space import Space
@@ -250,7 +252,35 @@ def _space(
                 f"the space was built for {space.budget}, not for {budget}", where="graph_budget"
             )
         return space
-    return Space.build(CostModel(fleet, task.profile, budget.currency), budget, **(space or {}))
+    given = dict(space or {})
+    given["roles"] = [_limited(role, roles) for role in given.get("roles", _ROLES)]
+    built = Space.build(CostModel(fleet, task.profile, budget.currency), budget, **given)
+    for where, options in (("roles", built.roles), ("sinks", [s.role for s in built.sinks])):
+        unknown = next((name for name in options if name not in roles), None)
+        if unknown is not None:
+            known = ", ".join(roles)
+            message = f"the prompt set has no role {unknown!r}; it has {known}"
+            raise ConfigError(message, where=f"space.{where}")
+    return replace(built, sinks=tuple(_limited_sink(sink, roles) for sink in built.sinks))
+
+
+def _limited(role: "str | RoleOption", roles: "Mapping[str, Role]") -> "str | RoleOption":
+    """A role with the number of parents it can read, which its prompts decide."""
+    from graphsearch.space import RoleOption
+
+    if not isinstance(role, str) or role not in roles:
+        return role
+    return RoleOption(role, roles[role].min_parents, roles[role].max_parents)
+
+
+def _limited_sink(sink: "SinkOption", roles: "Mapping[str, Role]") -> "SinkOption":
+    role = roles[sink.role]
+    most = [limit for limit in (sink.max_parents, role.max_parents) if limit is not None]
+    return replace(
+        sink,
+        min_parents=max(sink.min_parents, role.min_parents),
+        max_parents=min(most, default=None),
+    )
 
 
 def _amounts(given: "Budgets | None", where: str) -> "tuple[Amount, ...]":

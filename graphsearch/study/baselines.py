@@ -18,12 +18,25 @@ if TYPE_CHECKING:
     from graphsearch.study.study import Study
     from graphsearch.tasks import Grader, Item
 
-__all__ = ["Alternative", "Prices", "affordable", "alternatives", "derive", "measure_prices"]
+__all__ = [
+    "Alternative",
+    "Prices",
+    "affordable",
+    "alternatives",
+    "derive",
+    "fit_fusers",
+    "measure_prices",
+]
 
 PROBED = 50
 """Selection items on which the price of a single call is measured."""
 
+FITTED = 20
+"""Selection items on which a fuser's cost is measured."""
+
 _SLACK = 1 + 1e-9
+_TOLERANCE = 1.02
+"""Measured means of few items wobble; 2 % more than the winner is still equal cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,18 @@ class Alternative:
     copies: int
     graph: "CollaborationGraph"
     oracle: bool = False
+
+    @property
+    def family(self) -> str:
+        """Rows of one family read the same draws, so all of them cost what one costs."""
+        if self.kind in {"single", "fuser"}:
+            return self.name
+        return f"{self.copies_drawn}x {self.model}"
+
+    @property
+    def copies_drawn(self) -> int:
+        """Answers drawn by its graph: one parent each."""
+        return self.graph.in_degree(self.graph.sink)
 
     @property
     def is_derived(self) -> bool:
@@ -88,6 +113,56 @@ class Prices:
 
     sampled: Mapping[str, float]
     claims: bool
+
+
+async def fit_fusers(
+    study: "Study", plan: Sequence[Alternative], items: "Sequence[Item]", *, used: float
+) -> list[Alternative]:
+    """Give fusers the most answers with which they really stay within a used cost.
+
+    How long a fuser writes is not known before it has read; so each is run on a few selection
+    items and loses an answer until it fits. One that does not fit with two answers is left out.
+
+    Args:
+        study: runs them.
+        plan: all alternatives; those of other kinds are kept as they are.
+        items: selection items.
+        used: the winner's used cost of one question.
+    """
+    fitted = []
+    for alternative in plan:
+        found: Alternative | None = alternative
+        while found is not None and found.kind == "fuser":
+            cost = await _probe(study, found, items[:FITTED])
+            if cost is None or cost <= used * _TOLERANCE:
+                break
+            found = _with_fewer(found)
+        if found is not None:
+            fitted.append(found)
+    return fitted
+
+
+async def _probe(study: "Study", alternative: Alternative, items: "Sequence[Item]") -> float | None:
+    (results,) = await study.runner.block(
+        f"fit/{alternative.name}",
+        [alternative.graph],
+        items,
+        stream="selection",
+        account="baseline",
+    )
+    return _used(study, results).get(study.parts.graph_budget.currency)
+
+
+def _with_fewer(alternative: Alternative) -> Alternative | None:
+    from graphsearch.graph import CollaborationGraph
+
+    graph, copies = alternative.graph, alternative.copies - 1
+    source = graph.nodes[graph.parents(graph.sink)[0]].model
+    if copies < 2 or source is None:
+        return None
+    fewer = CollaborationGraph.fan_in([source] * copies, "fuser", alternative.model)
+    name = f"{copies}x {source} -> fuser {alternative.model}"
+    return replace(alternative, name=name, copies=copies, graph=fewer)
 
 
 async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.cost import CURRENCIES
 from graphsearch.events import Done
 from graphsearch.study._show import number, percent
-from graphsearch.study.baselines import Alternative, alternatives, measure_prices
+from graphsearch.study.baselines import (
+    Alternative,
+    alternatives,
+    fit_fusers,
+    measure_prices,
+)
 from graphsearch.study.evidence import Evidence, gather
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal
@@ -48,10 +53,10 @@ async def _plan(study: "Study", choice: Choice) -> list[Alternative]:
     if not study.parts.settings.baselines:
         return []
     prices = await measure_prices(study, choice.items)
-    used = _evidence(study, choice).used
-    return alternatives(
-        study.parts, prices, used=choice.winner.expected_cost if used is None else used
-    )
+    measured = _evidence(study, choice).used
+    used = choice.winner.expected_cost if measured is None else measured
+    plan = alternatives(study.parts, prices, used=used)
+    return await fit_fusers(study, plan, choice.items, used=used)
 
 
 def _evidence(study: "Study", choice: Choice) -> Evidence:
@@ -68,8 +73,7 @@ def _evidence(study: "Study", choice: Choice) -> Evidence:
 def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
     entry = choice.winner
     winner = Winner(entry.graph, entry.origin, entry.round, entry.trial, entry.expected_cost)
-    plain = [row for row in tested.rows if not row.oracle and row.evidence.accuracy is not None]
-    best = plain[0] if plain else None
+    best = _best_plain(tested)
     spend = _spend(study)
     stopped = study.stopped
     return Result(
@@ -93,6 +97,16 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         notes=tuple(note for note in (choice.note, *tested.notes) if note),
         folder=study.folder,
     )
+
+
+def _best_plain(tested: Tested) -> Row | None:
+    """The most accurate row that needs no grader, of those that ran all items."""
+    plain = [
+        row
+        for row in tested.rows
+        if not row.oracle and row.evidence.accuracy is not None and tested.ran_all(row)
+    ]
+    return plain[0] if plain else None
 
 
 def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:

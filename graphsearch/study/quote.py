@@ -226,7 +226,13 @@ class _Play:
         settings = self._parts.settings
         finalists = list(self.seen.values())[: settings.finalists]
         items = min(settings.selection_items, len(self._parts.task.splits["selection"]))
-        self._measure("selection", finalists, items)
+        kept = 0.0 if self._parts.evaluation_budget else (1 - SELECTION_SHARE) * settings.reserve
+        while items:
+            self.bills["selection"] = _Bill()
+            self._measure("selection", finalists, items)
+            if not self._over(self.total().made, 1 - kept):
+                break
+            items = int(items * 0.9)
 
     def _test(self) -> None:
         parts = self._parts

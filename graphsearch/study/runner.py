@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ class Runner:
             name: names the admission in the store; a block of the same name in a resumed study is
                 admitted as it was the first time.
             graphs: different graphs.
-            items: items of the block; the budget may cut some off at the end.
+            items: items of the block; the end of the budget may cut some off.
             stream: stream of draws.
             account: account to book to.
             known: results that need no run.
@@ -107,8 +107,36 @@ class Runner:
         Raises:
             StudyStopped: too many failures of the infrastructure.
         """
-        count = self.admit(name, graphs, items, account=account, known=known)
-        return await self.run(graphs, items[:count], stream=stream, account=account, known=known)
+        found: list[list[ItemResult]] = [[] for _ in graphs]
+        self.runs.clear()
+        for part in self.admitted(name, graphs, items, account=account, known=known):
+            results = await self.run(graphs, part, stream=stream, account=account, known=known)
+            for whole, more in zip(found, results, strict=True):
+                whole.extend(more)
+        return found
+
+    def admitted(
+        self,
+        name: str,
+        graphs: "Sequence[CollaborationGraph]",
+        items: Sequence[Item],
+        *,
+        account: str,
+        known: Known | None = None,
+    ) -> Iterator[Sequence[Item]]:
+        """Parts of a block that the budget covers, each to be run before the next is asked for.
+
+        What a part really used is mostly far below its worst case, so the rest of a block that
+        was not covered at first is covered when the part is paid; only then does it end.
+        """
+        number = 0
+        while items:
+            count = self.admit(f"{name}/{number}", graphs, items, account=account, known=known)
+            if count == 0:
+                return
+            yield items[:count]
+            items = items[count:]
+            number += 1
 
     async def run(
         self,
@@ -120,7 +148,6 @@ class Runner:
         known: Known | None = None,
     ) -> list[list[ItemResult]]:
         """Run every graph on items that were admitted; the rest as for `block`."""
-        self.runs.clear()
         found = await asyncio.gather(
             *(self._graph(graph, items, stream, account, known) for graph in graphs)
         )

@@ -1,7 +1,7 @@
 """The sealed test: the winner and every plain alternative on the same fresh items, once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import StudyStopped
@@ -9,6 +9,7 @@ from graphsearch.events import BaselineDone, BlockDone
 from graphsearch.study.baselines import Alternative, derive
 from graphsearch.study.evidence import Evidence, compare, gather
 from graphsearch.study.items import arrange
+from graphsearch.study.race import Contestant, split_losers
 from graphsearch.study.result import Row
 from graphsearch.study.runner import Tally
 from graphsearch.study.select import Choice, chunks
@@ -37,6 +38,13 @@ class Tested:
     winner: Evidence | None
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    def ran_all(self, row: Row) -> bool:
+        """Whether a row ran every item that the winner ran."""
+        if self.winner is None:
+            return False
+        items = row.evidence.n + row.evidence.not_evaluated
+        return items == self.winner.n + self.winner.not_evaluated
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
@@ -88,23 +96,60 @@ async def _measure(
     items = arrange(study.parts.task.splits["test"], "test", seed=study.parts.seed)
     wanted = items[: study.parts.settings.test_items]
     mine: list[ItemResult] = []
-    theirs: list[list[ItemResult]] = [[] for _ in plan]
+    entrants = [_Entrant(alternative) for alternative in plan]
     for number, block in enumerate(chunks(wanted, study.parts.settings.test_block)):
-        count = _admit(study, number, winner, plan, block)
-        if count:
-            mine += await _run_winner(study, number, winner, block[:count])
-            for row, results in zip(
-                theirs, await _run(study, number, plan, block[:count]), strict=True
-            ):
-                row.extend(results)
-        if count < len(block):
+        alive = [entrant for entrant in entrants if not entrant.stopped]
+        running = [entrant.alternative for entrant in alive]
+        for part in _admitted(study, number, winner, running, block):
+            mine += await _run_winner(study, number, winner, part)
+            found = await _run(study, number, running, part)
+            for entrant, results in zip(alive, found, strict=True):
+                entrant.results.extend(results)
+        if len(mine) < min((number + 1) * study.parts.settings.test_block, len(wanted)):
             break
+        _stop_losers(alive, study.parts.settings.race_alpha)
     if not mine and plan:
         return await _measure_alone(study, winner)
-    rows = [_row(study, a, results, mine) for a, results in zip(plan, theirs, strict=True)]
+    rows = [_row(study, entrant.alternative, entrant.results, mine) for entrant in entrants]
     rows.sort(key=lambda row: (-(row.evidence.accuracy or 0.0), row.evidence.used or 0.0, row.name))
-    notes = _shortage(len(mine), len(wanted))
-    return Tested(_winner_evidence(study, winner, mine), tuple(rows), notes)
+    notes = [*_shortage(len(mine), len(wanted)), *_stops(entrants)]
+    return Tested(_winner_evidence(study, winner, mine), tuple(rows), tuple(notes))
+
+
+@dataclass(slots=True)
+class _Entrant:
+    """One alternative on the test; it stops when another is clearly better."""
+
+    alternative: Alternative
+    results: list[ItemResult] = field(default_factory=list)
+    stopped: bool = False
+
+
+def _stop_losers(alive: Sequence[_Entrant], alpha: float) -> None:
+    """Stop families of which every row is clearly worse than some other alternative.
+
+    The same anytime-valid test as in a race of the search. Single calls are cheap and never stop;
+    a row that needs the grader is no rival, and one draw of a vote keeps no family going.
+    """
+    rivals = [e for e in alive if not e.alternative.oracle and e.alternative.kind != "sampled"]
+    contestants = [Contestant(e.alternative.graph, e.results) for e in rivals]
+    losers = split_losers(contestants, alpha / max(len(rivals) - 1, 1))
+    beaten = {id(contestant) for contestant in losers}
+    kept = {
+        entrant.alternative.family
+        for entrant, contestant in zip(rivals, contestants, strict=True)
+        if id(contestant) not in beaten or entrant.alternative.kind == "single"
+    }
+    for entrant in alive:
+        entrant.stopped = entrant.alternative.family not in kept
+
+
+def _stops(entrants: Sequence[_Entrant]) -> tuple[str, ...]:
+    count = sum(entrant.stopped for entrant in entrants)
+    if not count:
+        return ()
+    note = f"{count} plain alternatives that were clearly worse than another one stopped early"
+    return (f"{note}; each is compared with the winner on the items it ran.",)
 
 
 def _graphs(plan: Sequence[Alternative]) -> "list[CollaborationGraph]":
@@ -112,21 +157,22 @@ def _graphs(plan: Sequence[Alternative]) -> "list[CollaborationGraph]":
     return list({alternative.graph.key: alternative.graph for alternative in plan}.values())
 
 
-def _admit(
+def _admitted(
     study: "Study",
     number: int,
     winner: "CollaborationGraph",
     plan: Sequence[Alternative],
     block: "Sequence[Item]",
-) -> int:
-    """Items for which the winner and all alternatives together are covered."""
+) -> "Iterator[Sequence[Item]]":
+    """Parts of a block for which the winner and all alternatives together are covered."""
     graphs = list({graph.key: graph for graph in [winner, *_graphs(plan)]}.values())
-    return study.runner.admit(f"test/{number}", graphs, block, account="baseline")
+    return study.runner.admitted(f"test/{number}", graphs, block, account="baseline")
 
 
 async def _run_winner(
     study: "Study", number: int, winner: "CollaborationGraph", items: "Sequence[Item]"
 ) -> list[ItemResult]:
+    study.runner.runs.clear()  # transcripts are read block by block
     (results,) = await study.runner.run([winner], items, stream="test", account="test")
     study.voice.say(BlockDone, phase="test", block=number, items=len(items), alive=1, stopped=0)
     return results
@@ -158,10 +204,9 @@ async def _measure_alone(study: "Study", winner: "CollaborationGraph") -> Tested
     wanted = items[: study.parts.settings.test_items]
     mine: list[ItemResult] = []
     for number, block in enumerate(chunks(wanted, study.parts.settings.test_block)):
-        count = study.runner.admit(f"test alone/{number}", [winner], block, account="test")
-        mine += await _run_winner(study, number, winner, block[:count]) if count else []
-        if count < len(block):
-            break
+        name = f"test alone/{number}"
+        for part in study.runner.admitted(name, [winner], block, account="test"):
+            mine += await _run_winner(study, number, winner, part)
     notes = ("The budget did not cover the plain alternatives.", *_shortage(len(mine), len(wanted)))
     return Tested(_winner_evidence(study, winner, mine), (), notes)
 
