@@ -38,7 +38,7 @@ def build(budget, **options):
 
 SPACES = {
     "loose": lambda: build("1000 units", slots=2),
-    "12 units": lambda: build("12 units", sinks=("fuser:m", "vote")),
+    "12 units": lambda: build("12 units", sinks=("fuser:m",)),
     "one call": lambda: build("1 units", slots=2),
     "two models, five units": lambda: build("5 units"),
     "vote only, tight": lambda: build("4 units", sinks=("vote",)),

@@ -71,12 +71,18 @@ def test_traces_round_trip_through_json(space):
         assert plain.log_prob == pytest.approx(Distribution(space).log_prob(trace), abs=1e-12)
 
 
+def identity(trace):
+    """All decisions of a trace as something to count by."""
+    d, row = trace.draws, trace.row
+    return tuple(a[row].tobytes() for a in (d.sink, d.models, d.taken, d.roles))
+
+
 def test_sampled_frequencies_agree(space):
     distribution = Distribution(space, random_logits(space, seed=5, scale=0.7))
     k = 2000
     traces = distribution.sample_many(np.random.default_rng(11), k)
-    counts = Counter(decisions_of(t) for t in traces)
-    expected = {decisions_of(t): k * math.exp(t.log_prob) for t in distribution.enumerate()}
+    counts = Counter(map(identity, traces))
+    expected = {identity(t): k * math.exp(t.log_prob) for t in distribution.enumerate()}
     assert set(counts) <= set(expected)
     # Chi-square over traces expected at least five times, the others as one.
     cells = [(counts[d], e) for d, e in expected.items() if e >= 5]
@@ -137,13 +143,13 @@ def test_entropy_and_divergence(space):
 def test_estimates_of_entropy_and_divergence(name):
     distribution = Distribution(BUILT[name], random_logits(BUILT[name], seed=8, scale=0.7))
     exact = distribution.entropy(exact=True)
-    assert distribution.entropy(exact=False, samples=3000) == pytest.approx(exact, abs=0.1)
+    assert distribution.entropy(exact=False, samples=1500) == pytest.approx(exact, abs=0.15)
     near = distribution.with_logits(distribution.logits * 0.5)
     exact = distribution.kl(near, exact=True)
     assert exact > 0.02
-    sampled = distribution.sample_many(np.random.default_rng(3), 3000)
-    assert distribution.kl(near, traces=sampled) == pytest.approx(exact, rel=0.15)
-    assert distribution.kl(near, exact=False, samples=3000) == pytest.approx(exact, rel=0.15)
+    sampled = distribution.sample_many(np.random.default_rng(3), 1500)
+    assert distribution.kl(near, traces=sampled) == pytest.approx(exact, rel=0.2)
+    assert distribution.kl(near, exact=False, samples=1500) == pytest.approx(exact, rel=0.2)
 
 
 def test_the_mode_takes_the_likeliest_choice_at_each_step(space):
