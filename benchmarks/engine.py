@@ -3,20 +3,22 @@
     python -m benchmarks.engine [--sizes nano,xs,s,m] [--rounds 3]
 
 Work: puzzle-like prompts of 8 to 78 words, 18 tokens generated for each, none ended early, so that
-all contestants do the same. PyTorch (where it can be imported) runs the same weights in a plain loop
-with a preallocated KV cache, in batches of prompts of about equal length, which is kind to it. The
-contestants take turns and the best round of each counts, since other work may share the machine;
-`cpu` is tokens per CPU second, which suffers less from that.
+all contestants do the same. PyTorch (where it can be imported) runs the same weights in a plain
+loop with a preallocated KV cache, in batches of prompts of about equal length, which is kind to it.
+The contestants take turns and the best round of each counts, since other work may share the
+machine; `cpu` is tokens per CPU second, which suffers less from that.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -46,10 +48,15 @@ def prompts(count: int, *, seed: int = 0) -> list[str]:
     return made
 
 
-def endless(size: str) -> Checkpoint:
-    """A model that never draws an end of reply."""
-    model = Checkpoint.load(builtin_folder(size))
-    return replace(model, shape=replace(model.shape, ends=(-1,)))
+def endless(size: str, home: Path) -> Path:
+    """A copy of a model that never draws an end of reply."""
+    folder = home / size
+    folder.mkdir()
+    for name in ("model.safetensors", "tokenizer.json"):
+        shutil.copy(builtin_folder(size) / name, folder)
+    config = json.loads((builtin_folder(size) / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"eos_token_id": []}))
+    return folder
 
 
 def speeds(
@@ -75,14 +82,14 @@ def numpy_run(model: Checkpoint, texts: list[str], batch: int) -> Callable[[], i
     return run
 
 
-def engine_run(size: str, texts: list[str], batch: int, workers: int) -> Callable[[], int]:
-    """Through the asynchronous engine, with replies that end when the model ends them."""
+def engine_run(folder: Path, texts: list[str], batch: int, workers: int) -> Callable[[], int]:
+    """Through the asynchronous engine, loading of the model included."""
     calls = [
-        Call(size, (Message("user", text),), SAMPLING, seed=seed) for seed, text in enumerate(texts)
+        Call("it", (Message("user", text),), SAMPLING, seed=seed) for seed, text in enumerate(texts)
     ]
 
     async def main() -> int:
-        engine = EmbeddedEngine(batch_size=batch, workers=workers)
+        engine = EmbeddedEngine({"it": folder}, batch_size=batch, workers=workers)
         replies = await asyncio.gather(*(engine.generate(call) for call in calls))
         await engine.aclose()
         return sum(reply.usage.completion_tokens for reply in replies)
@@ -193,26 +200,30 @@ NAMES = (
 
 def compare(size: str, *, rounds: int) -> dict[str, object]:
     """All figures of one size."""
-    model, many, few = endless(size), prompts(1024), prompts(256, seed=1)
+    with TemporaryDirectory() as home:
+        return _compare(endless(size, Path(home)), rounds=rounds)
+
+
+def _compare(folder: Path, *, rounds: int) -> dict[str, object]:
+    model, many, few = Checkpoint.load(folder), prompts(1024), prompts(256, seed=1)
     contestants = {
         "numpy_256": numpy_run(model, many, 256),
-        "engine_256": engine_run(size, many, 256, 1),
-        "engine_256_2_workers": engine_run(size, many, 256, 2),
+        "engine_256": engine_run(folder, many, 256, 1),
+        "engine_256_2_workers": engine_run(folder, many, 256, 2),
         "numpy_64": numpy_run(model, few, 64),
     }
     rivals = {"torch_64_1_thread": 1, "torch_64_2_threads": 2} if find_spec("torch") else {}
     for name, threads in rivals.items():
         contestants[name] = torch_run(model, few, 64, threads)
     found = speeds(contestants, rounds=rounds)
-    ratios = {
-        f"to_torch_{kind}": round(
-            found["numpy_64"][kind] / max(found[name][kind] for name in rivals), 2
-        )
-        if rivals
-        else None
-        for kind in ("wall", "cpu")
-    }
+    ratios = {f"to_torch_{kind}": _ratio(found, list(rivals), kind) for kind in ("wall", "cpu")}
     return {"tokens_per_second": found, **ratios}
+
+
+def _ratio(found: dict[str, dict[str, float]], rivals: list[str], kind: str) -> float | None:
+    if not rivals:
+        return None
+    return round(found["numpy_64"][kind] / max(found[name][kind] for name in rivals), 2)
 
 
 def measure() -> dict[str, Any]:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graphsearch.engines.embedded.checkpoint import Array, Shape
+from graphsearch.engines.embedded.tiles import SINGLE_THREAD_LIMIT, VECTOR_THREAD_LIMIT
 
 __all__ = ["Rotations", "attend_causal", "attend_last", "mask_beyond"]
 
-_QUERY_STEP = 16  # positions whose attention is one product
-_KEY_STEP = 256  # positions read in one product of a single query
+_MOST_QUERIES = 16  # positions whose attention is one product
 
 
 class Rotations:
@@ -62,7 +62,8 @@ def attend_last(q: Array, keys: Array, values: Array, mask: Array) -> Array:
     """
     rows, kv_heads, size, length = keys.shape
     queries = q.reshape(rows, kv_heads, -1, size)
-    cuts = [slice(at, at + _KEY_STEP) for at in range(0, length, _KEY_STEP)]
+    step = max(VECTOR_THREAD_LIMIT // size, 1)
+    cuts = [slice(at, at + step) for at in range(0, length, step)]
     parts = [queries @ keys[..., cut] for cut in cuts]
     scores: Array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     scores += mask
@@ -89,8 +90,9 @@ def attend_causal(q: Array, keys: Array, values: Array) -> Array:
     grouped = q.reshape(rows, length, kv_heads, -1, size).transpose(0, 2, 3, 1, 4)
     queries = np.ascontiguousarray(grouped)
     out = np.empty_like(queries)
-    for start in range(0, length, _QUERY_STEP):
-        stop = min(start + _QUERY_STEP, length)
+    step = max(min(_MOST_QUERIES, SINGLE_THREAD_LIMIT // (size * length)), 1)
+    for start in range(0, length, step):
+        stop = min(start + step, length)
         scores = queries[:, :, :, start:stop] @ keys[:, :, None, :, :stop]
         later = np.arange(stop) > np.arange(start, stop)[:, None]
         scores += np.where(later, np.float32(-np.inf), np.float32(0))

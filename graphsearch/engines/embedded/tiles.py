@@ -18,11 +18,21 @@ import numpy as np
 
 from graphsearch.engines.embedded.checkpoint import Array
 
-__all__ = ["SINGLE_THREAD_LIMIT", "TILE_ROWS", "TiledMatrix", "safe_rows"]
+__all__ = [
+    "SINGLE_THREAD_LIMIT",
+    "TILE_ROWS",
+    "VECTOR_THREAD_LIMIT",
+    "TiledMatrix",
+    "safe_rows",
+]
 
 SINGLE_THREAD_LIMIT = 262_144
 """Largest rows * inputs * outputs that OpenBLAS computes in the calling thread
 (`SMP_THRESHOLD_MIN` 65,536 times `GEMM_MULTITHREAD_THRESHOLD` 4 in its `interface/gemm.c`)."""
+
+VECTOR_THREAD_LIMIT = 9_215
+"""The same for inputs * outputs where one side is a vector (below 2,304 times the latter constant, in
+`interface/gemv.c`)."""
 
 TILE_ROWS = 32
 """Row counts are padded to a multiple of this; the rows of a tile divide it."""
@@ -68,7 +78,8 @@ class TiledMatrix:
 
 def _panel_width(rows: int, inputs: int, outputs: int) -> int:
     """Columns of a panel: the fewest equal panels (multiples of 8 wide) that stay in one thread."""
-    widest = max(SINGLE_THREAD_LIMIT // (rows * inputs), 1)
+    limit = SINGLE_THREAD_LIMIT // rows if rows > 1 else VECTOR_THREAD_LIMIT
+    widest = max(limit // inputs, 1)
     if outputs <= widest:
         return outputs
     panels = -(-outputs // widest)
