@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 failed, 2 bad input, 3 budget refused, 130 stopped by the user with all kept.
 """
 
+import errno
 import sys
 import traceback
 from typing import Annotated, Any
@@ -18,6 +19,20 @@ from graphsearch.errors import BudgetRefused, GraphsearchError, InputError
 __all__ = ["app", "main"]
 
 FAILED, BAD_INPUT, REFUSED, STOPPED = 1, 2, 3, 130
+
+_WRONG_PLACE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""Faults of a path that was given, unlike a full disk."""
 
 
 class _Group(TyperGroup):
@@ -44,6 +59,12 @@ class _Group(TyperGroup):
             raise typer.Exit(STOPPED) from None
         except GraphsearchError as error:
             raise typer.Exit(_say(error, str(error), ctx)) from None
+        except BrokenPipeError:  # the reader of our output is gone; typer ends quietly
+            raise
+        except OSError as error:
+            named = f"{error.filename}: " if error.filename else ""
+            message = f"{named}cannot be read or written: {error.strerror or error}"
+            raise typer.Exit(_say(error, message, ctx)) from None
         except Exception as error:
             if _is_usage_error(error):
                 raise
@@ -68,6 +89,8 @@ def exit_code(error: Exception) -> int:
     """The exit code an error ends the command with."""
     if isinstance(error, BudgetRefused):
         return REFUSED
+    if isinstance(error, OSError) and error.errno in _WRONG_PLACE:
+        return BAD_INPUT
     return BAD_INPUT if isinstance(error, InputError) else FAILED
 
 

@@ -29,7 +29,7 @@ def cost(
     ] = "math",
     as_json: AsJson = False,
 ) -> None:
-    """Price a graph: the expected cost of one question, in every currency it can be priced in."""
+    """Price a graph: what one question is expected to cost, in every currency."""
     from graphsearch.cost import CURRENCIES, CostModel
     from graphsearch.fleet import Fleet
     from graphsearch.graph import CollaborationGraph

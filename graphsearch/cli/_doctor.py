@@ -19,7 +19,10 @@ def doctor(
     ] = "embedded",
     as_json: AsJson = False,
 ) -> None:
-    """Check Python, packages, weights, engines, disk and cores; one line of advice a problem."""
+    """Check Python, packages, models, disk and cores, with advice.
+
+    Every model of the fleet is asked one question.
+    """
     from graphsearch.cli._checks import run_checks
 
     checks = run_checks(fleet)

@@ -18,7 +18,7 @@ def report(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the report of a finished run: one HTML file that opens anywhere."""
+    """Write the report of a finished run: one HTML file."""
     from graphsearch.report import write_report
 
     page = write_report(run, out or run / "report.html")
@@ -31,12 +31,16 @@ def report(
 def export(
     run: RunFolder,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the bundle.")],
+    cap: Annotated[
+        str | None,
+        typer.Option("--cap", help="Most that one question may really use, such as '36 units'."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export the winner of a finished run as a bundle that answers questions elsewhere."""
+    """Export the winner as a bundle that answers questions elsewhere."""
     from graphsearch.export import write_bundle
 
-    bundle = write_bundle(run, folder)
+    bundle = write_bundle(run, folder, cap=cap)
     if as_json:
         emit({"run": str(run), "bundle": str(bundle.folder), "digest": bundle.digest})
     else:

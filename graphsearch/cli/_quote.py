@@ -18,9 +18,16 @@ def quote(
     fleet: FleetName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict calls, tokens, cost and time of a search, with a range; spends nothing."""
+    """Predict calls, tokens, cost and time of a search; spends nothing."""
     import graphsearch
-    from graphsearch.config import check_names, find_config, load_config, study_arguments
+    from graphsearch.config import (
+        check_agent,
+        check_names,
+        find_config,
+        load_config,
+        placed,
+        study_arguments,
+    )
 
     path = find_config(config)
     given = overrides(
@@ -32,7 +39,9 @@ def quote(
     )
     settings = load_config(path, given)
     check_names(settings, str(path))
-    found = graphsearch.quote(**study_arguments(settings))
+    with placed(str(path), given):
+        check_agent(settings)
+        found = graphsearch.quote(**study_arguments(settings))
     if as_json:
         emit(found.to_json())
     else:

@@ -42,8 +42,12 @@ def run(
     fleet: FleetName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search for the best graph; write a run folder with the result and its report."""
-    from graphsearch.config import check_names, find_config, load_config
+    """Search for the best graph; writes a run folder.
+
+    The folder holds the configuration, every call, the result and its report. Ctrl-C stops the
+    search with all kept; `graphsearch resume` goes on.
+    """
+    from graphsearch.config import check_agent, check_names, find_config, load_config, placed
 
     path = find_config(config)
     given = overrides(
@@ -58,11 +62,16 @@ def run(
     folder = Path(settings.out or Path("runs") / path.stem)
     _refuse_taken(folder)
     check_names(settings, str(path))
-    _search(settings, folder, as_json=as_json)
+    with placed(str(path), given):
+        check_agent(settings)
+        _search(settings, folder, as_json=as_json)
 
 
 def resume(run: RunFolder, as_json: AsJson = False) -> None:
-    """Go on with a search that was stopped or killed; ends with the result it would have had."""
+    """Go on with a search that was stopped or killed.
+
+    It ends with the result it would have had.
+    """
     from graphsearch.config import load_config
     from graphsearch.errors import StoreError
 

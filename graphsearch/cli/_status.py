@@ -12,7 +12,7 @@ __all__ = ["status"]
 
 
 def status(run: RunFolder, as_json: AsJson = False) -> None:
-    """Show how a run stands: finished or not, rounds, spend, best graph so far."""
+    """Show how a run stands: rounds, spend, best graph so far."""
     found = read_status(run)
     if as_json:
         emit(found)

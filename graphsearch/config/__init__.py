@@ -7,7 +7,7 @@ The core knows nothing of this package; names of tasks, searchers and agents are
 parts by registries.
 """
 
-from graphsearch.config._join import check_names, study_arguments
+from graphsearch.config._join import check_agent, check_names, study_arguments
 from graphsearch.config._load import (
     config_digest,
     config_names,
@@ -27,6 +27,7 @@ from graphsearch.config._models import (
     SpaceConfig,
     TaskConfig,
 )
+from graphsearch.config._place import placed
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -37,6 +38,7 @@ __all__ = [
     "SearcherConfig",
     "SpaceConfig",
     "TaskConfig",
+    "check_agent",
     "check_names",
     "config_digest",
     "config_names",
@@ -45,5 +47,6 @@ __all__ = [
     "json_schema",
     "load_config",
     "parse_config",
+    "placed",
     "study_arguments",
 ]

@@ -1,14 +1,15 @@
 """From a configuration to the arguments of `graphsearch.optimize` and `graphsearch.quote`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphsearch.calls import Message, Reply
 from graphsearch.config._models import Config, SpaceConfig
-from graphsearch.errors import ConfigError
+from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.fleet import Fleet
 
-__all__ = ["check_names", "study_arguments"]
+__all__ = ["check_agent", "check_names", "study_arguments"]
 
 
 def study_arguments(config: Config) -> dict[str, Any]:
@@ -68,8 +69,28 @@ def check_names(config: Config, source: str | None = None) -> Fleet:
     for path, name in _model_names(config):
         if name not in fleet.names:
             message = f"fleet {fleet.name} has no model {name!r}; it has {', '.join(fleet.names)}"
-            raise ConfigError(message, where=": ".join(p for p in (source, path) if p))
+            raise ConfigError(message, where=path if source is None else f"{source}: {path}")
     return fleet
+
+
+def check_agent(config: Config) -> None:
+    """Make the agent once: it must exist, and take its options, even if nobody will listen to it.
+
+    Raises:
+        ConfigError: it is unknown, or one of its options is.
+    """
+    from graphsearch.agents.search import make_agent
+
+    agent = config.agent
+    if agent is None:
+        return
+    speak = None if agent.model is None else _say_nothing
+    make_agent(agent.name, options=dict(agent.options), complete=speak)
+
+
+async def _say_nothing(messages: Sequence[Message]) -> Reply:
+    """Stands for a model while an agent's options are checked; never called."""
+    raise Cancelled(f"{len(messages)} messages were sent before the search began")
 
 
 def _model_names(config: Config) -> Iterator[tuple[str, str]]:

@@ -150,15 +150,71 @@ def test_fleets(call, tmp_path, change, sentence):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"graph_budget": "0.001 units"}, "no graph fits a budget of 0.001 units"),
-        ({"graph_budget": "$1"}, "model 'nano' of fleet embedded cannot be priced in usd"),
-        ({"search_budget": "$1"}, "the budget of 1 usd cannot be kept"),
+        ({"graph_budget": "0.001 units"}, "c.yaml: no graph fits a budget of 0.001 units"),
+        ({"graph_budget": "$1"}, "c.yaml: model 'nano' of fleet embedded cannot be priced in usd"),
+        ({"search_budget": "$1"}, "c.yaml: the budget of 1 usd cannot be kept"),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "quote"])
 def test_budgets_that_cannot_be_kept(call, tmp_path, command, change, sentence):
     put(tmp_path / "c.yaml", {**CONFIG, **change})
     check(call, tmp_path, [command, "c.yaml"], sentence, code=3)
+
+
+PARTS = [
+    ({"task": "nothing"}, "c.yaml: task: no task 'nothing'"),
+    ({"task": {"name": "puzzle", "options": {"zz": 1}}}, "c.yaml: task: task 'puzzle': "),
+    ({"task": {"name": "puzzle", "prompt_set": "zz"}}, "c.yaml: no prompt set 'zz'"),
+    ({"task": {"file": "q.jsonl", "options": {"grader": "zz"}}}, "c.yaml: task: no grader 'zz'"),
+    ({"task": {"file": "none.jsonl"}}, "{tmp}/none.jsonl: cannot be read: No such file"),
+    ({"task": {"file": "binary.jsonl"}}, "{tmp}/binary.jsonl: is not UTF-8"),
+    ({"task": {"file": "broken.jsonl"}}, "{tmp}/broken.jsonl:1: is no JSON"),
+    ({"task": {"file": "same.jsonl"}}, "{tmp}/same.jsonl:2: id 'x' is already in line 1"),
+    ({"task": {"file": "empty.jsonl"}}, "{tmp}/empty.jsonl: holds no questions"),
+    ({"task": {"file": "folder.jsonl"}}, "{tmp}/folder.jsonl: cannot be read: Is a directory"),
+    ({"searcher": "zz"}, "c.yaml: searcher: unknown searcher 'zz'"),
+    (
+        {"searcher": {"name": "random", "options": {"x": 1}}},
+        "c.yaml: searcher.options: unknown option 'x'",
+    ),
+    (
+        {"searcher": {"name": "optuna", "options": {"sampler": "x"}}},
+        "c.yaml: searcher.options.sampler: unknown sampler 'x'",
+    ),
+    ({"agent": "zz"}, "c.yaml: agent: unknown search agent 'zz'"),
+    ({"agent": {"name": "rules", "options": {"x": 1}}}, "c.yaml: agent.options: unknown option"),
+    ({"space": {"roles": ["zz"]}}, "c.yaml: space.roles: the prompt set has no role 'zz'"),
+    ({"space": {"roles": ["vote"]}}, "c.yaml: vote calls no model"),
+    ({"space": {"slots": 1, "sinks": ["vote"]}}, "c.yaml: no sink can have the parents it needs"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), PARTS)
+def test_what_the_parts_refuse(call, tmp_path, change, sentence):
+    same = (
+        b'{"question": "a?", "answer": "1", "id": "x"}\n{"question": "b?", "answer": 2, "id": "x"}'
+    )
+    put(tmp_path / "c.yaml", {**CONFIG, **change})
+    put(tmp_path / "q.jsonl", same)
+    put(tmp_path / "same.jsonl", same)
+    put(tmp_path / "binary.jsonl", b"\xff\xfe")
+    put(tmp_path / "broken.jsonl", b'{"question": ')
+    put(tmp_path / "empty.jsonl", b"")
+    (tmp_path / "folder.jsonl").mkdir()
+    check(call, tmp_path, ["run", "c.yaml"], sentence.replace("{tmp}", str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--searcher", "zz"], "--searcher: unknown searcher 'zz'"),
+        (["--out", "c.yaml/x"], "c.yaml/x"),
+        (["--out", "x" * 300], "x"),
+    ],
+)
+def test_what_the_parts_refuse_of_options(call, tmp_path, options, sentence):
+    put(tmp_path / "c.yaml", CONFIG)
+    check(call, tmp_path, ["run", "c.yaml", *options], sentence)
 
 
 def test_errors_are_json_where_json_is_asked_for(call, tmp_path):

@@ -1,0 +1,54 @@
+"""Errors of the parts, told with the file or option that the bad value stands in."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from graphsearch.config._models import Config
+from graphsearch.errors import BudgetRefused, FleetError, InputError, TaskError
+
+__all__ = ["placed"]
+
+_HOMES: tuple[tuple[type[InputError], str], ...] = ((TaskError, "task"), (FleetError, "fleet"))
+
+
+@contextmanager
+def placed(source: str, given: Mapping[str, Any]) -> Iterator[None]:
+    """Say where a value stands that one of the parts refuses.
+
+    A part knows its own name for a value at most (`searcher.options`); this adds the file, or
+    names the option where the value came from the command line.
+
+    Args:
+        source: the configuration file.
+        given: top-level keys that came from the command line.
+    """
+    try:
+        yield
+    except InputError as error:
+        where = _place(error, source, given)
+        if where == error.where:
+            raise
+        message = str(error).removeprefix(f"{error.where}: ")
+        raise type(error)(message, where=where) from error
+    except BudgetRefused as error:
+        raise BudgetRefused(f"{source}: {error}") from error
+
+
+def _place(error: InputError, source: str, given: Mapping[str, Any]) -> str | None:
+    path = error.where
+    if path is None:
+        path = next((home for kind, home in _HOMES if isinstance(error, kind)), "")
+    key, rest = _split(path)
+    if path and key not in Config.model_fields:
+        return error.where  # a place of its own: another file, a line of the data
+    if key in given:
+        option = "--" + key.replace("_", "-")
+        return f"{option}: {rest}" if rest else option
+    return f"{source}: {path}" if path else source
+
+
+def _split(path: str) -> tuple[str, str]:
+    """`space.models[1]` into `space` and `models[1]`."""
+    key, _, rest = path.partition(".")
+    return key.partition("[")[0], rest

@@ -1,0 +1,46 @@
+"""The public names of the packages around the core."""
+
+import pytest
+
+import graphsearch.cli
+import graphsearch.config
+import graphsearch.export
+
+
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        (graphsearch.cli, {"main"}),
+        (
+            graphsearch.config,
+            {
+                "SCHEMA_VERSION",
+                "AgentConfig",
+                "Config",
+                "EvaluationConfig",
+                "ProfileConfig",
+                "SearcherConfig",
+                "SpaceConfig",
+                "TaskConfig",
+                "check_agent",
+                "check_names",
+                "config_digest",
+                "config_names",
+                "config_yaml",
+                "find_config",
+                "json_schema",
+                "load_config",
+                "parse_config",
+                "placed",
+                "study_arguments",
+            },
+        ),
+        (
+            graphsearch.export,
+            {"SCHEMA_VERSION", "Answer", "Bundle", "load_bundle", "write_bundle"},
+        ),
+    ],
+)
+def test_public_names(package, names):
+    assert set(package.__all__) == names
+    assert all(hasattr(package, name) for name in names)
