@@ -15,6 +15,8 @@ from graphsearch.errors import StoreError
 __all__ = ["connect", "file_of"]
 
 FILE_NAME = "study.db"
+SYNCHRONOUS = "FULL"
+"""A paid reply survives a power cut too; group commits make it cheap."""
 
 
 def file_of(path_or_url: str | Path) -> Path | None:
@@ -63,8 +65,7 @@ def _sqlite(path: Path, read_only: bool) -> Engine:
         cursor.execute("PRAGMA busy_timeout=10000")
         if not read_only:
             cursor.execute("PRAGMA journal_mode=WAL")
-            # FULL: a paid reply survives a power cut too; group commits make it cheap.
-            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
         cursor.close()
 
     return engine
