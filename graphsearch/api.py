@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from graphsearch.errors import ConfigError
+from graphsearch.calls import Message, Reply
+from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.searchers.base import Agent, Searcher
-from graphsearch.study.parts import AgentMaker, Parts
+from graphsearch.study.parts import AgentMaker, Complete, Parts
 from graphsearch.study.settings import Settings
 from graphsearch.tasks import Task, TokenProfile
 
@@ -324,9 +325,16 @@ def _agent(
         return None, lambda complete: agent
     rest = dict(options or {})
     model = rest.pop("model", None)
-    return model, lambda complete: make_agent(
-        agent, options=rest, complete=complete if model is not None else None
-    )
+
+    def make(complete: Complete) -> Agent:
+        return make_agent(agent, options=rest, complete=complete if model is not None else None)
+
+    make(_nobody)  # a wrong name or option is said now, not after the first round
+    return model, make
+
+
+async def _nobody(messages: Sequence[Message]) -> Reply:
+    raise Cancelled("an agent must not speak before there is a study")
 
 
 def _models(space: "Space", speaker: str | None) -> list[str]:

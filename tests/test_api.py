@@ -1,0 +1,164 @@
+"""The one call: names become things, notebooks work, wrong input is said before the work."""
+
+import asyncio
+import json
+from html import escape
+
+import pytest
+
+import graphsearch
+from graphsearch.api import join, open_study
+from graphsearch.cost import Amount
+from graphsearch.errors import BudgetRefused, ConfigError, FleetError, TaskError
+from graphsearch.study import Result, Settings
+from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
+
+FEW = {"rounds": 1, "selection_items": 8, "test_items": 8, "baselines": ("single",)}
+
+
+def arguments(**changes):
+    fleet = make_fleet()
+    given = {
+        "task": make_task(),
+        "fleet": fleet,
+        "graph_budget": "6 units",
+        "search_budget": "200000 units",
+        "space": {"slots": 3},
+        "searcher": "random",
+        "agent": None,
+        "engines": make_engines(fleet),
+        "settings": make_settings(**FEW),
+    }
+    return {**given, **changes}
+
+
+def test_one_call_finds_a_winner_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = graphsearch.optimize(**arguments())
+    assert result.test.n == 8
+    assert result.folder is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_run_folder_is_kept_and_gone_on_with(tmp_path):
+    first = graphsearch.optimize(**arguments(out=tmp_path / "run"))
+    again = graphsearch.optimize(**arguments(out=tmp_path / "run"))
+    assert again.to_json() == first.to_json() == Result.load(tmp_path / "run").to_json()
+    assert first.folder == tmp_path / "run"
+
+
+async def test_it_works_where_an_event_loop_runs(tmp_path):
+    heard = []
+    result = graphsearch.optimize(**arguments(on_event=heard.append))
+    assert heard[-1].kind == "done"
+    assert escape(result.verdict) in result._repr_html_()
+
+
+async def test_errors_come_through_from_the_other_loop(tmp_path):
+    def broken(event):
+        raise RuntimeError("listener")
+
+    with pytest.raises(RuntimeError, match="listener"):
+        graphsearch.optimize(**arguments(on_event=broken))
+
+
+async def test_a_study_for_ones_own_loop(tmp_path):
+    async with open_study(tmp_path / "own", **arguments()) as study:
+        await study.tell(await study.evaluate(study.ask(2)))
+        result = await study.finish()
+    assert len(result.rounds) == 1
+
+
+def test_roles_bring_the_parents_they_can_read():
+    task = make_task()
+    parts = join(**arguments(task=task, prompt_set="embedded", space={"slots": 12}))
+    limits = {option.name: option.max_parents for option in parts.space.role_options}
+    assert limits["fuser"] == parts.roles["fuser"].max_parents is not None
+    assert all(s.max_parents == limits[s.role] for s in parts.space.sinks if s.model)
+
+
+def test_several_budgets_and_amounts():
+    parts = join(
+        **arguments(search_budget=["100 units", Amount(500, "calls")], evaluation_budget="9 units")
+    )
+    assert [str(a) for a in parts.search_budget] == ["100 units", "500 calls"]
+    assert [str(a) for a in parts.evaluation_budget] == ["9 units"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"task": "no-such-task"}, TaskError, "no-such-task"),
+        ({"fleet": "no-such-fleet"}, FleetError, "no-such-fleet"),
+        ({"searcher": "no-such"}, ConfigError, "no-such"),
+        ({"searcher": "random", "searcher_options": {"x": 1}}, ConfigError, "x"),
+        ({"agent": "no-such"}, ConfigError, "no-such"),
+        ({"agent": "chat"}, ConfigError, "model"),
+        ({"prompt_set": "no-such"}, ConfigError, "no-such"),
+        ({"graph_budget": "0.1 units"}, BudgetRefused, "cheapest"),
+        ({"graph_budget": "6 bananas"}, ConfigError, "graph_budget.*bananas"),
+        ({"search_budget": "5 usd"}, BudgetRefused, "price"),
+        ({"search_budget": ["5 units", "6 units"]}, ConfigError, "search_budget.*twice"),
+        ({"space": {"roles": ("assistant", "poet")}}, ConfigError, "poet"),
+        ({"space": {"slots": 3, "sinks": ("chorus",)}}, ConfigError, "chorus"),
+    ],
+)
+def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, error, message):
+    with pytest.raises(error, match=message):
+        graphsearch.optimize(**arguments(**changes, out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_quote_spends_nothing_and_is_close(tmp_path):
+    settings = make_settings(rounds=3, test_items=20)
+    given = arguments(settings=settings)
+    log = []
+    quote = graphsearch.quote(**{**given, "engines": make_engines(make_fleet(), log.append)})
+    assert log == []
+    result = graphsearch.optimize(**given)
+    asked = result.calls["accounts"]["search"]["asked"]
+    assert 0.5 * quote.phases["search"].asked.low <= asked
+    assert asked <= 2 * quote.phases["search"].asked.high
+    spent = result.spend["units"]["total"]
+    total = quote.phases["total"].cost["units"]
+    assert 0.5 * total.low <= spent <= 2 * total.high
+    assert quote.test_items.expected == 20
+    assert "units" in str(quote)
+    assert json.loads(json.dumps(quote.to_json()))["stopped_by"] == "rounds"
+
+
+def test_a_quote_says_when_the_budget_is_too_small():
+    quote = graphsearch.quote(**arguments(search_budget="300 units"))
+    assert quote.stopped_by == "budget"
+    assert any("search budget" in w or "different graphs" in w for w in quote.warnings)
+    assert any("test items" in w for w in quote.warnings)
+
+
+def test_sharing_is_counted_in_a_quote():
+    phase = graphsearch.quote(**arguments(settings=make_settings(rounds=6))).phases["search"]
+    assert phase.made.high < phase.asked.high
+
+
+def test_a_file_of_questions_is_a_task(tmp_path):
+    path = tmp_path / "sums.jsonl"
+    rows = [{"question": f"What is {i} + 7?", "answer": str(i + 7)} for i in range(120)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    parts = join(**arguments(task=path))
+    assert sum(len(items) for items in parts.task.splits.values()) == 120
+
+
+def test_settings_are_checked_with_their_name():
+    with pytest.raises(ConfigError, match="rounds"):
+        Settings(rounds=0)
+    with pytest.raises(ConfigError, match=r"baselines.*'poem'"):
+        Settings(baselines=("poem",))
+    with pytest.raises(ConfigError, match="reserve"):
+        Settings(reserve=1.0)
+    with pytest.raises(ConfigError, match="roundz"):
+        Settings.from_json({"roundz": 3})
+    assert Settings.from_json(Settings(blocks=(3, 4)).to_json()) == Settings(blocks=(3, 4))
+
+
+def test_the_world_grades():
+    assert SumGrader().grade(make_task().splits["test"][0], "so it is 7").score == 1.0
+    assert asyncio.iscoroutinefunction(make_engines(make_fleet())["small"].generate)
