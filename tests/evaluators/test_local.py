@@ -1,0 +1,150 @@
+"""A user's own questions from a file."""
+
+import json
+
+import pytest
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks import get_task, task_names
+from graphsearch.evaluators.tasks.local import load_local
+from graphsearch.tasks import Task, TokenProfile
+from tests.support import shared_data
+
+
+@pytest.fixture
+def write(tmp_path):
+    def put(text, name="questions.jsonl"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return put
+
+
+def lines(*rows):
+    return "\n".join(json.dumps(row) for row in rows)
+
+
+def many(count, start=0):
+    return [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(start, count)]
+
+
+def test_questions_are_split_by_content_and_stay_where_they_are(write):
+    small = load_local(write(lines(*many(200))))
+    large = load_local(write(lines(*reversed(many(400))), "more.jsonl"))
+    sizes = {split: len(items) for split, items in small.splits.items()}
+    assert sum(sizes.values()) == 200
+    assert 70 < sizes["search"] < 130
+    for split, items in small.splits.items():
+        assert {i.question for i in items} <= {i.question for i in large.splits[split]}
+    ids = [item.id for items in large.splits.values() for item in items]
+    assert len(set(ids)) == 400
+
+
+def test_items_of_a_group_are_never_split(write):
+    rows = [row | {"document": f"d{n % 20}"} for n, row in enumerate(many(200))]
+    task = load_local(write(lines(*rows)), group_field="document")
+    groups = [{item.group for item in items} for items in task.splits.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 20
+
+
+def test_csv_and_jsonl_give_the_same_task(write):
+    rows = many(50)
+    text = "question,answer\n" + "\n".join(f"{r['question']},{r['answer']}" for r in rows)
+    assert load_local(write(text, "q.csv")).splits == load_local(write(lines(*rows))).splits
+
+
+def test_fields_ids_and_further_columns(write):
+    rows = [{"q": f"Why {n}?", "a": ["x", "y"], "n": n, "level": 3} for n in range(40)]
+    path = write(lines(*rows))
+    task = load_local(path, question_field="q", answer_field="a", id_field="n", name="mine")
+    item = task.splits["search"][0]
+    assert task.name == "mine"
+    assert item.question == f"Why {item.id}?"
+    assert (item.gold, item.meta) == (["x", "y"], {"level": 3})
+    assert task.grader.grade(item, "Answer: Y").score == 1
+
+
+def test_options_shares_most_and_profile(write):
+    path = write(lines(*many(300)))
+    task = get_task(
+        "local",
+        path=path,
+        grader="numeric",
+        shares={"search": 1, "selection": 1, "test": 8},
+        most=20,
+        profile=TokenProfile(9, 7),
+    )
+    assert task.profile == TokenProfile(9, 7)
+    assert {len(items) for items in task.splits.values()} == {20}
+    assert load_local(path).profile.question == 60 + 4
+    with pytest.raises(TaskError, match="shares"):
+        load_local(path, shares={"search": 1})
+
+
+def test_the_fingerprint_follows_the_content(write):
+    first = load_local(write(lines(*many(60)))).fingerprint
+    assert load_local(write(lines(*reversed(many(60))))).fingerprint == first
+    rows = many(60)
+    rows[7]["answer"] = "another"
+    assert load_local(write(lines(*rows))).fingerprint != first
+
+
+GOOD = '{"question": "q1", "answer": "a"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "complaint"),
+    [
+        (GOOD + "{nonsense", "q.jsonl", r"q\.jsonl:2: is no JSON"),
+        (GOOD + "[1]", "q.jsonl", r"q\.jsonl:2: must be a JSON object"),
+        (GOOD + '{"question": "q2"}', "q.jsonl", r":2: no field 'answer'; the line has: question"),
+        (GOOD + '{"question": "q2", "answer": " "}', "q.jsonl", ":2: .*known answer, is empty"),
+        (GOOD + '{"question": "q2", "answer": null}', "q.jsonl", ":2: .*known answer, is empty"),
+        (GOOD + '{"question": "", "answer": "a"}', "q.jsonl", ":2: field 'question' is ''"),
+        (GOOD + '{"question": 3, "answer": "a"}', "q.jsonl", ":2: field 'question' is 3"),
+        (GOOD + "\n" + GOOD, "q.jsonl", ":3: question 'q1' is already in line 1"),
+        (
+            '{"id": 1, "question": "q1", "answer": "a"}\n{"id": "1", "question": "q", "answer": 2}',
+            "q.jsonl",
+            ":2: id '1' is already in line 1",
+        ),
+        ("", "q.jsonl", r"q\.jsonl: holds no questions"),
+        (b"\xff\xfe\x00", "q.jsonl", "is not UTF-8"),
+        ("question,answer\nq1,a,b\n", "q.csv", r"q\.csv:2: has more fields than the header"),
+        ("question,answer\nq1\n", "q.csv", r"q\.csv:2: has fewer fields"),
+        ('question,answer\nq1,"a\n', "q.csv", "is no CSV"),
+        (GOOD, "q.txt", r"neither \.jsonl nor \.csv"),
+        (GOOD, "q.jsonl", "1 questions leave the .* split empty"),
+    ],
+)
+def test_wrong_data_is_refused_with_its_line(write, text, name, complaint):
+    with pytest.raises(TaskError, match=complaint):
+        load_local(write(text, name))
+
+
+def test_an_absent_file_is_said_to_be_absent(tmp_path):
+    with pytest.raises(TaskError, match="No such file"):
+        load_local(tmp_path / "none.jsonl")
+
+
+def test_a_gold_answer_that_its_grader_cannot_read_is_refused_with_its_line(write):
+    rows = [*many(10), {"question": "What?", "answer": "many"}]
+    with pytest.raises(TaskError, match=r":11: .*gold answer 'many' is no number"):
+        load_local(write(lines(*rows)), grader="numeric")
+
+
+def test_tasks_by_name():
+    assert {"local", "puzzle", "recall"} <= set(task_names())
+    assert isinstance(get_task("puzzle", search=10, selection=10, test=10), Task)
+    with pytest.raises(TaskError, match="no task 'chess'; known: local, puzzle, recall"):
+        get_task("chess")
+    with pytest.raises(TaskError, match=r"task 'puzzle': .*unexpected keyword argument 'size'"):
+        get_task("puzzle", size=3)
+
+
+def test_gsm8k_as_it_comes():
+    task = load_local(shared_data("gsm8k/test.jsonl"), grader="numeric")
+    items = [item for split in task.splits.values() for item in split]
+    assert len(items) == 1319
+    assert all(task.grader.grade(item, item.gold).score == 1 for item in items)
