@@ -14,6 +14,9 @@ from graphsearch.graph._graph import CollaborationGraph, Node
 __all__ = ["canonical_graph", "canonical_key"]
 
 
+_Links = tuple[tuple[int, ...], ...]
+
+
 def canonical_key(graph: CollaborationGraph) -> str:
     """The canonical text of a graph; see `CollaborationGraph.key`.
 
@@ -22,11 +25,14 @@ def canonical_key(graph: CollaborationGraph) -> str:
     the last node.
     """
     order = _order(graph)
-    position = {node: k for k, node in enumerate(order)}
-    parts = []
-    for i in order:
-        bits = sum(1 << position[p] for p in graph.parents(i))
-        parts.append(_label(graph.nodes[i]) + (f"<{bits:x}" if bits else ""))
+    bit = [0] * len(order)
+    for k, i in enumerate(order):
+        bit[i] = 1 << k
+    labels, parents = _labels(graph.nodes), graph.adjacency.parents
+    parts = [
+        f"{labels[i]}<{sum([bit[p] for p in parents[i]]):x}" if parents[i] else labels[i]
+        for i in order
+    ]
     return "|".join(parts)
 
 
@@ -41,9 +47,13 @@ def canonical_graph(graph: CollaborationGraph) -> CollaborationGraph:
     return CollaborationGraph(nodes, edges, position[graph.sink])
 
 
-def _label(node: Node) -> str:
-    role = _escape(node.role).replace(":", "%3a")
-    return role if node.model is None else f"{role}:{_escape(node.model)}"
+def _labels(nodes: tuple[Node, ...]) -> list[str]:
+    """A text for each node, equal for equal nodes and for no others; free of `|` and `<`."""
+    texts = dict.fromkeys(nodes, "")
+    for node in texts:
+        role = _escape(node.role).replace(":", "%3a")
+        texts[node] = role if node.model is None else f"{role}:{_escape(node.model)}"
+    return [texts[node] for node in nodes]
 
 
 def _escape(text: str) -> str:
@@ -52,17 +62,19 @@ def _escape(text: str) -> str:
 
 def _order(graph: CollaborationGraph) -> list[int]:
     """Node indices in canonical order."""
-    colours = _refine(graph, _initial_colours(graph))
+    parents, children = graph.adjacency
+    colours = _initial_colours(graph, parents, children)
+    colours = _refine(parents, children, colours)
     if len(set(colours)) == len(colours):
         return _by_colour(colours)
-    return _Search(graph).run(colours)
+    return _Search(parents, children).run(colours)
 
 
 def _by_colour(colours: list[int]) -> list[int]:
     return sorted(range(len(colours)), key=colours.__getitem__)
 
 
-def _initial_colours(graph: CollaborationGraph) -> list[int]:
+def _initial_colours(graph: CollaborationGraph, parents: _Links, children: _Links) -> list[int]:
     """Ranks of what can be said of a node without looking at others' colours.
 
     The level comes first, so that every numbering by colour is topological. Twins are told apart
@@ -70,28 +82,26 @@ def _initial_colours(graph: CollaborationGraph) -> list[int]:
     """
     twins: dict[tuple[object, ...], int] = {}
     signatures = []
-    for i, level in enumerate(graph.levels()):
-        node, parents, children = graph.nodes[i], graph.parents(i), graph.children(i)
-        label = (level, node.role, node.model is not None, node.model or "")
-        twin = (label, parents, children)
+    for i, twin in enumerate(
+        zip(graph.levels(), _labels(graph.nodes), parents, children, strict=True)
+    ):
         rank = twins[twin] = twins.get(twin, -1) + 1
-        signatures.append((label, len(parents), len(children), rank))
+        signatures.append((twin[0], twin[1], len(parents[i]), len(children[i]), rank))
     ranks = {signature: k for k, signature in enumerate(sorted(set(signatures)))}
     return [ranks[signature] for signature in signatures]
 
 
-def _refine(graph: CollaborationGraph, colours: list[int]) -> list[int]:
+def _refine(parents: _Links, children: _Links, colours: list[int]) -> list[int]:
     """Split colours by the colours of parents and children until nothing changes."""
     n = len(colours)
     count = len(set(colours))
-    # A multiset of colours as one integer: a digit (wide enough for n) a colour.
-    digit = [1 << (n.bit_length() * c) for c in range(n)]
+    width = n.bit_length()
     while count < n:
-        weights = [digit[c] for c in colours]
-        weight = weights.__getitem__
+        # A multiset of colours as one integer: a digit (wide enough for n) a colour.
+        digits = [1 << (width * c) for c in colours]
         signatures = [
-            (colours[i], sum(map(weight, graph.parents(i))), sum(map(weight, graph.children(i))))
-            for i in range(n)
+            (colour, sum([digits[p] for p in above]), sum([digits[c] for c in below]))
+            for colour, above, below in zip(colours, parents, children, strict=True)
         ]
         distinct = sorted(set(signatures))
         if len(distinct) == count:
@@ -105,8 +115,8 @@ def _refine(graph: CollaborationGraph, colours: list[int]) -> list[int]:
 class _Search:
     """Depth-first search over the ways to break ties; see the module's text."""
 
-    def __init__(self, graph: CollaborationGraph) -> None:
-        self._graph = graph
+    def __init__(self, parents: _Links, children: _Links) -> None:
+        self._parents, self._children = parents, children
         self._seen: dict[tuple[int, ...], tuple[int, ...]] = {}  # certificate -> path to it
         self._best: tuple[tuple[int, ...], list[int]] | None = None
 
@@ -125,7 +135,7 @@ class _Search:
             split = [2 * c + 1 for c in colours]
             split[node] -= 1
             ranks = {c: k for k, c in enumerate(sorted(set(split)))}
-            refined = _refine(self._graph, [ranks[c] for c in split])
+            refined = _refine(self._parents, self._children, [ranks[c] for c in split])
             back_to = self._descend(refined, (*path, node))
             if back_to < len(path):
                 return back_to
@@ -133,9 +143,7 @@ class _Search:
 
     def _leaf(self, order: list[int], path: tuple[int, ...]) -> int:
         position = {node: k for k, node in enumerate(order)}
-        certificate = tuple(
-            sum(1 << position[p] for p in self._graph.parents(node)) for node in order
-        )
+        certificate = tuple(sum(1 << position[p] for p in self._parents[node]) for node in order)
         earlier = self._seen.setdefault(certificate, path)
         if earlier is not path:
             # A symmetry maps the earlier path onto this one. They part at their common prefix,

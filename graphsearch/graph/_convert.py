@@ -1,7 +1,7 @@
 """Graphs as JSON, YAML files, networkx graphs, Mermaid text and one line of words."""
 
 from collections import Counter
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +170,11 @@ def describe(graph: CollaborationGraph) -> str:
     """See `CollaborationGraph.describe`."""
     levels = graph.levels()
     groups = [[i for i, level in enumerate(levels) if level == k] for k in range(graph.depth)]
-    text = " -> ".join(_group(graph, group) for group in groups)
+    runs = [(text, len(list(run))) for text, run in groupby(_group(graph, g) for g in groups)]
+    text = " -> ".join(
+        f"{text} ({count} in a row)" if count > 2 else " -> ".join([text] * count)
+        for text, count in runs
+    )
     plain = {(i, j) for a, b in pairwise(groups) for i in a for j in b}
     return text if set(graph.edges) == plain else f"{text} ({len(graph.edges)} edges)"
 

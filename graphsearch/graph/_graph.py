@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.errors import GraphError
 
@@ -32,9 +32,8 @@ class Node:
         return self.role if self.model is None else f"{self.role}:{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Derived:
-    """What follows from the edges, computed once for a graph."""
+class Adjacency(NamedTuple):
+    """Parents and children of every node, ascending."""
 
     parents: tuple[tuple[int, ...], ...]
     children: tuple[tuple[int, ...], ...]
@@ -73,35 +72,36 @@ class CollaborationGraph:
 
     # -- shape ---------------------------------------------------------------------------------
 
-    def _derived(self) -> _Derived:
-        derived = self._memo.get("derived")
-        if derived is None:
+    @property
+    def adjacency(self) -> Adjacency:
+        """Parents and children of every node."""
+        adjacency: Adjacency | None = self._memo.get("adjacency")
+        if adjacency is None:
             parents: list[list[int]] = [[] for _ in self.nodes]
             children: list[list[int]] = [[] for _ in self.nodes]
             for source, target in self.edges:
                 parents[target].append(source)
                 children[source].append(target)
-            derived = _Derived(tuple(map(tuple, parents)), tuple(map(tuple, children)))
-            self._memo["derived"] = derived
-        assert isinstance(derived, _Derived)
-        return derived
+            adjacency = Adjacency(tuple(map(tuple, parents)), tuple(map(tuple, children)))
+            self._memo["adjacency"] = adjacency
+        return adjacency
 
     def parents(self, i: int) -> tuple[int, ...]:
         """Nodes whose messages node `i` reads, ascending."""
-        return self._derived().parents[i]
+        return self.adjacency.parents[i]
 
     def children(self, i: int) -> tuple[int, ...]:
         """Nodes that read node `i`'s message, ascending."""
-        return self._derived().children[i]
+        return self.adjacency.children[i]
 
     def in_degree(self, i: int) -> int:
         """How many messages node `i` reads."""
-        return len(self._derived().parents[i])
+        return len(self.adjacency.parents[i])
 
     @property
     def roots(self) -> tuple[int, ...]:
         """Nodes without parents, ascending."""
-        return tuple(i for i, p in enumerate(self._derived().parents) if not p)
+        return tuple(i for i, p in enumerate(self.adjacency.parents) if not p)
 
     def topological(self) -> tuple[int, ...]:
         """All nodes, parents before children; by level, then by index.
@@ -125,16 +125,18 @@ class CollaborationGraph:
         return levels
 
     def _find_levels(self) -> tuple[int, ...]:
-        derived = self._derived()
-        waiting = [len(p) for p in derived.parents]
-        levels = [0] * len(self.nodes)
+        parents, children = self.adjacency
+        waiting = [len(p) for p in parents]
+        levels = [0] * len(parents)
         ready = [i for i, count in enumerate(waiting) if count == 0]
         done = 0
         while ready:
             i = ready.pop()
             done += 1
-            for child in derived.children[i]:
-                levels[child] = max(levels[child], levels[i] + 1)
+            level = levels[i] + 1
+            for child in children[i]:
+                if levels[child] < level:
+                    levels[child] = level
                 waiting[child] -= 1
                 if waiting[child] == 0:
                     ready.append(child)
@@ -256,8 +258,9 @@ class CollaborationGraph:
     def describe(self) -> str:
         """One short line such as `4x xs -> fuser m`.
 
-        Levels from the roots to the sink; the role is left out for `assistant`. Where the edges
-        are not simply "everything of a level into everything of the next", their number follows.
+        Levels from the roots to the sink; the role is left out for `assistant`, and of three or
+        more equal levels in a row one is named, with their number. Where the edges are not simply
+        "everything of a level into everything of the next", their number follows.
         """
         from graphsearch.graph._convert import describe
 

@@ -51,7 +51,8 @@ def test_named_constructors():
 def test_describe_counts_edges_where_levels_do_not_tell_them():
     skipping = CollaborationGraph.chain(["a", "a", "a"])
     skipping = CollaborationGraph(skipping.nodes, (*skipping.edges, (0, 2)), 2)
-    assert skipping.describe() == "a -> a -> a (3 edges)"
+    assert skipping.describe() == "a (3 in a row) (3 edges)"
+    assert CollaborationGraph.chain(["a", "a", "b"]).describe() == "a -> a -> b"
 
 
 A = Node("assistant", "a")
