@@ -1,6 +1,6 @@
 """Speed of the embedded engine, alone and beside PyTorch; prints one JSON object.
 
-    python -m benchmarks.engine [--sizes nano,xs,s,m] [--rounds 3]
+    python -m benchmarks.engine [--sizes nano,xs,s,m] [--rounds 3] [--torch-threads 1,2]
 
 Work: puzzle-like prompts of 8 to 78 words, 18 tokens generated for each, none ended early, so that
 all contestants do the same. PyTorch (where it can be imported) runs the same weights in a plain
@@ -198,13 +198,14 @@ NAMES = (
 )
 
 
-def compare(size: str, *, rounds: int) -> dict[str, object]:
+def compare(size: str, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, object]:
     """All figures of one size."""
     with TemporaryDirectory() as home:
-        return _compare(endless(size, Path(home)), rounds=rounds)
+        folder = endless(size, Path(home))
+        return _compare(folder, rounds=rounds, torch_threads=torch_threads)
 
 
-def _compare(folder: Path, *, rounds: int) -> dict[str, object]:
+def _compare(folder: Path, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, object]:
     model, many, few = Checkpoint.load(folder), prompts(1024), prompts(256, seed=1)
     contestants = {
         "numpy_256": numpy_run(model, many, 256),
@@ -212,11 +213,12 @@ def _compare(folder: Path, *, rounds: int) -> dict[str, object]:
         "engine_256_2_workers": engine_run(folder, many, 256, 2),
         "numpy_64": numpy_run(model, few, 64),
     }
-    rivals = {"torch_64_1_thread": 1, "torch_64_2_threads": 2} if find_spec("torch") else {}
-    for name, threads in rivals.items():
-        contestants[name] = torch_run(model, few, 64, threads)
+    rivals = []
+    for threads in torch_threads if find_spec("torch") else ():
+        rivals.append(f"torch_64_threads_{threads}")
+        contestants[rivals[-1]] = torch_run(model, few, 64, threads)
     found = speeds(contestants, rounds=rounds)
-    ratios = {f"to_torch_{kind}": _ratio(found, list(rivals), kind) for kind in ("wall", "cpu")}
+    ratios = {f"to_torch_{kind}": _ratio(found, rivals, kind) for kind in ("wall", "cpu")}
     return {"tokens_per_second": found, **ratios}
 
 
@@ -228,15 +230,22 @@ def _ratio(found: dict[str, dict[str, float]], rivals: list[str], kind: str) -> 
 
 def measure() -> dict[str, Any]:
     """Figures of all sizes."""
-    return {size: compare(size, rounds=2) for size in SIZES}
+    return {size: compare(size, rounds=3, torch_threads=(1, 2)) for size in SIZES}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--torch-threads", default="1,2", help="thread counts PyTorch may choose from"
+    )
     options = parser.parse_args()
-    found = {size: compare(size, rounds=options.rounds) for size in options.sizes.split(",")}
+    threads = tuple(int(count) for count in options.torch_threads.split(","))
+    found = {
+        size: compare(size, rounds=options.rounds, torch_threads=threads)
+        for size in options.sizes.split(",")
+    }
     print(json.dumps({"engine": found, "cores": os.cpu_count()}, indent=2))
 
 
