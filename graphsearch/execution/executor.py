@@ -34,6 +34,8 @@ __all__ = ["Executor"]
 _KEPT_PLANS: Final = 1024
 _KEPT_PROMPTS: Final = 4096
 _KEPT_BOUNDS: Final = 65_536
+_PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x ** 2  # αβγ?"
+"""Tokenizers that make as many tokens of this are taken to be one."""
 
 
 class _Prompt(NamedTuple):
@@ -207,8 +209,8 @@ class Executor:
         """Most that a graph's calls for an item can cost, retries not counted.
 
         A parent's message is taken to be as long as its reply may be; where parent and child
-        are different models, twice as long, since they count tokens differently. (The ledger
-        does not lean on this: it reserves for each call by its real prompt.)
+        are models that count tokens differently, twice as long. (The ledger does not lean on
+        this: it reserves for each call by its real prompt.)
 
         Raises:
             GraphError: the graph is not valid.
@@ -257,11 +259,18 @@ class Executor:
         messages = step.speaker.prompt(item, texts, step.context)
         return messages, prompt_body(item.id, messages)
 
+    def _stretch(self, writer: str, reader: str) -> int:
+        """How many of the reader's tokens one of the writer's may be."""
+        if writer == reader:
+            return 1
+        counts = {self._desk.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
+        return 2 if len(counts) > 1 or None in counts else 1
+
     def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
         heard = 0
         for parent in step.parents:
             other = plan.steps[parent]
-            heard += (other.sampling.max_tokens or 0) * (1 if other.model == step.model else 2)
+            heard += (other.sampling.max_tokens or 0) * self._stretch(other.model, step.model)
         context = step.context
         key = (step.role.name, step.model, context.is_sink, context.in_degree, heard, item.id)
 

@@ -182,3 +182,19 @@ async def test_a_cap_in_an_unknown_currency_is_refused(tmp_path):
         with pytest.raises(BudgetRefused, match="cap of 1 usd a question cannot be kept"):
             await search(ready, SINGLE, cap=Amount.parse("1 usd"))
         assert ready.engine.calls == []
+
+
+class Letters(ScriptedEngine):
+    """Counts a token a letter for model `b`, a word for model `a`."""
+
+    def count_tokens(self, model, text):
+        return len(text) if model == "b" else super().count_tokens(model, text)
+
+
+async def test_models_that_count_alike_are_not_thought_to_stretch_messages(tmp_path):
+    with executor(tmp_path / "alike", ScriptedEngine(sized)) as ready:
+        # Roots: 3 x (2 + 8). Sink: question 2, bars 3, three messages of 1 or up to 8, reply 8.
+        assert ready.worst_case(FUSED, ITEMS[0]).get("tokens") == 30 + 2 + 3 + 3 + 24 + 8
+    with executor(tmp_path / "apart", Letters(sized)) as ready:
+        letters = len(f"{ITEMS[0].question} | x | x | x")
+        assert ready.worst_case(FUSED, ITEMS[0]).get("tokens") == 30 + letters + 2 * 24 + 8
