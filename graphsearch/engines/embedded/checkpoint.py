@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from graphsearch.errors import FleetError
 
-__all__ = ["Array", "Checkpoint", "Shape", "Tokenizer", "builtin_folder", "weights_digest"]
+__all__ = ["Array", "Checkpoint", "Shape", "Tokenizer", "builtin_folder", "model_digest"]
 
 Array = npt.NDArray[np.float32]
 
@@ -186,7 +186,7 @@ class Checkpoint:
         shape: its sizes.
         tokenizer: its words.
         tensors: weights by their Hugging Face names, float32, [outputs, inputs].
-        digest: digest of the weights file.
+        digest: `model_digest` of the folder.
     """
 
     shape: Shape
@@ -215,20 +215,23 @@ class Checkpoint:
                 f"{len(tokenizer.words)} words, but the model knows {shape.words}",
                 where=str(words_file),
             )
-        return cls(shape, tokenizer, tensors, weights_digest(folder))
+        return cls(shape, tokenizer, tensors, model_digest(folder))
 
 
-def weights_digest(folder: Path | str) -> str:
-    """Digest of a folder's weights file: 16 bytes of BLAKE2b, hexadecimal.
+def model_digest(folder: Path | str) -> str:
+    """Digest of all that a model's replies depend on: 16 bytes of BLAKE2b over its files.
 
     Raises:
-        FleetError: the file cannot be read.
+        FleetError: a file cannot be read.
     """
-    path = Path(folder) / "model.safetensors"
-    try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    except OSError as error:
-        raise FleetError(f"cannot read the weights ({error.strerror})", where=str(path)) from error
+    found = hashlib.blake2b(digest_size=16)
+    for name in _FILES:
+        path = Path(folder) / name
+        try:
+            found.update(hashlib.blake2b(path.read_bytes()).digest())
+        except OSError as error:
+            raise FleetError(f"cannot be read ({error.strerror})", where=str(path)) from error
+    return found.hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.embedded.batch import Batch
-from graphsearch.engines.embedded.checkpoint import Checkpoint, builtin_folder, weights_digest
+from graphsearch.engines.embedded.checkpoint import Checkpoint, builtin_folder, model_digest
 from graphsearch.engines.embedded.decoder import Decoder
 from graphsearch.engines.embedded.worker import Job, Worker
 from graphsearch.errors import Cancelled, FleetError
@@ -62,7 +62,7 @@ class EmbeddedEngine:
             FleetError: there is no such model.
         """
         if model not in self._digests:
-            self._digests[model] = weights_digest(self._folder(model))
+            self._digests[model] = model_digest(self._folder(model))
         return EngineInfo(
             name="embedded",
             fingerprint=f"{_FORMAT}:{self._digests[model]}",
@@ -104,6 +104,7 @@ class EmbeddedEngine:
         for worker in workers:
             await asyncio.to_thread(worker.join)
         self._models.clear()
+        self._digests.clear()
 
     def _least_busy(self) -> Worker:
         with self._hiring:
@@ -116,7 +117,12 @@ class EmbeddedEngine:
             return min(self._workers, key=lambda worker: worker.load)
 
     def _folder(self, model: str) -> Path:
-        folder = self._folders.get(model, builtin_folder(model))
+        if model in self._folders:
+            folder = self._folders[model]
+        elif Path(model).name == model:
+            folder = builtin_folder(model)
+        else:
+            raise FleetError(f"no embedded model {model!r}: a name cannot be a path")
         if not folder.is_dir():
             raise FleetError(f"no embedded model {model!r}: there is no folder {folder}")
         return folder

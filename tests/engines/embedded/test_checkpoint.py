@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.engines.embedded.checkpoint import Checkpoint, weights_digest
+from graphsearch.engines.embedded.checkpoint import Checkpoint, model_digest
 from graphsearch.errors import FleetError
 from graphsearch.testing import write_random_model
 from graphsearch.testing.models import SMALL_SHAPE
@@ -22,13 +22,16 @@ def edit(path, **changes):
 def test_a_folder_is_read_as_it_was_written(folder):
     loaded = Checkpoint.load(folder)
     assert loaded.shape == SMALL_SHAPE
-    assert loaded.digest == weights_digest(folder)
+    assert loaded.digest == model_digest(folder)
     assert loaded.tokenizer.encode(" w3\tw4  w39 ") == (3, 4, 39)
     assert loaded.tokenizer.decode([0, 3, 1, 4, 2]) == "w3 w4"
 
 
-def test_other_weights_have_another_digest(folder, tmp_path):
-    assert weights_digest(folder) != weights_digest(write_random_model(tmp_path / "b", seed=1))
+def test_other_weights_and_other_settings_have_another_digest(folder, tmp_path):
+    before = model_digest(folder)
+    assert before != model_digest(write_random_model(tmp_path / "b", seed=1))
+    edit(folder / "config.json", eos_token_id=[7])
+    assert before != model_digest(folder)
 
 
 def test_both_forms_of_the_rotary_constant_are_read(folder):

@@ -184,6 +184,8 @@ def test_info_tells_the_weights_apart_and_names_what_is_missing():
     assert made.info("tiny").fingerprint != made.info("other").fingerprint
     with pytest.raises(FleetError, match="'huge'"):
         made.info("huge")
+    with pytest.raises(FleetError, match="cannot be a path"):
+        made.info("../weights/nano")
 
 
 def test_options_are_checked_and_the_registry_builds_one():
