@@ -210,7 +210,8 @@ def _plain(scene: Scene, event: Event) -> None:
             line = f"winner: {event.text}"
         case BaselineDone():
             measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
-            line = f"beside it: {measured}  {event.name}"
+            oracle = " (oracle)" if event.baseline == "best_of_n" else ""
+            line = f"beside it: {measured}  {event.name}{oracle}"
         case _:
             return
     typer.echo(line, err=True)
