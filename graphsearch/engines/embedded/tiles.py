@@ -31,8 +31,8 @@ SINGLE_THREAD_LIMIT = 262_144
 (`SMP_THRESHOLD_MIN` 65,536 times `GEMM_MULTITHREAD_THRESHOLD` 4 in its `interface/gemm.c`)."""
 
 VECTOR_THREAD_LIMIT = 9_215
-"""The same for inputs * outputs where one side is a vector (below 2,304 times the latter constant, in
-`interface/gemv.c`)."""
+"""The same for inputs * outputs where one side is a vector (less than 2,304 times the latter
+constant, in `interface/gemv.c`)."""
 
 TILE_ROWS = 32
 """Row counts are padded to a multiple of this; the rows of a tile divide it."""
