@@ -19,6 +19,7 @@ from graphsearch.errors import (
     TaskError,
 )
 from graphsearch.execution import RetryPolicy
+from graphsearch.execution._plan import make_order
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.roles import NodeContext
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, Shuffled, answer, executor, until
@@ -88,6 +89,31 @@ def test_the_kth_node_that_makes_a_call_uses_its_kth_draw_whatever_finishes_firs
     for team, runs in zip(teams, found, strict=True):
         for item, run in zip(ITEMS, runs, strict=False):
             assert run.texts == by_the_book(team, item, seeds)
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+async def test_a_node_that_is_ready_first_leaves_the_first_draw_to_the_lower_one(tmp_path, slow):
+    gate = asyncio.Event()
+
+    class OneSlow(ScriptedEngine):
+        async def generate(self, call):
+            if call.model == "a" and call.sample == slow:
+                await gate.wait()
+            return await super().generate(call)
+
+    # Two nodes that read the same words from two roots, one of which takes long.
+    nodes = (*[Node("assistant", "a")] * 2, *[Node("assistant", "b")] * 3)
+    graph = CollaborationGraph(nodes, ((0, 2), (1, 3), (2, 4), (3, 4)), 4)
+    engine = OneSlow(lambda call: "same" if call.model == "a" else f"draw {call.sample}")
+    with executor(tmp_path, engine) as ready:
+        task = asyncio.create_task(search(ready, graph, ITEMS[:1]))
+        await until(lambda: any(call.model == "a" for call in engine.calls))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        gate.set()
+        (run,) = await task
+    assert [node.sample for node in run.nodes] == [0, 1, 0, 1, 0]
+    assert run.texts[2:4] == ("draw 0", "draw 1")
 
 
 async def test_many_graphs_at_once_share_calls_and_see_what_each_alone_would_see(tmp_path):
@@ -333,6 +359,23 @@ async def test_a_call_that_another_run_waits_for_goes_on(tmp_path):
         (run,) = await second
         assert run.outcome is Outcome.ANSWERED
         assert len(ready.engine.calls) == 1
+
+
+async def test_a_call_that_is_given_up_can_be_asked_for_again_at_once(tmp_path):
+    with executor(tmp_path, ScriptedEngine(answer, latency=3600.0)) as ready:
+        ready._enter_loop()
+        call = Call("a", ROLES["assistant"].prompt(ITEMS[0], [], None), Sampling(max_tokens=8))
+        order = make_order(call, "body", prefixes=("s", "k"), account="search")
+        first = asyncio.create_task(ready._desk.fetch(order))
+        await until(lambda: ready.engine.in_flight == 1)
+        first.cancel()
+        second = asyncio.create_task(ready._desk.fetch(order))
+        await until(lambda: len(ready.engine.calls) == 2)
+        assert not second.done()
+        second.cancel()
+        assert [type(e) for e in await asyncio.gather(first, second, return_exceptions=True)] == [
+            asyncio.CancelledError
+        ] * 2
 
 
 # -- single calls ------------------------------------------------------------------------------

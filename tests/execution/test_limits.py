@@ -117,6 +117,16 @@ async def test_an_admitted_block_is_run_whole(tmp_path):
     assert not short.would_cover(worst)
 
 
+async def test_what_is_only_held_back_is_waited_for(tmp_path):
+    # Four calls of at worst 10 tokens that use 3: three of them and one at worst are 19.
+    short = ScriptedEngine(Reply("1", Usage(2, 1, 1)))
+    with executor(tmp_path, short, ledger=Ledger([Amount(19, "tokens")])) as ready:
+        (run,) = await search(ready, VOTED, ITEMS[:1])
+        assert run.outcome is Outcome.ANSWERED
+        (run,) = await search(ready, VOTED, ITEMS[1:2])
+        assert run.outcome is Outcome.BUDGET_STOPPED
+
+
 async def test_a_budget_in_an_unknown_currency_is_refused_before_the_first_call(tmp_path):
     ledger = Ledger([Amount.parse("5 usd")])
     with executor(tmp_path, ledger=ledger) as ready:
