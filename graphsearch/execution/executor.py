@@ -34,9 +34,7 @@ __all__ = ["Executor"]
 _KEPT_PLANS: Final = 1024
 _KEPT_PROMPTS: Final = 4096
 _KEPT_BOUNDS: Final = 65_536
-_PROBE: Final = (
-    "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
-)
+_PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
 """Tokenizers that make as many tokens of this are taken to be one."""
 
 

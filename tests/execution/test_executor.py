@@ -318,9 +318,8 @@ async def test_an_error_of_our_own_ends_the_run_and_leaves_nothing_behind(tmp_pa
     with executor(tmp_path, Shuffled(answer, 3), roles=roles) as ready:
         with pytest.raises(GraphError, match="no words"):
             await search(ready, FUSED)
-        await asyncio.sleep(0)
+        await until(lambda: len(asyncio.all_tasks()) == 1)
         assert ready.ledger.open_reservations == 0
-        assert len(asyncio.all_tasks()) == 1
 
 
 # -- cancelling ----------------------------------------------------------------------------------
