@@ -24,7 +24,7 @@ _HOMES = {
     "quote": "graphsearch.api",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = sorted(["__version__", *_HOMES])
 
 
 def __getattr__(name: str) -> Any:
