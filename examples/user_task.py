@@ -1,0 +1,77 @@
+"""A task of one's own: items with answers, a grader, and an engine that answers from a function.
+
+Nothing here needs a model: replace the scripted engine by a fleet of real ones.
+
+python examples/user_task.py
+"""
+
+import random
+import re
+
+import graphsearch
+from graphsearch.calls import Call, Outcome
+from graphsearch.engines.scripted import ScriptedEngine
+from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.study import Settings
+from graphsearch.tasks import Item, Task, TokenProfile, Verdict
+
+
+class LastNumber:
+    """Right when the last number of the reply is the answer."""
+
+    name = "last number"
+
+    def parse(self, item: Item, text: str) -> str | None:
+        numbers = re.findall(r"-?\d+", text)
+        return numbers[-1] if numbers else None
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        return None
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        found = self.parse(item, text)
+        if found is None:
+            return Verdict(0.0, Outcome.UNPARSED, reason="there is no number")
+        return Verdict(float(found == str(item.gold)), parsed=found)
+
+
+def items(split: str, count: int) -> list[Item]:
+    return [Item(f"{split} {i}", f"What is {i} times {i + 1}?", i * (i + 1)) for i in range(count)]
+
+
+def answer(call: Call) -> str:
+    """A small model that is right half of the time, and a large one that mostly is."""
+    number = int(call.item.split()[-1])
+    right = random.Random(call.seed).random() < {"small": 0.5, "large": 0.75}[call.model]
+    return f"I think it is {number * (number + 1) if right else call.seed % 1000}."
+
+
+def main() -> None:
+    task = Task(
+        name="products",
+        splits={name: items(name, 200) for name in ("search", "selection", "test")},
+        grader=LastNumber(),
+        profile=TokenProfile(question=60, answer=10),
+    )
+    fleet = Fleet(
+        "mine",
+        (
+            ModelSpec("small", parameters=10**9, layers=16, width=2048, engine="scripted"),
+            ModelSpec("large", parameters=8 * 10**9, layers=32, width=4096, engine="scripted"),
+        ),
+        unit_model="small",
+    )
+    engine = ScriptedEngine(answer)
+    result = graphsearch.optimize(
+        task=task,
+        fleet=fleet,
+        engines={"small": engine, "large": engine},
+        graph_budget="12 units",
+        search_budget="1000000 units",
+        settings=Settings(rounds=4, test_items=200),
+    )
+    print(result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""The small parts of a study: items, windows, archive, stop rules, budgets, records."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphsearch.calls import Outcome, Usage
+from graphsearch.cost import Amount
+from graphsearch.errors import StoreError
+from graphsearch.events import Best, Done, EventLog, RoundDone, read_events
+from graphsearch.graph import CollaborationGraph
+from graphsearch.ledger import Ledger, Spend
+from graphsearch.study.archive import Archive
+from graphsearch.study.budgets import limits_of, states_of
+from graphsearch.study.evidence import compare, gather, rounded
+from graphsearch.study.finish import break_even, verdict
+from graphsearch.study.items import Window, arrange
+from graphsearch.study.result import Result, Row, Winner
+from graphsearch.study.runner import Tally
+from graphsearch.study.stop import NoImprovement, Progress, Rounds, Time, rules_of
+from graphsearch.tasks import Item
+from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
+from tests.study.world import make_settings
+
+
+def make_items(groups):
+    return [
+        Item(f"{group}-{i}", "?", 0, group=group)
+        for group, count in groups.items()
+        for i in range(count)
+    ]
+
+
+def results(scores, prefix="q"):
+    return [
+        ItemResult(
+            f"{prefix}{i}",
+            score,
+            Outcome.TIMEOUT if score is None else Outcome.ANSWERED,
+            {"m": Usage(10, 5, 1)},
+            {"units": 1.5, "tokens": 15.0},
+        )
+        for i, score in enumerate(scores)
+    ]
+
+
+def trial(graph, scores, number=0, round_=0, prefix="q"):
+    return TrialRecord(
+        number, round_, Proposal(graph), TrialState.COMPLETE, tuple(results(scores, prefix)), 2.0
+    )
+
+
+def evidence(scores, used=1.5):
+    found = gather(results(scores), allowed=6.0, planned=2.0, currency="units", level=0.95)
+    from dataclasses import replace
+
+    return replace(found, used=used)
+
+
+# -- items -----------------------------------------------------------------------------------------
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefg"), st.integers(1, 5), min_size=1), st.integers(0, 9)
+)
+def test_an_arrangement_is_all_items_one_of_each_group_first(groups, seed):
+    items = make_items(groups)
+    found = arrange(items, "search", seed=seed)
+    assert sorted(i.id for i in found) == sorted(i.id for i in items)
+    assert len({i.group for i in found[: len(groups)]}) == len(groups)
+    assert arrange(items[::-1], "search", seed=seed) == found
+
+
+def test_splits_and_seeds_are_arranged_apart():
+    items = make_items({f"g{i}": 1 for i in range(30)})
+    orders = {
+        tuple(item.id for item in arrange(items, split, seed=seed))
+        for split in ("search", "test")
+        for seed in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_a_window_wraps_around():
+    items = make_items({"a": 5})
+    window = Window(items, 3)
+    seen = []
+    for _ in range(3):
+        seen.append([items.index(item) for item in window.peek()])
+        window.advance(3)
+    assert seen == [[0, 1, 2], [3, 4, 0], [1, 2, 3]]
+    assert len(Window(items, 9).peek()) == 5
+
+
+# -- archive and stop rules ------------------------------------------------------------------------
+
+
+def test_an_archive_counts_each_item_once():
+    archive, graph = Archive(), CollaborationGraph.single("m")
+    archive.add(trial(graph, [1.0, 0.0, None], 0))
+    archive.add(trial(graph, [1.0, 0.0, 1.0], 1))
+    archive.add(trial(graph, [1.0] * 4, 2, prefix="other"))
+    entry = archive.entries[graph.key]
+    assert entry.estimate(0.95).n == 7
+    assert entry.estimate(0.95).mean == 6 / 7
+    assert entry.trials == [0, 1, 2]
+    assert archive.known(graph.key, "q1").score == 0.0
+    assert archive.known(graph.key, "elsewhere") is None
+
+
+def test_a_failed_item_is_not_known():
+    archive, graph = Archive(), CollaborationGraph.single("m")
+    archive.add(trial(graph, [None]))
+    assert archive.known(graph.key, "q0") is None
+    assert archive.ranking() == []
+
+
+def test_ranking_is_by_lower_bound_then_cost():
+    archive = Archive()
+    few, many, bad = (CollaborationGraph.single(name) for name in ("few", "many", "bad"))
+    archive.add(trial(few, [1.0] * 3))
+    archive.add(trial(many, [1.0] * 30 + [0.0] * 3))
+    archive.add(trial(bad, [0.0] * 30))
+    assert [entry.graph for entry in archive.ranking()] == [many, few, bad]
+
+
+@pytest.mark.parametrize(
+    ("rule", "progress", "stops"),
+    [
+        (Rounds(3), Progress(2, 0, 0.0), False),
+        (Rounds(3), Progress(3, 0, 0.0), True),
+        (NoImprovement(2), Progress(5, None, 0.0), False),
+        (NoImprovement(2), Progress(3, 1, 0.0), False),
+        (NoImprovement(2), Progress(4, 1, 0.0), True),
+        (Time(5.0), Progress(0, None, 4.9), False),
+        (Time(5.0), Progress(0, None, 5.0), True),
+    ],
+)
+def test_stop_rules(rule, progress, stops):
+    assert (rule(progress) is not None) is stops
+
+
+def test_settings_name_the_rules():
+    rules = rules_of(make_settings(rounds=3, patience=2, seconds=9.0))
+    assert rules == [Rounds(3), NoImprovement(2), Time(9.0)]
+    assert rules_of(make_settings(rounds=None)) == []
+
+
+# -- budgets ---------------------------------------------------------------------------------------
+
+
+def spend(units):
+    names = ("units", "flops", "flops_plain", "tokens", "usd", "seconds", "calls")
+    return Spend.of({name: units if name == "units" else 1 for name in names})
+
+
+@pytest.mark.parametrize("evaluation", [[], ["40 units"]])
+def test_every_phase_leaves_the_next_its_part(evaluation):
+    search = [Amount.parse("100 units")]
+    own = [Amount.parse(text) for text in evaluation]
+    ledger = Ledger(limits_of(search, own, reserve=0.5))
+    last = 85 if evaluation else 50
+    assert ledger.would_cover(spend(last), "search")
+    assert not ledger.would_cover(spend(last + 1), "agent")
+    ledger.book("search", spend(last))
+    room = 15
+    assert ledger.would_cover(spend(room), "selection")
+    assert not ledger.would_cover(spend(room + 1), "selection")
+    ledger.book("selection", spend(room))
+    rest = 40 if evaluation else 35
+    assert ledger.would_cover(spend(rest), "baseline")
+    assert not ledger.would_cover(spend(rest + 1), "test")
+
+
+def test_states_add_up_accounts():
+    search = [Amount.parse("100 units")]
+    ledger = Ledger(limits_of(search, [], reserve=0.5))
+    ledger.book("search", spend(10))
+    ledger.book("waste", spend(5))
+    (state,) = states_of(ledger, search)
+    assert (state.allowed, state.spent, state.left) == (100, 15, 85)
+
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+def test_evidence_counts_what_was_not_evaluated_apart():
+    found = evidence([1.0, 0.0, None, 1.0])
+    assert (found.n, found.not_evaluated, found.accuracy) == (3, 1, 2 / 3)
+    assert found.outcomes == {"answered": 3, "timeout": 1}
+    assert found.used_by == {"tokens": 15.0, "units": 1.5}
+    assert (found.calls, found.prompt_tokens) == (1.0, 10.0)
+
+
+def test_a_cost_that_is_unknown_once_is_unknown():
+    known, unknown = results([1.0, 1.0])
+    from dataclasses import replace
+
+    found = gather(
+        [known, replace(unknown, cost={"tokens": 3.0})],
+        allowed=1.0,
+        planned=1.0,
+        currency="units",
+        level=0.95,
+    )
+    assert found.used is None
+    assert found.used_by == {"tokens": 9.0}
+
+
+def test_a_comparison_is_of_shared_items_only():
+    first, second = results([1.0, 1.0, None, 1.0]), results([0.0, None, 1.0])
+    found = compare(first, second, level=0.95)
+    assert (found.n, found.mean) == (1, 1.0)
+    assert not found.is_gain
+
+
+def row(scores, used=1.5, winner=None, graph=None):
+    difference = compare(results(winner), results(scores), level=0.95) if winner else None
+    return Row(
+        "3x m -> vote", "self_consistency", "m", 3, False, graph, evidence(scores, used), difference
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "words"),
+    [
+        ([1.0] * 40, [0.0] * 40, "that beats the best plain"),
+        ([0.0] * 40, [1.0] * 40, "is better"),
+        ([1.0, 0.0] * 20, [0.0, 1.0] * 20, "not shown to beat"),
+    ],
+)
+def test_the_verdict_says_it_plainly(mine, theirs, words):
+    winner = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
+    assert words in verdict(winner, evidence(mine), row(theirs, winner=mine))
+
+
+def test_the_verdict_of_a_plain_winner_and_of_no_test():
+    graph = CollaborationGraph.combine("vote", ["m"] * 3)
+    winner = Winner(graph, "sample", 0, 0, 2.0)
+    same = row([1.0] * 9, winner=[1.0] * 9, graph=graph.to_json())
+    assert "is itself the best plain alternative" in verdict(winner, evidence([1.0] * 9), same)
+    assert "no sealed test" in verdict(winner, None, None)
+    assert "not compared" in verdict(winner, evidence([1.0]), None)
+
+
+def test_break_even_by_hand():
+    # right answers cost 1 / 0.5 = 2 and 3 / 0.5 = 6: 400 spent are back after 100 right ones
+    found = break_even(evidence([1.0, 0.0], 1.0), row([1.0, 0.0], 3.0), 400.0)
+    assert found.questions == 200
+    assert "200 questions" in found.reason
+    never = break_even(evidence([1.0, 0.0], 3.0), row([1.0, 0.0], 1.0), 400.0)
+    assert never.questions is None
+    assert break_even(evidence([0.0]), row([1.0]), 1.0) is None
+    assert break_even(None, None, 1.0) is None
+
+
+def test_records_are_rounded_and_sorted():
+    assert rounded({"b": [0.1 + 0.2], "a": (1, None)}) == {"a": [1, None], "b": [0.3]}
+    assert list(rounded({"b": 1, "a": 2})) == ["a", "b"]
+
+
+def test_a_tally_survives_json():
+    tally = Tally()
+    tally.count("search", results([1.0, None]))
+    assert tally.asked["search"] == 2
+    again = Tally.from_json(json.loads(json.dumps(tally.to_json())))
+    assert again.to_json() == tally.to_json()
+
+
+def test_a_result_that_is_not_one_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="no finished result"):
+        Result.load(tmp_path)
+    (tmp_path / "result.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StoreError, match="cannot be read"):
+        Result.load(tmp_path)
+    (tmp_path / "result.json").write_text('{"schema_version": 99}', encoding="utf-8")
+    with pytest.raises(StoreError, match="schema 99"):
+        Result.load(tmp_path)
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+def test_a_log_goes_on_after_half_a_line(tmp_path):
+    path = tmp_path / "events.jsonl"
+    best = Best("k", "m", 0.5, (0.4, 0.6), 10, 1.0)
+    log = EventLog(path, lambda: 5.0)
+    log.write(RoundDone(round=0, mean=None, best_accuracy=0.5, best=best))
+    log.close()
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"event": "done", "se')
+    log = EventLog(path, lambda: 6.0)
+    log.write(Done(verdict="fine", seconds=1.0))
+    log.close()
+    first, second = read_events(path)
+    assert (first["seq"], first["time"], first["best"]["interval"]) == (0, 5.0, [0.4, 0.6])
+    assert (second["event"], second["seq"]) == ("done", 1)
