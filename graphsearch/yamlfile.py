@@ -134,7 +134,14 @@ def read_text(path: Path, *, error: type[InputError] = ConfigError) -> str:
 
 def dump_yaml(value: Any) -> str:
     """YAML text of a JSON value, keys in the order given; `parse_yaml` reads it back."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = _dump(value, plain=True)
+    # YAML takes these for line breaks, which fold into spaces: then all beyond ASCII is escaped.
+    return _dump(value, plain=False) if any(c in text for c in "\x85\u2028\u2029") else text
+
+
+def _dump(value: Any, *, plain: bool) -> str:
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100)
+    return str(text)
 
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:
