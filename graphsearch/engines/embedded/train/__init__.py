@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TOKENS", "FLEET_SIZES", "train_fleet"]
 
 FLEET_SIZES: Final = ("nano", "xs", "s", "m")
-DEFAULT_TOKENS: Final = 24_000_000
+DEFAULT_TOKENS: Final = 16_000_000
 
 
 def train_fleet(

@@ -29,6 +29,7 @@ from graphsearch.evaluators.tasks import puzzle, recall
 from graphsearch.stats import mean_estimate, paired_difference
 from graphsearch.tasks import Grader, Item
 
+TASKS: Final = ("puzzle", "recall")
 WARM: Final = 0.8
 SAMPLES: Final = (1, 2, 4, 8, 16)
 WIDTHS: Final = (1, 2, 3, 4, 6, 8)
@@ -151,7 +152,7 @@ def run_bench(bench: Bench, fusions: Sequence[tuple[str, str]] = FUSIONS) -> Non
             bench.rows[f"vote {count} {size}"] = bench.combine(bench.vote, samples[:count])
             bench.rows[f"oracle {count} {size}"] = _best(samples[:count])
         for count in (*SAMPLES, 3, 6):
-            if bench.task.startswith("puzzle"):
+            if bench.task == "puzzle":
                 bench.rows[f"select {count} {size}"] = bench.combine(bench.select, samples[:count])
         for temperature in (WARM, 0.0):
             answers = samples[0]
@@ -167,7 +168,7 @@ def run_bench(bench: Bench, fusions: Sequence[tuple[str, str]] = FUSIONS) -> Non
 def _fuse(bench: Bench, fuser: str, source: str, parents: Sequence[Answers]) -> None:
     name = f"{len(parents)} {source} -> {fuser}"
     bench.rows[name] = bench.weigh(fuser, parents, 0)
-    if bench.task.startswith("puzzle") and len(parents) in (1, 2, 4):
+    if bench.task == "puzzle" and fuser == source and len(parents) in (1, 2, 4):
         bench.rows[f"{name} (verdicts hidden)"] = bench.weigh(fuser, parents, 0, verdict=False)
 
 
@@ -223,16 +224,18 @@ def pairs(task: str, sizes: Sequence[str]) -> list[tuple[str, str]]:
     return found
 
 
-def evaluate(weights: Path, sizes: Sequence[str], *, items: int) -> dict[str, Any]:
-    """All tables of both tasks for the weights in a folder."""
+def evaluate(
+    weights: Path, sizes: Sequence[str], *, tasks: Sequence[str] = TASKS, items: int
+) -> dict[str, Any]:
+    """All tables of the tasks for the weights in a folder."""
     models = {size: load_weights(Llama(SIZES[size]), weights / size) for size in sizes}
-    tasks: dict[str, tuple[Sequence[Item], Grader]] = {
+    known: dict[str, tuple[Sequence[Item], Grader]] = {
         "puzzle": (puzzle.draw_items("test", items), PuzzleGrader()),
         "recall": (recall.draw_items("test", items), RecallGrader()),
     }
     result: dict[str, Any] = {}
-    for name, (drawn, grader) in tasks.items():
-        bench = Bench(name, drawn, grader, models)
+    for name in tasks:
+        bench = Bench(name, *known[name], models)
         run_bench(bench)
         costs = bench.rows[f"{sizes[0]} pass@1"].cost
         unit = sum(costs) / len(costs)
@@ -254,9 +257,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Evaluate weights on held-out test items.")
     parser.add_argument("--weights", type=Path, default=Path(__file__).parents[1] / "weights")
     parser.add_argument("--size", action="append", choices=list(SIZES), help="repeatable")
+    parser.add_argument("--task", action="append", choices=TASKS, help="repeatable")
     parser.add_argument("--items", type=int, default=1000)
     options = parser.parse_args(arguments)
-    result = evaluate(options.weights, options.size or list(SIZES), items=options.items)
+    sizes, tasks = options.size or list(SIZES), options.task or TASKS
+    result = evaluate(options.weights, sizes, tasks=tasks, items=options.items)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
