@@ -289,7 +289,9 @@ class Ledger:
 
     def book(self, account: str, spend: Spend) -> None:
         """Book a spend that has happened, whatever the limits say."""
-        sums = self._spent.setdefault(account, [0] * len(CURRENCIES))
+        sums = self._spent.get(account)
+        if sums is None:
+            sums = self._spent[account] = [0] * len(CURRENCIES)
         for place, part in enumerate(spend.quanta):
             if part is None:
                 self._unknown.setdefault(account, [0] * len(CURRENCIES))[place] += 1

@@ -92,6 +92,7 @@ class Desk:
         self._concurrency = concurrency
         self._flights: dict[str, _Flight] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._overheads: dict[str, int] = {}
         self._freed: list[asyncio.Future[None]] = []
         self._held = 0
         self._asked = self._made = self._recalled = self._shared = 0
@@ -138,7 +139,10 @@ class Desk:
         """
         if max_tokens is None:
             raise BudgetRefused(f"a call of {model!r} sets no max_tokens, so its cost has no bound")
-        prompt = prompt_bound(self.engine(model), model, messages) + more_prompt
+        overhead = self._overheads.get(model)
+        if overhead is None:
+            overhead = self._overheads[model] = self.engine(model).info(model).message_overhead
+        prompt = prompt_bound(self.engine(model), model, messages, overhead) + more_prompt
         return self._pricer.worst(model, prompt, max_tokens)
 
     async def fetch(self, order: Order) -> Fetched:

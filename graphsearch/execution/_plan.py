@@ -12,7 +12,7 @@ from graphsearch.execution._desk import Order
 from graphsearch.graph import CollaborationGraph
 from graphsearch.roles import CombiningRole, NodeContext, Role, SpeakingRole
 
-__all__ = ["Identity", "Plan", "Step", "encode", "make_plan", "prompt_body"]
+__all__ = ["Identity", "Plan", "Step", "draw_of", "encode", "make_plan", "prompt_body"]
 
 encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
 
@@ -74,20 +74,18 @@ class Step:
     ) -> Order:
         """The call of this node for an item: draw number `sample` of it."""
         assert self.speaker is not None
-        return make_order(
-            Call(
-                self.model,
-                messages,
-                self.sampling,
-                sample=sample,
-                prompt_version=self.speaker.prompt_version,
-                stream=self.stream,
-                item=item,
-            ),
-            body,
-            prefixes=(self.seed_prefix, self.key_prefix),
-            account=account,
+        seed, key = draw_of(self.seed_prefix, self.key_prefix, sample, body)
+        call = Call(
+            self.model,
+            messages,
+            self.sampling,
+            sample,
+            seed,
+            self.speaker.prompt_version,
+            self.stream,
+            item,
         )
+        return Order(key, call, account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +101,13 @@ def prompt_body(item: str, messages: tuple[Message, ...]) -> str:
     return encode([item, [[message.role, message.content] for message in messages]])
 
 
-def make_order(call: Call, body: str, *, prefixes: tuple[str, str], account: str) -> Order:
-    """Give a call its seed (63 bits) and its key (128 bits, hexadecimal)."""
-    seed_prefix, key_prefix = prefixes
-    tail = f"{call.sample} {body}"
-    seed_hash = hashlib.blake2b(f"{seed_prefix}{tail}".encode(), digest_size=8).digest()
-    seed = int.from_bytes(seed_hash, "big") >> 1
+def draw_of(seed_prefix: str, key_prefix: str, sample: int, body: str) -> tuple[int, str]:
+    """Seed (63 bits) and call key (128 bits, hexadecimal) of draw number `sample` of a call."""
+    tail = f"{sample} {body}"
+    hashed = hashlib.blake2b(f"{seed_prefix}{tail}".encode(), digest_size=8).digest()
+    seed = int.from_bytes(hashed, "big") >> 1
     key = hashlib.blake2b(f"{key_prefix}{seed} {tail}".encode(), digest_size=16).hexdigest()
-    seeded = Call(
-        call.model,
-        call.messages,
-        call.sampling,
-        call.sample,
-        seed,
-        call.prompt_version,
-        call.stream,
-        call.item,
-    )
-    return Order(key, seeded, account)
+    return seed, key
 
 
 def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Identity) -> Plan:

@@ -8,13 +8,13 @@ from graphsearch.calls import Call, Message, Reply, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
-from graphsearch.execution._desk import Desk, Traffic
+from graphsearch.execution._desk import Desk, Order, Traffic
 from graphsearch.execution._memory import Memory
 from graphsearch.execution._plan import (
     Identity,
     Plan,
     Step,
-    make_order,
+    draw_of,
     make_plan,
     prompt_body,
 )
@@ -192,17 +192,10 @@ class Executor:
         """
         self._enter_loop()
         prompt = tuple(messages)
-        call = Call(
-            model,
-            prompt,
-            sampling,
-            sample=sample,
-            prompt_version=prompt_version,
-            stream=stream,
-            item=item,
-        )
         prefixes = self._identity(stream).prefixes(model, sampling, prompt_version)
-        order = make_order(call, prompt_body(item, prompt), prefixes=prefixes, account=account)
+        seed, key = draw_of(*prefixes, sample, prompt_body(item, prompt))
+        call = Call(model, prompt, sampling, sample, seed, prompt_version, stream, item)
+        order = Order(key, call, account)
         return (await self._desk.fetch(order)).reply
 
     def worst_case(self, graph: CollaborationGraph, item: Item) -> Spend:

@@ -66,13 +66,12 @@ class Pricer:
         return Spend(tuple(parts))
 
 
-def prompt_bound(engine: Engine, model: str, messages: Sequence[Message]) -> int:
-    """Most prompt tokens that a prompt can have.
+def prompt_bound(engine: Engine, model: str, messages: Sequence[Message], overhead: int) -> int:
+    """Most prompt tokens that a prompt can have, `overhead` of them a message for the template.
 
     Where the engine cannot count, a token is at least one byte of text.
     """
     total = 0
-    overhead = engine.info(model).message_overhead
     for message in messages:
         count = engine.count_tokens(model, message.content)
         if count is None:

@@ -11,6 +11,7 @@ from graphsearch.calls import Call, Outcome, Reply, Usage, canonical_json
 from graphsearch.cost import CURRENCIES
 from graphsearch.errors import EngineError
 from graphsearch.ledger import Booked, Spend
+from graphsearch.store._statements import Statement
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures
 from graphsearch.store._writer import Writer
 
@@ -41,14 +42,9 @@ class Journal:
         }
         self._recent: OrderedDict[str, Reply] = OrderedDict()
         self._kept = 0
-        self._one = select(
-            calls.c.text,
-            calls.c.outcome,
-            calls.c.prompt_tokens,
-            calls.c.completion_tokens,
-            calls.c.seconds,
-            calls.c.detail,
-        ).where(calls.c.key == bindparam("wanted"))
+        columns = ("text", "outcome", "prompt_tokens", "completion_tokens", "seconds", "detail")
+        query = select(*(calls.c[name] for name in columns))
+        self._one = Statement(query.where(calls.c.key == bindparam("wanted")), reader.dialect)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -64,13 +60,13 @@ class Journal:
             return reply
         if bytes.fromhex(key) not in self._keys:
             return None
-        row = self._reader.execute(self._one, {"wanted": key}).one()
+        row = self._one.run(self._reader, {"wanted": key}).one()
         reply = Reply(
-            text=row.text,
-            usage=Usage(row.prompt_tokens, row.completion_tokens, 1),
-            outcome=Outcome(row.outcome),
-            seconds=row.seconds,
-            detail=json.loads(row.detail) if row.detail else {},
+            row.text,
+            Usage(row.prompt_tokens, row.completion_tokens, 1),
+            Outcome(row.outcome),
+            row.seconds,
+            json.loads(row.detail) if row.detail else {},
         )
         self._keep(key, reply)
         return reply

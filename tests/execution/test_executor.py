@@ -19,7 +19,7 @@ from graphsearch.errors import (
     TaskError,
 )
 from graphsearch.execution import RetryPolicy
-from graphsearch.execution._plan import make_order
+from graphsearch.execution._desk import Order
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.roles import NodeContext
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, Shuffled, answer, executor, until
@@ -364,7 +364,7 @@ async def test_a_call_that_is_given_up_can_be_asked_for_again_at_once(tmp_path):
     with executor(tmp_path, ScriptedEngine(answer, latency=3600.0)) as ready:
         ready._enter_loop()
         call = Call("a", ROLES["assistant"].prompt(ITEMS[0], [], None), Sampling(max_tokens=8))
-        order = make_order(call, "body", prefixes=("s", "k"), account="search")
+        order = Order("ab" * 16, call, "search")
         first = asyncio.create_task(ready._desk.fetch(order))
         await until(lambda: ready.engine.in_flight == 1)
         first.cancel()
