@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select
+from sqlalchemy.engine import Dialect
 
 from graphsearch.calls import canonical_json
 from graphsearch.errors import StoreError
@@ -15,6 +16,7 @@ from graphsearch.store._connect import connect, file_of
 from graphsearch.store._lock import FolderLock
 from graphsearch.store._records import trial_from_json, trial_to_json
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
+from graphsearch.store._statements import Statement
 from graphsearch.store._tables import checkpoints, meta, trials
 from graphsearch.store._writer import Row, Writer
 from graphsearch.store.journal import Journal
@@ -43,6 +45,7 @@ class Store:
         # Reads see what is committed now, not a snapshot of the first read.
         self._reader = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self.journal = Journal(self._writer, self._reader)
+        self._put = {t: _Replace(t, engine.dialect) for t in (_TRIALS, _CHECKPOINTS, _META)}
 
     @classmethod
     def open(
@@ -131,7 +134,7 @@ class Store:
 
         def action(connection: Connection) -> None:
             for table, rows in parts:
-                _replace(connection, table, rows)
+                self._put[table].run(connection, rows)
 
         self._write().run(action)
 
@@ -206,10 +209,16 @@ def _named_rows(values: Mapping[str, Any]) -> list[Row]:
     return [{"name": name, "value": canonical_json(value)} for name, value in values.items()]
 
 
-def _replace(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+class _Replace:
     """Delete, then insert: what every database understands."""
-    if not rows:
-        return
-    key = next(iter(table.primary_key.columns))
-    connection.execute(delete(table).where(key.in_([row[key.name] for row in rows])))
-    connection.execute(insert(table), list(rows))
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        key = next(iter(table.primary_key.columns))
+        old = delete(table).where(key == bindparam(key.name))
+        self._statements = (Statement(old, dialect), Statement(insert(table), dialect))
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write rows over those of the same keys."""
+        if rows:
+            for statement in self._statements:
+                statement.run_many(connection, rows)
