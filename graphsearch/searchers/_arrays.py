@@ -12,14 +12,18 @@ from graphsearch.errors import StoreError
 __all__ = ["pack", "unpack"]
 
 
-def pack(array: NDArray[np.float64]) -> dict[str, Any]:
-    """An array as JSON: shape, and its float64 little-endian bytes in base64.
+def pack(array: NDArray[np.float64], *, kind: str = "f8") -> dict[str, Any]:
+    """An array as JSON: shape, and its little-endian bytes in base64.
 
     A list of decimal numbers would be as exact, but takes some fifty times as long to write, and
     the state is written after every round.
+
+    Args:
+        array: the array.
+        kind: `f8`, or `f4` for numbers that are kept in single precision.
     """
-    data = np.ascontiguousarray(array, dtype="<f8").tobytes()
-    return {"shape": list(array.shape), "f8": base64.b64encode(data).decode("ascii")}
+    data = np.ascontiguousarray(array, dtype=f"<{kind}").tobytes()
+    return {"shape": list(array.shape), kind: base64.b64encode(data).decode("ascii")}
 
 
 def unpack(value: Mapping[str, Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -30,7 +34,8 @@ def unpack(value: Mapping[str, Any], shape: tuple[int, ...]) -> NDArray[np.float
     """
     try:
         found = tuple(value["shape"])
-        array = np.frombuffer(base64.b64decode(value["f8"]), dtype="<f8").reshape(found)
+        kind = "f8" if "f8" in value else "f4"
+        array = np.frombuffer(base64.b64decode(value[kind]), dtype=f"<{kind}").reshape(found)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"searcher state holds a damaged array: {error}") from error
     if found != shape:

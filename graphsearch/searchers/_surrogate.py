@@ -60,9 +60,11 @@ class Surrogate:
         centre = weighted.sum(axis=0)
         targets = scores - 0.5
         grown = self._precision + weighted.T @ features - explained * np.outer(centre, centre)
-        # Rounding leaves the two halves a bit apart; the state keeps one of them.
-        self._precision = np.triu(grown) + np.triu(grown, 1).T
-        self._pull += weighted.T @ targets - explained * centre * float(weights @ targets)
+        # Rounding leaves the two halves a bit apart; the state keeps one of them, in single
+        # precision, and a resumed searcher must go on from the same numbers.
+        self._precision = _single(np.triu(grown) + np.triu(grown, 1).T)
+        pull = self._pull + weighted.T @ targets - explained * centre * float(weights @ targets)
+        self._pull = _single(pull)
         self._factor = None
         self.trials += len(scores)
 
@@ -94,7 +96,11 @@ class Surrogate:
     def to_json(self) -> dict[str, Any]:
         """The sums."""
         upper = self._precision[np.triu_indices(len(self._pull))]
-        return {"precision": pack(upper), "pull": pack(self._pull), "trials": self.trials}
+        return {
+            "precision": pack(upper, kind="f4"),
+            "pull": pack(self._pull, kind="f4"),
+            "trials": self.trials,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], size: int) -> "Surrogate":
@@ -111,3 +117,8 @@ class Surrogate:
         surrogate._pull = unpack(value["pull"], (size,))
         surrogate.trials = int(value["trials"])
         return surrogate
+
+
+def _single(array: Matrix) -> Matrix:
+    """Rounded to single precision."""
+    return array.astype(np.float32).astype(np.float64)
