@@ -34,7 +34,7 @@ PROBED = 50
 FITTED = 20
 """Selection items on which a fuser's cost is measured."""
 
-_SLACK = 1 + 1e-9
+_ROUNDING = 1 + 1e-9
 _TOLERANCE = 1.02
 """Measured means of few items wobble; 2 % more than the winner is still equal cost."""
 
@@ -201,7 +201,7 @@ def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alterna
     wanted = set(parts.settings.baselines)
     rows = [_single(model) for model in affordable(parts)]
     for model, price in prices.sampled.items():
-        copies = min(parts.settings.most_copies, int(used * _SLACK / price))
+        copies = min(parts.settings.most_copies, int(used * _TOLERANCE / price))
         if copies >= 2:
             rows += _of_draws(parts, model, copies, claims=prices.claims)
     rows += _fusers(parts, prices, used)
@@ -239,7 +239,7 @@ def derive(
 def affordable(parts: "Parts") -> list[str]:
     """Models whose single call fits the graph budget, cheapest first."""
     space = parts.space
-    allowed = float(space.budget) * _SLACK
+    allowed = float(space.budget) * _ROUNDING
     models = [model for model in space.models if space.cost.gamma(model) <= allowed]
     return sorted(models, key=lambda model: (space.cost.gamma(model), model))
 
@@ -295,7 +295,7 @@ def _fitting(parts: "Parts", prices: Prices, used: float, source: str, fuser: st
     copies = 0
     while copies < most:
         more = copies + 1
-        if more * prices.sampled[source] + scale * cost.node(fuser, more) > used * _SLACK:
+        if more * prices.sampled[source] + scale * cost.node(fuser, more) > used * _TOLERANCE:
             break
         copies = more
     return copies

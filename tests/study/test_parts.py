@@ -13,6 +13,7 @@ from graphsearch.events import Best, Done, EventLog, RoundDone, read_events
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Spend
 from graphsearch.study.archive import Archive
+from graphsearch.study.baselines import Prices, alternatives
 from graphsearch.study.budgets import limits_of, states_of
 from graphsearch.study.evidence import compare, gather, rounded
 from graphsearch.study.finish import break_even, verdict
@@ -22,7 +23,7 @@ from graphsearch.study.runner import Tally
 from graphsearch.study.stop import NoImprovement, Progress, Rounds, Time, rules_of
 from graphsearch.tasks import Item
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
-from tests.study.world import make_settings
+from tests.study.world import make_parts, make_settings
 
 
 def make_items(groups):
@@ -297,3 +298,16 @@ def test_a_log_goes_on_after_half_a_line(tmp_path):
     first, second = read_events(path)
     assert (first["seq"], first["time"], first["best"]["interval"]) == (0, 5.0, [0.4, 0.6])
     assert (second["event"], second["seq"]) == ("done", 1)
+
+
+@pytest.mark.parametrize("wobble", [0.99, 1.0, 1.01])
+def test_a_plain_winner_meets_itself_among_the_alternatives(wobble):
+    parts = make_parts()
+    rows = alternatives(parts, Prices({"small": 1.0, "large": 2.9}, claims=False), used=5 * wobble)
+    votes = {row.model: row.copies for row in rows if row.kind == "self_consistency"}
+    assert votes == {"small": 5}
+
+
+def test_an_alternative_uses_no_more_than_the_winner():
+    rows = alternatives(make_parts(), Prices({"small": 1.0, "large": 2.9}, claims=False), used=4.8)
+    assert {r.model: r.copies for r in rows if r.kind == "self_consistency"} == {"small": 4}
