@@ -39,30 +39,33 @@ def mutate(
 def plain_graphs(space: Space) -> list[CollaborationGraph]:
     """What anyone would try first, as far as the space allows it.
 
-    For each sink, most parents of one model that fit: votes and fusers over copies of each model;
-    and each model alone. Cheapest first within each kind; kinds take turns.
+    Each model alone; for each combining role, the most copies of one model that fit; readers over
+    the most copies that fit. Kinds take turns, the dearer models first.
     """
     price = space.cost.gamma
-    models = sorted(space.models, key=price)
+    models = sorted(space.models, key=price, reverse=True)
     roots = [r for r in space.role_options if r.allows(0)]
     if not roots:
         return []
     root = roots[0].name
     alone: list[CollaborationGraph] = []
-    combined: list[CollaborationGraph] = []
+    combined: list[list[CollaborationGraph]] = []
     read: list[CollaborationGraph] = []
     for sink in space.sinks:
         last = Node(sink.role, sink.model)
         if sink.allows(0):
             alone += _allowed(space, [CollaborationGraph((last,), (), 0)])
-        for model in models:
-            if sink.model is not None and price(model) > price(sink.model):
-                continue  # a reader smaller than what it reads is no plain choice
-            widest = _widest(space, Node(root, model), last)
-            if widest is not None:
-                (combined if sink.model is None else read).append(widest)
+        # A reader smaller than what it reads is no plain choice.
+        sources = [m for m in models if sink.model is None or price(m) <= price(sink.model)]
+        found = [_widest(space, Node(root, model), last) for model in sources]
+        widest = [graph for graph in found if graph is not None]
+        if sink.model is None:
+            combined.append(widest)
+        else:
+            read += widest
     alone.sort(key=space.cost.graph, reverse=True)
-    return _take_turns([alone, combined, sorted(read, key=space.cost.graph, reverse=True)])
+    read.sort(key=space.cost.graph, reverse=True)
+    return _take_turns([alone, *combined, read])
 
 
 def _star(root: Node, count: int, sink: Node) -> CollaborationGraph:
