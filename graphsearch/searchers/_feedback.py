@@ -1,14 +1,11 @@
 """What the results of one round say: advantages, paired on the same items."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.trials import TrialRecord
-
-__all__ = ["Advantages", "leave_one_out", "score_matrix"]
+__all__ = ["Advantages", "leave_one_out"]
 
 LEAST_VARIANCE = 0.02
 
@@ -27,20 +24,6 @@ class Advantages:
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
     reliability: float
-
-
-def score_matrix(trials: Sequence[TrialRecord]) -> NDArray[np.float64]:
-    """Scores, shape [K, items]; nan where a trial has no score for an item."""
-    items: dict[str, int] = {}
-    for trial in trials:
-        for result in trial.results:
-            items.setdefault(result.item, len(items))
-    scores = np.full((len(trials), len(items)), np.nan)
-    for row, trial in enumerate(trials):
-        for result in trial.results:
-            if result.score is not None:
-                scores[row, items[result.item]] = result.score
-    return scores
 
 
 def leave_one_out(scores: NDArray[np.float64]) -> Advantages:

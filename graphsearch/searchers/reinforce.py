@@ -8,17 +8,19 @@ import numpy as np
 
 from graphsearch.errors import ConfigError
 from graphsearch.searchers._arrays import pack, unpack
-from graphsearch.searchers._feedback import leave_one_out, score_matrix
+from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._told import Told, scores_of
 from graphsearch.searchers.options import read_options
-from graphsearch.space import Space
+from graphsearch.space import Space, Trace
 from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["ReinforceSearcher", "make"]
 
 VERSION = 1
+PAGE = 8
 BASELINES = ("none", "leave_one_out")
 FIRST_MOMENT, SECOND_MOMENT, TINY = 0.9, 0.999, 1e-8
 
@@ -29,13 +31,20 @@ class ReinforceSearcher:
     The loss of a round is the mean of `-log p(graph) * reward`. As published the reward is the
     score itself, without a baseline, and the learning rate 0.1; `baseline="leave_one_out"`
     subtracts the mean of the round's other graphs. Samples are on-policy, so a graph may come
-    again; the study reuses its results.
+    again; the study reuses its results. Where a study asks for single graphs, a step is made after
+    `batch` of them.
     """
 
     name = "reinforce"
 
     def __init__(
-        self, space: Space, *, seed: int = 0, learning_rate: float = 0.1, baseline: str = "none"
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        learning_rate: float = 0.1,
+        baseline: str = "none",
+        batch: int = 8,
     ) -> None:
         if baseline not in BASELINES:
             raise ConfigError(
@@ -47,31 +56,44 @@ class ReinforceSearcher:
         self._rate = learning_rate
         self._baseline = baseline
         self._pending = Pending(space)
-        self._asks = self._steps = 0
+        self._batch = batch
+        self._buffer: list[Told] = []
+        self._draws = self._steps = 0
+        self._page: list[Trace] = []
         self._theta = self._policy.initial.logits.flat()
         self._mean = np.zeros(len(self._policy))
         self._square = np.zeros(len(self._policy))
 
     def ask(self, k: int) -> Sequence[Proposal]:
         """`k` samples of the current distribution."""
-        rng = rng_for(self._seed, self._asks)
-        self._asks += 1
-        traces = self._policy.distribution(self._theta).sample_many(rng, k)
+        traces = [self._next() for _ in range(k)]
         return [Proposal(t.graph, "sample", self._pending.info(t)) for t in traces]
+
+    def _next(self) -> Trace:
+        """The next draw of this step; a page of draws takes little longer than one."""
+        number, row = divmod(self._draws, PAGE)
+        if row == 0 or not self._page:
+            rng = rng_for(self._seed, self._steps, number)
+            self._page = self._policy.distribution(self._theta).sample_many(rng, PAGE)
+        self._draws += 1
+        return self._page[row]
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """One Adam step on the trials that have a score."""
-        known = [
-            (self._pending.trace(trial.proposal.info["trace"]), reward)
-            for trial, reward in zip(trials, self._rewards(trials), strict=True)
-            if reward is not None and "trace" in trial.proposal.info
-        ]
+        told = [Told.of(trial) for trial in trials if trial.graded]
+        self._buffer += [entry for entry in told if entry.trace is not None]
+        if self._buffer and (len(trials) > 1 or len(self._buffer) >= self._batch):
+            self._learn(self._buffer)
+            self._buffer = []
+
+    def _learn(self, told: list[Told]) -> None:
+        rewards = self._rewards(told)
+        traces = [self._pending.trace(entry.trace) for entry in told if entry.trace is not None]
+        distribution = self._policy.distribution(self._theta)
+        self._climb(distribution.gradients(traces, rewards / len(told)).flat())
         self._pending.clear()
-        if known:
-            traces = [trace for trace, _ in known]
-            weights = [reward / len(known) for _, reward in known]
-            distribution = self._policy.distribution(self._theta)
-            self._climb(distribution.gradients(traces, weights).flat())
+        self._page = []
+        self._draws = 0
 
     def table(self) -> dict[str, float]:
         """Probabilities by name."""
@@ -82,8 +104,9 @@ class ReinforceSearcher:
         return {
             "searcher": self.name,
             "version": VERSION,
-            "asks": self._asks,
+            "draws": self._draws,
             "steps": self._steps,
+            "buffer": [entry.to_json() for entry in self._buffer],
             "theta": pack(self._theta),
             "mean": pack(self._mean),
             "square": pack(self._square),
@@ -93,16 +116,18 @@ class ReinforceSearcher:
         """Continue from a state."""
         check_state(state, self.name, VERSION)
         shape = (len(self._policy),)
-        self._asks, self._steps = int(state["asks"]), int(state["steps"])
+        self._draws, self._steps = int(state["draws"]), int(state["steps"])
+        self._buffer = [Told.from_json(entry) for entry in state["buffer"]]
+        self._page = []
+        self._pending.clear()
         self._theta = unpack(state["theta"], shape)
         self._mean = unpack(state["mean"], shape)
         self._square = unpack(state["square"], shape)
 
-    def _rewards(self, trials: Sequence[TrialRecord]) -> list[float | None]:
+    def _rewards(self, told: Sequence[Told]) -> Vector:
         if self._baseline == "none":
-            return [trial.mean for trial in trials]
-        values = leave_one_out(score_matrix(trials)).values
-        return [None if np.isnan(value) else float(value) for value in values]
+            return np.array([entry.mean for entry in told])
+        return np.nan_to_num(leave_one_out(scores_of(told)).values)
 
     def _climb(self, gradient: Vector) -> None:
         """Adam (Kingma, Ba 2015), upwards."""
@@ -117,12 +142,15 @@ class ReinforceSearcher:
 def make(
     space: Space, *, seed: int, options: Mapping[str, Any], folder: Path | None = None
 ) -> ReinforceSearcher:
-    """From options: `learning_rate` (0.1), `baseline` (`none` or `leave_one_out`)."""
+    """From options: `learning_rate` (0.1), `baseline` (`none`, `leave_one_out`), `batch` (8)."""
     del folder
-    chosen = read_options("searcher reinforce", options, learning_rate=0.1, baseline="none")
+    chosen = read_options(
+        "searcher reinforce", options, learning_rate=0.1, baseline="none", batch=8
+    )
     return ReinforceSearcher(
         space,
         seed=seed,
         learning_rate=float(chosen["learning_rate"]),
         baseline=chosen["baseline"],
+        batch=chosen["batch"],
     )

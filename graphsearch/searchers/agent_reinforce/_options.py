@@ -23,7 +23,7 @@ class Options:
         max_kl_words: the same for one piece of advice.
         floor: no choice gets less likely than this (before masks).
         batch: graphs to learn from at a time, where a study asks for one at a time.
-        starts: most plain graphs (each model alone, votes, fusers) tried first.
+        starts: most plain graphs (each model alone, votes, readers of copies) tried first.
         pool: graphs drawn and screened for each batch; 0 proposes plain samples.
         mutants: share of the pool that is a small change of a good graph.
         explore: share of proposals that are plain samples whatever the surrogate says.
@@ -40,8 +40,8 @@ class Options:
     max_kl: float = 0.5
     max_kl_words: float = 1.0
     floor: float = 0.01
-    batch: int = 8
-    starts: int = 8
+    batch: int = 16
+    starts: int = 16
     pool: int = 64
     mutants: float = 0.5
     explore: float = 0.15

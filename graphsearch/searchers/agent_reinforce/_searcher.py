@@ -16,11 +16,11 @@ from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._seen import Seen
 from graphsearch.searchers._state import check_state, rng_for
 from graphsearch.searchers._surrogate import Surrogate
+from graphsearch.searchers._told import Told, scores_of
 from graphsearch.searchers.agent_reinforce._archive import Archive
 from graphsearch.searchers.agent_reinforce._credit import Credit
 from graphsearch.searchers.agent_reinforce._options import PRESETS, Options
 from graphsearch.searchers.agent_reinforce._proposer import Candidate, Proposer
-from graphsearch.searchers.agent_reinforce._told import Told, scores_of
 from graphsearch.searchers.agent_reinforce._words import Words
 from graphsearch.searchers.base import Advice, AgentView
 from graphsearch.space import Distribution, Space, Trace
@@ -156,22 +156,24 @@ class AgentReinforceSearcher:
         self._rounds += 1
         advantages = leave_one_out(scores_of(told))
         values = np.nan_to_num(advantages.values)
-        traces = [self._trace(entry) for entry in told]
-        distribution = self._policy.distribution(self._theta)
-        self._check_words(told, advantages, traces)
+        drawn = [i for i, entry in enumerate(told) if entry.trace is not None]
+        traces = [self._pending.trace(e.trace) for e in told if e.trace is not None]
+        self._check_graphs(told, advantages)
+        self._check_edits(values[drawn], traces)
         self._surrogate.add(
             self._features.matrix([e.graph for e in told], [e.cost for e in told]),
             np.array([entry.mean for entry in told]),
             np.array([len(entry.scores) for entry in told]),
         )
-        known = [i for i, trace in enumerate(traces) if trace is not None]
-        if not self._options.numbers or len(known) < 2:
-            return
-        kept = [trace for trace in traces if trace is not None]
-        self._credit.add(np.stack([self._policy.choices(t) for t in kept]), values[known])
-        spread = max(float(values[known].std()), LEAST_SPREAD)
-        weights = advantages.reliability * values[known] / spread / len(known)
-        step = distribution.gradients(kept, weights).flat()
+        if self._options.numbers and len(drawn) > 1:
+            self._step(values[drawn], traces, advantages.reliability)
+
+    def _step(self, values: Vector, traces: Sequence[Trace], reliability: float) -> None:
+        """Move along the gradient and the credits. Only graphs that were drawn count."""
+        self._credit.add(np.stack([self._policy.choices(t) for t in traces]), values)
+        spread = max(float(values.std()), LEAST_SPREAD)
+        weights = reliability * values / spread / len(traces)
+        step = self._policy.distribution(self._theta).gradients(traces, weights).flat()
         step += self._options.credit * self._credit.values / spread
         self._move(self._options.learning_rate * step, self._options.max_kl)
 
@@ -179,12 +181,6 @@ class AgentReinforceSearcher:
         moved = self._policy.within(self._theta, step, limit)
         floor = self._options.floor
         self._theta = self._policy.floored(moved, floor) if floor else moved
-
-    def _trace(self, entry: Told) -> Trace | None:
-        """The trace that made a graph; for one that was not drawn, one that would."""
-        if entry.trace is not None:
-            return self._pending.trace(entry.trace)
-        return self._policy.distribution(self._theta).trace_of(entry.graph)
 
     # -- words ---------------------------------------------------------------------------------
 
@@ -247,21 +243,18 @@ class AgentReinforceSearcher:
             "max_in_degree": space.max_in_degree,
         }
 
-    def _check_words(
-        self, told: list[Told], advantages: Advantages, traces: Sequence[Trace | None]
-    ) -> None:
+    def _check_graphs(self, told: Sequence[Told], advantages: Advantages) -> None:
         values = np.nan_to_num(advantages.values)
         spread = float(values.std())
         for i, entry in enumerate(told):
             if entry.origin == "agent" and len(told) > 1:
                 error = float(np.hypot(advantages.errors[i], spread))
                 self._words.check_graph(entry.graph, float(values[i]), error)
+
+    def _check_edits(self, values: Vector, traces: Sequence[Trace]) -> None:
         waiting = self._words.waiting(self._policy)
-        known = [i for i, trace in enumerate(traces) if trace is not None]
-        if waiting and known:
-            kept = [trace for trace in traces if trace is not None]
-            pulls = [self._pull(kept, direction) for direction in waiting]
-            self._words.check(values[known], pulls)
+        if waiting and traces:
+            self._words.check(values, [self._pull(traces, direction) for direction in waiting])
 
     def _pull(self, traces: Sequence[Trace], direction: Vector) -> Vector:
         """How much each graph's log-probability rises along `direction`."""
@@ -274,7 +267,7 @@ class AgentReinforceSearcher:
     # -- state ---------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Everything learned. Its size does not grow, but for 8 characters a graph proposed."""
+        """Everything learned. Its size does not grow, but for 4 characters a graph proposed."""
         return {
             "searcher": self.name,
             "version": VERSION,
