@@ -175,7 +175,8 @@ class CostModel:
 
     def graph_ticks(self, graph: "CollaborationGraph") -> int:
         """Expected cost of a graph, in ticks."""
-        costs = [self.node_ticks(n.model, graph.in_degree(i)) for i, n in enumerate(graph.nodes)]
+        pairs = zip(graph.nodes, graph.adjacency.parents, strict=True)
+        costs = [self.node_ticks(node.model, len(parents)) for node, parents in pairs]
         return self.combine_ticks(graph, costs)
 
     def combine_ticks(self, graph: "CollaborationGraph", nodes: Sequence[int]) -> int:

@@ -24,12 +24,11 @@ def mutate(
     A change is another model or role of a node, another sink, a node more or less, an edge more or
     less. Nodes that no longer reach the sink are dropped.
     """
-    most = space.cost.budget_ticks(space.budget)
     for _ in range(TRIES):
         move = _MOVES[int(rng.integers(len(_MOVES)))]
         changed = move(graph, space, rng)
         # The price is the usual reason against a change, and quicker to see than the others.
-        if changed is None or space.cost.graph_ticks(changed) > most:
+        if changed is None or space.cost.graph_ticks(changed) > space.budget_ticks:
             continue
         if space.why_not(changed) is None:
             return changed

@@ -143,6 +143,15 @@ class Space:
             tables = self._memo["tables"] = Tables.of(self)
         return tables
 
+    @property
+    def budget_ticks(self) -> int:
+        """The most that a graph may cost, in ticks of the cost model."""
+        ticks = self._memo.get("budget")
+        if ticks is None:
+            ticks = self._memo["budget"] = self.cost.budget_ticks(self.budget)
+        assert isinstance(ticks, int)
+        return ticks
+
     def cheapest(self) -> CollaborationGraph:
         """The cheapest graph the slots, roles and sinks allow, whatever the budget.
 
@@ -174,7 +183,7 @@ class Space:
     def _refuse_if_nothing_fits(self) -> None:
         graph = self.cheapest()
         ticks = self.cost.graph_ticks(graph)
-        if ticks > self.cost.budget_ticks(self.budget):
+        if ticks > self.budget_ticks:
             raise BudgetRefused(
                 f"no graph fits a budget of {self.budget} a question: the cheapest, "
                 f"{graph.describe()}, is expected to cost {_short(self.cost, ticks)}"
@@ -195,7 +204,7 @@ class Space:
             if reason is not None:
                 return reason
         ticks = self.cost.graph_ticks(graph)
-        if ticks > self.cost.budget_ticks(self.budget):
+        if ticks > self.budget_ticks:
             return f"it is expected to cost {_short(self.cost, ticks)}; the budget is {self.budget}"
         return None
 
