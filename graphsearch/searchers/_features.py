@@ -1,6 +1,7 @@
 """A graph as numbers that need no run: what the surrogate sees."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -120,8 +121,7 @@ class FeatureMap:
 
     def _counts(self, graph: CollaborationGraph) -> dict[int, int]:
         """How often each counted column applies; models and roles of no column are left out."""
-        counts: dict[int, int] = {}
-        nodes, sink, columns = graph.nodes, graph.sink, self._columns
+        nodes, sink = graph.nodes, graph.sink
         keys: list[tuple[str | None, ...]] = [
             ("node", node.role, node.model) for i, node in enumerate(nodes) if i != sink
         ]
@@ -130,20 +130,17 @@ class FeatureMap:
                 keys.append(("parent", nodes[source].model, ""))
             else:
                 keys.append(("edge", nodes[source].model, nodes[target].model))
-        for key in keys:
-            column = columns.get(key)
-            if column is not None:
-                counts[column] = counts.get(column, 0) + 1
-        return counts
+        counts = Counter(map(self._columns.get, keys))
+        return {column: count for column, count in counts.items() if column is not None}
 
     def _shape_of(self, graph: CollaborationGraph, cost: float) -> tuple[float, ...]:
         levels = graph.levels()
-        most_read = max(graph.in_degree(i) for i in range(len(graph)))
+        most_read = max(map(len, graph.adjacency.parents))
         share = cost / self._budget
         return (
             len(graph) / (self._slots + 1),
             math.log1p(max(levels)),
-            max(levels.count(level) for level in set(levels)) / self._slots,
+            max(map(levels.count, levels)) / self._slots,
             math.log1p(most_read),
             share,
             share * share,

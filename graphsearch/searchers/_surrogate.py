@@ -40,6 +40,7 @@ class Surrogate:
         prior[0] = 1.0
         self._precision: Matrix = np.diag(prior)
         self._pull: Vector = np.zeros(size)
+        self._upper = np.triu_indices(size)
         self._factor: tuple[Matrix, Vector] | None = None
         self.trials = 0
 
@@ -95,7 +96,7 @@ class Surrogate:
 
     def to_json(self) -> dict[str, Any]:
         """The sums."""
-        upper = self._precision[np.triu_indices(len(self._pull))]
+        upper = self._precision[self._upper]
         return {
             "precision": pack(upper, kind="f4"),
             "pull": pack(self._pull, kind="f4"),

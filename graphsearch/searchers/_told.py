@@ -1,19 +1,22 @@
 """What is kept of a trial until the searcher learns from it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
 from graphsearch.trials import TrialRecord
 
 __all__ = ["Told", "scores_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
     """A finished trial, cut down to what learning needs.
 
@@ -47,26 +50,25 @@ class Told:
         """Mean score."""
         return sum(self.scores.values()) / len(self.scores)
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "graph": self.graph.to_json(),
-            "origin": self.origin,
-            "cost": self.cost,
-            "scores": dict(self.scores),
-            "trace": self.trace,
-        }
+    @cached_property
+    def text(self) -> str:
+        """All of it as JSON text, made once: a state is written after every trial."""
+        return canonical_json(
+            {
+                "graph": self.graph.to_json(),
+                "origin": self.origin,
+                "cost": self.cost,
+                "scores": dict(self.scores),
+                "trace": self.trace,
+            }
+        )
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Told":
-        """Read what `to_json` wrote."""
-        return cls(
-            graph=CollaborationGraph.from_json(value["graph"]),
-            origin=value["origin"],
-            cost=float(value["cost"]),
-            scores=dict(value["scores"]),
-            trace=value["trace"],
-        )
+    def from_text(cls, text: str) -> "Told":
+        """Read `text`."""
+        value = json.loads(text)
+        graph = CollaborationGraph.from_json(value.pop("graph"))
+        return cls(graph=graph, **value)
 
 
 def scores_of(told: Sequence[Told]) -> NDArray[np.float64]:

@@ -106,7 +106,7 @@ class ReinforceSearcher:
             "version": VERSION,
             "draws": self._draws,
             "steps": self._steps,
-            "buffer": [entry.to_json() for entry in self._buffer],
+            "buffer": [entry.text for entry in self._buffer],
             "theta": pack(self._theta),
             "mean": pack(self._mean),
             "square": pack(self._square),
@@ -117,7 +117,7 @@ class ReinforceSearcher:
         check_state(state, self.name, VERSION)
         shape = (len(self._policy),)
         self._draws, self._steps = int(state["draws"]), int(state["steps"])
-        self._buffer = [Told.from_json(entry) for entry in state["buffer"]]
+        self._buffer = [Told.from_text(text) for text in state["buffer"]]
         self._page = []
         self._pending.clear()
         self._theta = unpack(state["theta"], shape)

@@ -1,9 +1,12 @@
 """The best and the worst graphs so far."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
 from graphsearch.stats import wilson
 from graphsearch.trials import TrialRecord
@@ -14,7 +17,7 @@ BEST = 12
 WORST = 6
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A graph and what it scored, over all trials the searcher was told of.
 
@@ -29,14 +32,13 @@ class Entry:
     cost: float
     total: float = 0.0
     n: int = 0
-    _json: dict[str, Any] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
         """Mean score."""
         return self.total / self.n
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float]:
         """Wilson interval of the mean, 95 %."""
         return wilson(self.total, self.n)
@@ -60,17 +62,22 @@ class Entry:
             "cost": self.cost,
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """The entry."""
-        if not self._json:
-            self._json = self.graph.to_json()
-        return {"graph": self._json, "cost": self.cost, "total": self.total, "n": self.n}
+    def with_scores(self, scores: Sequence[float]) -> "Entry":
+        """The entry with more scores."""
+        return replace(self, total=self.total + sum(scores), n=self.n + len(scores))
+
+    @cached_property
+    def text(self) -> str:
+        """The entry as JSON text, made once: a state is written after every trial."""
+        graph = self.graph.to_json()
+        return canonical_json({"graph": graph, "cost": self.cost, "total": self.total, "n": self.n})
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Entry":
-        """Read what `to_json` wrote."""
-        graph = CollaborationGraph.from_json(value["graph"], where="searcher.state.graph")
-        return cls(graph, float(value["cost"]), float(value["total"]), int(value["n"]))
+    def from_text(cls, text: str) -> "Entry":
+        """Read `text`."""
+        value = json.loads(text)
+        graph = CollaborationGraph.from_json(value.pop("graph"), where="searcher.state.graph")
+        return cls(graph, **value)
 
 
 class Archive:
@@ -92,9 +99,8 @@ class Archive:
             key = trial.proposal.graph.key
             if not scores or (trial.reused and key in self._entries):
                 continue
-            entry = self._entries.setdefault(key, Entry(trial.proposal.graph, trial.expected_cost))
-            entry.total += sum(scores)
-            entry.n += len(scores)
+            entry = self._entries.get(key) or Entry(trial.proposal.graph, trial.expected_cost)
+            self._entries[key] = entry.with_scores(scores)
         kept = {id(entry) for entry in (*self.best(), *self.worst())}
         self._entries = {k: e for k, e in self._entries.items() if id(e) in kept}
 
@@ -106,14 +112,14 @@ class Archive:
         """The worst ones, worst first."""
         return sorted(self._entries.values(), key=lambda e: e.interval[1])[:count]
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[str]:
         """All entries."""
-        return [entry.to_json() for entry in self._entries.values()]
+        return [entry.text for entry in self._entries.values()]
 
     @classmethod
-    def from_json(cls, value: Sequence[Mapping[str, Any]]) -> "Archive":
+    def from_json(cls, value: Sequence[str]) -> "Archive":
         """Read what `to_json` wrote."""
         archive = cls()
-        for entry in map(Entry.from_json, value):
+        for entry in map(Entry.from_text, value):
             archive._entries[entry.graph.key] = entry
         return archive

@@ -1,10 +1,14 @@
 """Which graphs to try next."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._moves import mutate
@@ -19,15 +23,28 @@ TRIES = 500
 FEWEST_TRIALS = 4
 
 
+@dataclass(frozen=True)
 class Candidate:
     """A graph that may be proposed, with the trace that made it where there is one."""
 
-    __slots__ = ("graph", "origin", "trace")
+    graph: CollaborationGraph
+    origin: str
+    trace: Trace | None = None
 
-    def __init__(self, graph: CollaborationGraph, origin: str, trace: Trace | None = None) -> None:
-        self.graph = graph
-        self.origin = origin
-        self.trace = trace
+    @cached_property
+    def text(self) -> str:
+        """All of it as JSON text, made once: a state is written after every trial."""
+        made_by = self.graph if self.trace is None else self.trace
+        return canonical_json([self.origin, self.trace is not None, made_by.to_json()])
+
+    @classmethod
+    def from_text(cls, text: str, space: Space) -> "Candidate":
+        """Read `text`."""
+        origin, drawn, made_by = json.loads(text)
+        if not drawn:
+            return cls(CollaborationGraph.from_json(made_by), origin)
+        trace = Trace.from_json(space, made_by)
+        return cls(trace.graph, origin, trace)
 
 
 class Proposer:
@@ -99,14 +116,16 @@ class Proposer:
     ) -> list[Candidate]:
         features = self._matrix(pool)
         taken: list[Candidate] = []
-        for _ in range(count):
+        out = np.zeros(len(pool), dtype=bool)
+        while len(taken) < count and not out.all():
             guessed = surrogate.draw(features, rng.standard_normal(len(self._features)))
-            order = np.argsort(-guessed, kind="stable").tolist()
-            taken += _new((pool[i] for i in order), 1, seen)
-        for candidate in taken:
-            if candidate.origin == "sample":
-                candidate.origin = "screen"
-        return taken
+            fresh = False
+            while not fresh and not out.all():
+                best = int(np.argmax(np.where(out, -np.inf, guessed)))
+                out[best] = True
+                fresh = seen.add(pool[best].graph)
+                taken += [pool[best]] * fresh
+        return [replace(c, origin="screen") if c.origin == "sample" else c for c in taken]
 
     def _matrix(self, pool: Sequence[Candidate]) -> NDArray[np.float64]:
         graphs = [candidate.graph for candidate in pool]

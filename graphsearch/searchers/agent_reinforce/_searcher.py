@@ -59,7 +59,7 @@ class AgentReinforceSearcher:
         self._surrogate = Surrogate(len(self._features))
         self._words = Words()
         self._wanted: list[CollaborationGraph] = []
-        self._queue: deque[Proposal] = deque()
+        self._queue: deque[Candidate] = deque()
         self._buffer: list[Told] = []
         self._pending = Pending(space)
 
@@ -77,18 +77,18 @@ class AgentReinforceSearcher:
 
     def ask(self, k: int) -> Sequence[Proposal]:
         """Up to `k` graphs, none of which was proposed before (unless `repeats`)."""
-        rng = rng_for(self._seed, self._asks)
         self._asks += 1
-        proposals = [self._propose(c) for c in self._wanted_ones(k)]
-        while len(proposals) < k:
+        found = self._wanted_ones(k)
+        while len(found) < k:
             if not self._queue:
-                self._refill(k - len(proposals), rng)
+                self._refill(k - len(found))
             if not self._queue:
                 break
-            proposals.append(self._queue.popleft())
-        return proposals
+            found.append(self._queue.popleft())
+        return [self._propose(candidate) for candidate in found]
 
-    def _refill(self, missing: int, rng: np.random.Generator) -> None:
+    def _refill(self, missing: int) -> None:
+        rng = rng_for(self._seed, self._asks)
         count = max(missing, self._options.batch) if missing == 1 else missing
         found = self._starts(count)
         if len(found) < count:
@@ -102,7 +102,7 @@ class AgentReinforceSearcher:
                 elites=[entry.graph for entry in self._archive.best()],
                 seen=self._seen,
             )
-        self._queue.extend(self._propose(candidate) for candidate in found)
+        self._queue.extend(found)
 
     def _wanted_ones(self, most: int) -> list[Candidate]:
         """Graphs the agent asked for, as far as they are new and trusted."""
@@ -281,8 +281,8 @@ class AgentReinforceSearcher:
             "surrogate": self._surrogate.to_json(),
             "words": self._words.to_json(),
             "wanted": [graph.to_json() for graph in self._wanted],
-            "queue": [[p.graph.to_json(), p.origin, p.info] for p in self._queue],
-            "buffer": [entry.to_json() for entry in self._buffer],
+            "queue": [candidate.text for candidate in self._queue],
+            "buffer": [entry.text for entry in self._buffer],
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -297,9 +297,6 @@ class AgentReinforceSearcher:
         self._surrogate = Surrogate.from_json(state["surrogate"], len(self._features))
         self._words = Words.from_json(state["words"])
         self._wanted = [CollaborationGraph.from_json(g) for g in state["wanted"]]
-        self._queue = deque(
-            Proposal(CollaborationGraph.from_json(graph), origin, dict(info))
-            for graph, origin, info in state["queue"]
-        )
-        self._buffer = [Told.from_json(entry) for entry in state["buffer"]]
+        self._queue = deque(Candidate.from_text(text, self.space) for text in state["queue"])
+        self._buffer = [Told.from_text(text) for text in state["buffer"]]
         self._pending.clear()
