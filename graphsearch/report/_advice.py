@@ -6,6 +6,9 @@ from typing import Any
 
 __all__ = ["advice_rounds", "readable_targets", "trust_series"]
 
+_STILL = 0.005
+"""A probability that moved by less reads the same before and after, in two decimals."""
+
 _Record = Mapping[str, Any]
 
 
@@ -29,12 +32,14 @@ def advice_rounds(result: _Record) -> list[dict[str, Any]]:
 def _entry(before: _Record | None, now: _Record, following: _Record | None) -> dict[str, Any]:
     advice = now["advice"]
     mean, after = now["mean"], following["mean"] if following else None
+    edits = _edits(advice, before, now)
     return {
         "round": now["round"],
         "valid": advice.get("valid", True),
         "summary": "" if advice["summary"] == _reasons(advice) else advice["summary"],
         "raw": advice["raw"],
-        "edits": _edits(advice, before, now),
+        "edits": [edit for edit in edits if not _is_still(edit)],
+        "still": [edit for edit in edits if _is_still(edit)],
         "graphs": advice["graphs"],
         "trust": _trust(now),
         "trust_after": _trust(following) if following else None,
@@ -62,6 +67,12 @@ def _trust(entry: _Record, key: str = "trust") -> float | None:
 def _reasons(advice: _Record) -> str:
     """All reasons of the edits as one text, which some agents give as their summary too."""
     return " ".join(dict.fromkeys(edit["reason"] for edit in advice["edits"]))
+
+
+def _is_still(edit: _Record) -> bool:
+    """Whether the edited probability is known to have stayed where it was."""
+    before, after = edit["before"], edit["after"]
+    return before is not None and after is not None and abs(after - before) < _STILL
 
 
 def _edits(advice: _Record, before: _Record | None, now: _Record) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ _OURS = "#222222"
 
 def spend(result: _Record) -> dict[str, Any]:
     """Accounts as rows; the currency of the search budget first."""
-    currencies = list(result["spend"])
     named = [b["currency"] for b in result["budgets"]["search"]]
+    # calls have columns of their own
+    currencies = [c for c in result["spend"] if c != "calls" or c in named]
     currencies.sort(key=lambda c: (c not in named, named.index(c) if c in named else 0))
     main = currencies[0] if currencies else None
     accounts = sorted(
@@ -78,26 +79,25 @@ def _account(
 
 
 def outcomes(result: _Record) -> dict[str, Any]:
-    """Counts of outcomes by account, then for the winner and each alternative on the test."""
+    """Counts of outcomes by account and for the winner, and of each alternative on the test."""
     by_account = sorted(result["outcomes"].items(), key=lambda pair: _account_order(pair[0]))
     rows = [(f"all of {name}", counts) for name, counts in by_account]
     if result["test"] is not None:
         rows.append(("the winner, tested", result["test"]["outcomes"]))
-    rows += [(r["name"], r["evidence"]["outcomes"]) for r in result["baselines"]]
-    seen = {kind for _, counts in rows for kind, value in counts.items() if value}
+    alternatives = [(r["name"], r["evidence"]["outcomes"]) for r in result["baselines"]]
+    seen = {kind for _, counts in [*rows, *alternatives] for kind, value in counts.items() if value}
     kinds = [k for k in _OUTCOMES if k in seen] + sorted(seen - set(_OUTCOMES))
     colours = {k: _OUTCOMES.get(k, _OURS) for k in kinds}
     return {
         "kinds": kinds,
         "colours": colours,
-        "rows": [
-            {
-                "name": name,
-                "counts": [counts.get(k, 0) for k in kinds],
-                "bar": draw_parts(
-                    {k: counts.get(k, 0) for k in kinds}, colours, described=f"outcomes: {name}"
-                ),
-            }
-            for name, counts in rows
-        ],
+        "rows": [_ended(name, counts, colours) for name, counts in rows],
+        "alternatives": [_ended(name, counts, colours) for name, counts in alternatives],
     }
+
+
+def _ended(name: str, counts: _Record, colours: Mapping[str, str]) -> dict[str, Any]:
+    """One row: how often each kind of outcome was seen, as numbers and as a bar."""
+    seen = {kind: counts.get(kind, 0) for kind in colours}
+    bar = draw_parts(seen, colours, described=f"outcomes: {name}")
+    return {"name": name, "counts": list(seen.values()), "bar": bar}

@@ -123,7 +123,8 @@ def draw_edges(edges: Mapping[tuple[str, str], float], *, title: str) -> Markup:
     parts = [text(title, 2, 13, "small strong")]
     for target, x in places.items():
         label = "out" if target == "sink" else target
-        parts.append(text(label, x + cell / 2, top - 6, "tick tight", anchor="middle"))
+        if target == "sink" or cell >= 20 or int(target) % 2 == 0:
+            parts.append(text(label, x + cell / 2, top - 6, "tick tight", anchor="middle"))
     for row, source in enumerate(sources):
         y = top + row * cell
         parts.append(text(source, left - 6, y + cell / 2 + 4, "tick tight", anchor="end"))

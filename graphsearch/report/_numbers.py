@@ -7,6 +7,7 @@ __all__ = [
     "amount",
     "count",
     "interval",
+    "measured",
     "number",
     "percent",
     "points",
@@ -74,9 +75,17 @@ def number(value: float | None) -> str:
     return written.replace("-", _MINUS)
 
 
+def measured(value: float | None) -> str:
+    """Like `number`, always with three digits, so that columns read evenly: `15.0`, `1.00`."""
+    if value is None or not 1e-4 <= abs(value) < 99.95:
+        return number(value)
+    digits = 1 if abs(value) >= 9.995 else 2 if abs(value) >= 0.9995 else 2 + _leading_zeros(value)
+    return f"{value:.{digits}f}".replace("-", _MINUS)
+
+
 def _leading_zeros(size: float) -> int:
     zeros = 1
-    while size < 10.0**-zeros:
+    while abs(size) < 10.0**-zeros:
         zeros += 1
     return zeros
 

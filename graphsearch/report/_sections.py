@@ -41,6 +41,7 @@ def sections(run: Run) -> dict[str, Any]:
         "break_even": _words.break_even(result),
         "winner": _winner(result, colours),
         "rows": _rows(result),
+        "shorter": _stopped_early(result),
         "tradeoff": _tradeoff(result),
         "archive": _archive(result),
         "moves": probabilities(result, models, colours),
@@ -53,6 +54,12 @@ def sections(run: Run) -> dict[str, Any]:
         "limits": _words.limits(result),
         "provenance": provenance(run),
     }
+
+
+def _stopped_early(result: _Record) -> bool:
+    """Whether some alternative answered fewer test questions than the winner."""
+    test = result["test"]
+    return test is not None and any(r["evidence"]["n"] < test["n"] for r in result["baselines"])
 
 
 def _range(values: Sequence[int]) -> str:

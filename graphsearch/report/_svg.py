@@ -180,8 +180,16 @@ def _between(values: Iterable[float], low: float, high: float) -> tuple[float, .
     return tuple(v for v in values if low * (1 - 1e-9) <= v <= high * (1 + 1e-9))
 
 
+_SIDES = 6
+"""Candidates for a label at one distance from its point."""
+
+
 def place_labels(
-    wanted: Sequence[tuple[float, float, str]], taken: Sequence[Box], frame: Box, size: float = 12.0
+    wanted: Sequence[tuple[float, float, str]],
+    taken: Sequence[Box],
+    frame: Box,
+    size: float = 12.0,
+    crowd: Sequence[tuple[float, float]] = (),
 ) -> tuple[Box | None, ...]:
     """Finds a free place for each label beside its point.
 
@@ -190,24 +198,30 @@ def place_labels(
         taken: boxes no label may cover (markers, other text).
         frame: labels stay inside it.
         size: height of the text.
+        crowd: small marks that a label rather does not cover; to cover one more weighs as much
+            as to stand a line further away.
 
     Returns:
         A box per label, in order; None where no free place was found near the point.
     """
     used, places = list(taken), []
     for x, y, content in wanted:
-        box = next(
-            (
-                b
-                for b in _candidates(x, y, text_width(content, size), size)
-                if b.within(frame) and not any(b.hits(other, 1.0) for other in used)
-            ),
-            None,
-        )
+        free = [
+            (_covered(b, crowd) + rank / _SIDES, rank, b)
+            for rank, b in enumerate(_candidates(x, y, text_width(content, size), size))
+            if b.within(frame) and not any(b.hits(other, 1.0) for other in used)
+        ]
+        box = min(free)[2] if free else None
         places.append(box)
         if box is not None:
             used.append(box)
     return tuple(places)
+
+
+def _covered(box: Box, crowd: Sequence[tuple[float, float]]) -> int:
+    return sum(
+        box.left - 4 < x < box.right + 4 and box.top - 4 < y < box.bottom + 4 for x, y in crowd
+    )
 
 
 def _candidates(x: float, y: float, width: float, size: float) -> Iterable[Box]:

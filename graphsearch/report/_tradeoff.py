@@ -69,7 +69,7 @@ def draw_tradeoff(
     labels: int,
 ) -> Markup:
     """The picture. `marks` must not be empty; the first `labels` named ones are labelled."""
-    frame = Box(54.0, 26.0, width - 14.0, height - 48.0)
+    frame = Box(54.0, 42.0, width - 30.0, height - 48.0)
     x, y = _scales(marks, allowed, frame)
     tried = [m for m in marks if m.kind == "tried"]
     tested = [m for m in marks if m.kind != "tried"]
@@ -78,7 +78,8 @@ def draw_tradeoff(
     parts += [_mark(m, x, y, faint=len(tried) > MANY and m not in front) for m in tried]
     parts.append(_front_line(front, x, y))
     parts += [_mark(m, x, y) for m in reversed(tested)]
-    parts += _labels([m for m in marks if m.label][:labels], tested, x, y, frame, allowed)
+    crowd = [(x(m.cost), y(m.accuracy)) for m in tried]
+    parts += _labels([m for m in marks if m.label][:labels], tested, crowd, x, y, frame)
     return picture(
         *parts,
         width=width,
@@ -146,7 +147,7 @@ def _allowed(allowed: float | None, x: Scale, frame: Box) -> Markup:
     return tag(
         "g",
         line(at, frame.top, at, frame.bottom, "allowed"),
-        text("allowed", at - 5, frame.top + 11, "small", anchor="end"),
+        text("allowed", at, frame.top - 7, "small", anchor="middle"),
     )
 
 
@@ -185,19 +186,17 @@ def _front_line(front: Sequence[Mark], x: Scale, y: Scale) -> Markup:
 def _labels(
     named: Sequence[Mark],
     tested: Sequence[Mark],
+    crowd: Sequence[tuple[float, float]],
     x: Scale,
     y: Scale,
     frame: Box,
-    allowed: float | None,
 ) -> list[Markup]:
     taken = [
         Box(x(m.cost) - 8, y(m.accuracy) - 8, x(m.cost) + 8, y(m.accuracy) + 8) for m in tested
     ]
-    if allowed is not None:
-        taken.append(Box(x(allowed) - 58, frame.top, x(allowed) + 1, frame.top + 15))
     wanted = [(x(m.cost), y(m.accuracy), m.label) for m in named]
     parts: list[Markup] = []
-    for mark, box in zip(named, place_labels(wanted, taken, frame, 12.5), strict=True):
+    for mark, box in zip(named, place_labels(wanted, taken, frame, 12.5, crowd), strict=True):
         if box is None:
             continue
         parts.append(_leader(x(mark.cost), y(mark.accuracy), box))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graphsearch.study.archive import Entry
     from graphsearch.study.study import Study
 
-__all__ = ["break_even", "finish", "verdict"]
+__all__ = ["break_even", "finish", "overrun", "verdict"]
 
 
 async def finish(study: "Study") -> Result:
@@ -94,7 +94,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         trials=[_trial(study, number) for number in range(len(study.trials))],
         archive=[_archived(study, entry) for entry in study.archive.ranking()],
         provenance=_provenance(study),
-        notes=tuple(note for note in (choice.note, *tested.notes) if note),
+        notes=tuple(n for n in (choice.note, overrun(tested.winner), *tested.notes) if n),
         folder=study.folder,
     )
 
@@ -123,7 +123,7 @@ def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
     gap = best.difference if best else None
     if best is None or gap is None or gap.mean is None:
         return f"{answer}; it was not compared with plain alternatives."
-    if best.kind != "single" and best.graph == winner.graph.to_json():
+    if best.kind != "sampled" and best.graph == winner.graph.to_json():
         return f"{answer}; it is itself the best plain alternative, {best.name}."
     ends = f"{100 * gap.interval[0]:+.1f} to {100 * gap.interval[1]:+.1f}"
     against = f"the best plain alternative at equal cost, {best.name}"
@@ -133,6 +133,18 @@ def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
     if gap.interval[1] < 0:
         return f"{answer}; {against}, is better ({points})."
     return f"{answer}; it is not shown to beat {against} ({points})."
+
+
+def overrun(test: Evidence | None) -> str:
+    """What to say of a winner that really uses more than allowed, "" otherwise."""
+    if test is None or test.used is None or test.used <= test.allowed:
+        return ""
+    return (
+        f"The winner was planned at {number(test.planned)} of the {number(test.allowed)} "
+        f"{test.currency} allowed and really used {number(test.used)}: prompts or answers are "
+        "longer than the task's token profile says. The budget bounds the expected cost; a cap "
+        "bounds the real one."
+    )
 
 
 def break_even(test: Evidence | None, best: Row | None, spend: float | None) -> BreakEven | None:

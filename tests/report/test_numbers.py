@@ -29,6 +29,25 @@ def test_numbers_keep_three_digits(value, written):
     assert numbers.number(value) == written
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.5, "0.500"),
+        (0.0361, "0.0361"),
+        (1.0, "1.00"),
+        (9.999, "10.0"),
+        (15.0, "15.0"),
+        (99.96, "100"),
+        (1240.4, "1,240"),
+        (-2.5, "−2.50"),
+    ],
+)
+def test_numbers_of_a_column_keep_their_zeros(value, written):
+    assert numbers.measured(value) == written
+
+
 @given(st.floats(1e-9, 1e15))
 def test_a_written_number_is_within_one_percent_of_the_value(value):
     written = float(numbers.number(value).replace(",", "").replace("−", "-"))

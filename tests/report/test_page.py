@@ -207,6 +207,33 @@ def test_one_change_of_many_slots_is_one_row():
     assert "mean of 6" in text
 
 
+def test_edits_that_moved_nothing_share_one_line():
+    record = records.record()
+    target = record["rounds"][1]["advice"]["edits"][0]["target"]
+    for entry in record["rounds"][:2]:
+        entry["table"][target] = 0.5
+    text = page(record).text.split("After round 1")[1].split("After round 2")[0]
+    assert "No probability moved by 0.01 for 1 edit: " in text.replace("more edits", "edit")
+    assert "0.50 → 0.50" not in text
+
+
+def test_fewer_questions_than_the_winners_are_explained():
+    record = records.record()
+    says = "an alternative was clearly worse and stopped early"
+    for row in record["baselines"]:
+        row["evidence"]["n"] = record["test"]["n"]
+    assert says not in page(record).text
+    record["baselines"][-1]["evidence"]["n"] -= 1
+    assert says in page(record).text
+
+
+def test_calls_are_told_once():
+    text = page(records.record()).text
+    spent = text.split("What the study spent")[1].split("How answers ended")[0]
+    assert "calls asked calls made" in spent
+    assert " calls calls asked" not in spent
+
+
 def test_a_round_with_invalid_advice_is_shown_as_such():
     record = records.record()
     record["rounds"][0]["advice"] |= {"valid": False, "summary": "", "edits": [], "graphs": []}

@@ -165,3 +165,15 @@ def test_names_of_many_slots_are_put_together():
     assert readable_targets(["1->sink", "4->sink", "5->sink"]) == "slots 1, 4, 5 → sink"
     assert readable_targets(["2:xs", "3:xs"]) == "slots 2, 3: xs"
     assert readable_targets(["fuser:m", "vote"]) == "sinks: fuser m, vote"
+
+
+def test_a_label_goes_where_it_covers_the_fewest_marks():
+    frame = Box(0, 0, 400, 200)
+    at = (200.0, 100.0, "a label")
+    (right,) = place_labels([at], [], frame)
+    assert right is not None
+    assert right.left > 200
+    crowd = [(right.left + k, 100.0) for k in range(0, 40, 4)]
+    (elsewhere,) = place_labels([at], [], frame, crowd=crowd)
+    assert elsewhere is not None
+    assert elsewhere.right < 200

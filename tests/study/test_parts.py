@@ -1,6 +1,7 @@
 """The small parts of a study: items, windows, archive, stop rules, budgets, records."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from graphsearch.study.archive import Archive
 from graphsearch.study.baselines import Prices, alternatives
 from graphsearch.study.budgets import limits_of, states_of
 from graphsearch.study.evidence import compare, gather, rounded
-from graphsearch.study.finish import break_even, verdict
+from graphsearch.study.finish import break_even, overrun, verdict
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.result import Result, Row, Winner
 from graphsearch.study.runner import Tally
@@ -242,6 +243,10 @@ def test_the_verdict_of_a_plain_winner_and_of_no_test():
     winner = Winner(graph, "sample", 0, 0, 2.0)
     same = row([1.0] * 9, winner=[1.0] * 9, graph=graph.to_json())
     assert "is itself the best plain alternative" in verdict(winner, evidence([1.0] * 9), same)
+    alone = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
+    graph = alone.graph.to_json()
+    single = replace(row([1.0] * 9, winner=[1.0] * 9, graph=graph), kind="single")
+    assert "is itself the best plain alternative" in verdict(alone, evidence([1.0] * 9), single)
     assert "no sealed test" in verdict(winner, None, None)
     assert "not compared" in verdict(winner, evidence([1.0]), None)
 
@@ -311,3 +316,10 @@ def test_a_plain_winner_meets_itself_among_the_alternatives(wobble):
 def test_an_alternative_uses_no_more_than_the_winner():
     rows = alternatives(make_parts(), Prices({"small": 1.0, "large": 2.9}, claims=False), used=4.8)
     assert {r.model: r.copies for r in rows if r.kind == "self_consistency"} == {"small": 4}
+
+
+def test_a_winner_that_uses_more_than_allowed_is_noted():
+    assert overrun(evidence([1.0] * 9, used=6.0)) == ""
+    assert "planned at 2 of the 6 units allowed and really used 6.5" in overrun(
+        evidence([1.0] * 9, used=6.5)
+    )
