@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -56,8 +57,6 @@ def trial(graph, scores, number=0, round_=0, prefix="q"):
 
 def evidence(scores, used=1.5):
     found = gather(results(scores), allowed=6.0, planned=2.0, currency="units", level=0.95)
-    from dataclasses import replace
-
     return replace(found, used=used)
 
 
