@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -197,7 +196,6 @@ def test_evidence_counts_what_was_not_evaluated_apart():
 
 def test_a_cost_that_is_unknown_once_is_unknown():
     known, unknown = results([1.0, 1.0])
-    from dataclasses import replace
 
     found = gather(
         [known, replace(unknown, cost={"tokens": 3.0})],
