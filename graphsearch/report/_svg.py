@@ -180,8 +180,8 @@ def _between(values: Iterable[float], low: float, high: float) -> tuple[float, .
     return tuple(v for v in values if low * (1 - 1e-9) <= v <= high * (1 + 1e-9))
 
 
-_SIDES = 6
-"""Candidates for a label at one distance from its point."""
+_NEARNESS = 1 / 3
+"""What one candidate further out costs a label, in marks that it covers; a line has six."""
 
 
 def place_labels(
@@ -198,8 +198,8 @@ def place_labels(
         taken: boxes no label may cover (markers, other text).
         frame: labels stay inside it.
         size: height of the text.
-        crowd: small marks that a label rather does not cover; to cover one more weighs as much
-            as to stand a line further away.
+        crowd: small marks that a label rather does not cover; to cover two more weighs as
+            much as to stand a line further away.
 
     Returns:
         A box per label, in order; None where no free place was found near the point.
@@ -207,7 +207,7 @@ def place_labels(
     used, places = list(taken), []
     for x, y, content in wanted:
         free = [
-            (_covered(b, crowd) + rank / _SIDES, rank, b)
+            (_covered(b, crowd) + rank * _NEARNESS, rank, b)
             for rank, b in enumerate(_candidates(x, y, text_width(content, size), size))
             if b.within(frame) and not any(b.hits(other, 1.0) for other in used)
         ]
