@@ -102,6 +102,22 @@ class Landscape:
         """The same world with other items and other luck."""
         return replace(self, seed=seed)
 
+    @classmethod
+    def drawn(cls, models: Sequence[str], seed: int) -> "Landscape":
+        """A world drawn at random: traits rise along `models`, nothing else is arranged."""
+        rng = np.random.default_rng([seed, 1])
+        skills = np.sort(rng.uniform(0.2, 0.85, len(models)))
+        readings = np.sort(rng.uniform(0.05, 0.9, len(models)))
+        capacities = np.sort(rng.uniform(2.0, 12.0, len(models)))
+        rows = zip(skills.tolist(), readings.tolist(), capacities.tolist(), strict=True)
+        return cls(
+            f"drawn-{seed}",
+            {model: Traits(*row) for model, row in zip(models, rows, strict=True)},
+            diversity=float(rng.uniform(0.15, 0.9)),
+            honesty=float(rng.uniform(0.1, 0.8)),
+            seed=seed,
+        )
+
     def _normals(self, name: str) -> NDArray[np.float64]:
         text = f"{self.name}/{self.seed}/{name}".encode()
         seed = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

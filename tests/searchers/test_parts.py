@@ -23,6 +23,7 @@ from graphsearch.searchers._trust import Trust
 from graphsearch.searchers.agent_reinforce._credit import Credit
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Distribution, Space
+from graphsearch.testing.landscape import Landscape
 
 NAN = float("nan")
 
@@ -320,3 +321,15 @@ def test_registry(space):
 def test_every_searcher_refuses_unknown_options(space, name):
     with pytest.raises(ConfigError, match="unknown option 'colour'"):
         make_searcher(name, space, options={"colour": "red"})
+
+
+# -- landscapes ------------------------------------------------------------------------------------
+
+
+def test_a_drawn_landscape_is_its_seed(space):
+    one, again, other = (Landscape.drawn(space.models, seed) for seed in (1, 1, 2))
+    graph = CollaborationGraph.combine("vote", ["llama-1b", "llama-3b", "llama-8b"])
+    assert one == again
+    assert one.accuracy(graph) != other.accuracy(graph)
+    skills = [one.traits[model].skill for model in space.models]
+    assert skills == sorted(skills)
