@@ -42,7 +42,7 @@ class Options:
     floor: float = 0.01
     batch: int = 16
     starts: int = 16
-    pool: int = 64
+    pool: int = 32
     mutants: float = 0.5
     explore: float = 0.15
     mode_every: int = 4
