@@ -229,7 +229,7 @@ class _Play:
         kept = 0.0 if self._parts.evaluation_budget else (1 - SELECTION_SHARE) * settings.reserve
         while items:
             self.bills["selection"] = _Bill()
-            self._measure("selection", finalists, items)
+            self._race("selection", finalists, items)
             if not self._over(self.total().made, 1 - kept):
                 break
             items = int(items * 0.9)
@@ -244,15 +244,34 @@ class _Play:
         winner = min(
             self.seen.values(), key=lambda graph: abs(parts.space.cost.graph(graph) - used)
         )
-        graphs = {g.key: g for g in [winner, *(a.graph for a in plan)]}.values()
+        staying = [winner, *(a.graph for a in plan if a.kind == "single")]
+        # Crowds of the smallest models mostly lose first.
+        others = sorted((a.graph for a in plan), key=len)
+        graphs = {graph.key: graph for graph in [*staying, *others]}
         wanted = min(parts.settings.test_items, len(parts.task.splits["test"]))
         self.test_items = wanted
         while self.test_items:
             self.bills["test"] = _Bill()
-            self._measure("test", list(graphs), self.test_items)
+            self._race("test", list(graphs.values()), self.test_items, staying=len(staying))
             if not self._over_evaluation():
                 break
             self.test_items = int(self.test_items * 0.9)
+
+    def _race(
+        self,
+        phase: str,
+        graphs: "Sequence[CollaborationGraph]",
+        items: int,
+        *,
+        staying: int = 1,
+    ) -> None:
+        """Blocks of the selection or the test; the first graphs stay, of the rest a share does."""
+        size = self._parts.settings.test_block
+        running = list(graphs)
+        for start in range(0, items, size):
+            self._measure(phase, running, min(size, items - start))
+            others = round(self._kept * (len(running) - staying))
+            running = running[: staying + max(others, 0)]
 
     def _measure(self, phase: str, graphs: "Sequence[CollaborationGraph]", items: int) -> None:
         """The same calls for every item, so one item is played and multiplied."""
