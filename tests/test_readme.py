@@ -1,0 +1,85 @@
+"""What README.md shows works: its Python, its commands, its links.
+
+Everything runs for real, in a temporary folder, with one visible change: budgets of searches are
+cut to `SMALL`.
+"""
+
+import re
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from graphsearch.cli._app import app
+from tests.support import ROOT
+
+SMALL = "2500 units"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    shlex.split(line, comments=True)
+    for line in re.findall(r"^ {4}(\S.*)$", PROSE, flags=re.MULTILINE)
+]
+LINKS = re.findall(r"\]\(([^)\s]+)\)", PROSE) + re.findall(r'(?:src|href)="([^"]+)"', PROSE)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder in which the repository's own folders are seen, and everything new stays."""
+    for name in ("configs", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_is_something_to_check():
+    assert BLOCKS
+    assert {"make", "graphsearch"} <= {words[0] for words in COMMANDS}
+    assert LINKS
+
+
+@pytest.mark.usefixtures("here")
+def test_python_runs_in_the_order_shown(capsys):
+    for block in BLOCKS:
+        small, changed = re.subn(r'(search_budget=)"[^"]*"', rf'\1"{SMALL}"', block)
+        assert changed == block.count("optimize("), "no search may run with its full budget"
+        exec(compile(small, "README.md", "exec"), {"__name__": "readme"})
+        assert capsys.readouterr().out or "print(" not in block
+
+
+def cut(words):
+    """The arguments as they are shown, a search with a small budget."""
+    more = ["--search-budget", SMALL] if words[:2] == ["graphsearch", "run"] else []
+    return [*words[1:], *more]
+
+
+@pytest.mark.usefixtures("here")
+def test_commands_run_in_the_order_shown():
+    for words in (w for w in COMMANDS if w[0] == "graphsearch"):
+        done = CliRunner().invoke(app, cut(words))
+        assert done.exit_code == 0, f"{shlex.join(words)}: {done.output}"
+        assert done.stdout, f"{shlex.join(words)} says nothing"
+
+
+def test_commands_that_are_only_named_exist():
+    named = set(re.findall(r"`graphsearch ([a-z]+)", PROSE)) | {
+        words[1] for words in COMMANDS if words[0] == "graphsearch"
+    }
+    for name in named:
+        assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
+
+
+def test_targets_of_make_exist():
+    made = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for words in (w for w in COMMANDS if w[0] == "make"):
+        assert re.search(rf"^{words[1]}:", made, flags=re.MULTILINE), words
+
+
+@pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link])
+def test_links_lead_somewhere(link):
+    assert (ROOT / link.partition("#")[0]).exists()
+
+
+def test_pictures_are_small():
+    for path in (ROOT / "design" / "images").glob("*.png"):
+        assert path.stat().st_size < 300_000, path
