@@ -21,7 +21,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_import_loads_nothing_heavy_and_opens_nothing():
-    heavy = ["numpy", "pydantic", "optuna", "plotly", "rich", "sqlalchemy", "networkx", "asyncio"]
+    heavy = ["numpy", "pydantic", "optuna", "rich", "sqlalchemy", "networkx", "asyncio"]
     code = (
         "import sys, os\n"
         "before = dict(os.environ)\n"
