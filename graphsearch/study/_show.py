@@ -52,7 +52,7 @@ def as_html(result: "Result") -> str:
 
 def _rows(result: "Result") -> list[Sequence[str]]:
     currency = result.provenance["budgets"]["graph"]["currency"]
-    level = f"{100 * result.provenance['settings']['level']:g} %"
+    level = f"{100 * result.provenance['settings']['level']:g} % interval"
     head = ("", "accuracy", level, "n", f"used {currency}", "winner is better by")
     evidence = result.test
     where = "winner (test)"
