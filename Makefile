@@ -45,11 +45,12 @@ $(VENV)-torch/.ready: pyproject.toml
 test-train: $(VENV)-torch/.ready  ## the tests of the training code (needs PyTorch, in a venv of its own)
 	$(VENV)-torch/bin/python -m pytest tests/engines/embedded
 
-bench: $(VENV)/.dev  ## measure; prints one JSON object (parts: make bench PARTS="space engine")
-	$(BIN)/python -m benchmarks $(PARTS)
+bench: export GRAPHSEARCH_TORCH_PYTHON := $(wildcard $(VENV)-torch/bin/python)
+bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS="space demo --install")
+	@$(BIN)/python -m benchmarks $(PARTS)
 
 bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights
-	$(VENV)-torch/bin/python -m benchmarks engine
+	@$(VENV)-torch/bin/python -m benchmarks engine
 
 schema: $(VENV)/.core  ## write the JSON Schema of configurations
 	$(BIN)/python -m graphsearch.config configs/schema.json

@@ -2,31 +2,52 @@
 
 Each part is a module here with `measure() -> dict`; it prints nothing and is timed side by side
 with whatever it is compared to. Progress goes to standard error, so standard output stays one
-JSON object.
+JSON object: the goals first (`reached` is null where nothing was measured), then every figure.
 """
 
+import argparse
 import json
+import os
 import sys
+import time
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 import benchmarks
+from benchmarks._goals import judge
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     known = sorted(m.name for m in iter_modules(benchmarks.__path__) if m.name[0] != "_")
-    unknown = [name for name in names if name not in known]
+    parser = argparse.ArgumentParser(prog="benchmarks", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("parts", nargs="*", help=f"all when left out; {', '.join(known)}")
+    parser.add_argument(
+        "--install", action="store_true", help="let demo time a fresh clone too (downloads)"
+    )
+    given = parser.parse_args(arguments)
+    unknown = [name for name in given.parts if name not in known]
     if unknown:
-        print(f"no benchmark named {unknown[0]!r}; known: {', '.join(known)}", file=sys.stderr)
-        return 2
+        parser.error(f"no benchmark named {unknown[0]!r}; known: {', '.join(known)}")
     results: dict[str, Any] = {}
-    for name in names or known:
+    seconds: dict[str, float] = {}
+    for name in given.parts or known:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        results[name] = import_module(f"benchmarks.{name}").measure()
-    print(json.dumps(results, indent=2))
+        options = {"install": given.install} if name == "demo" else {}
+        begun, part = time.perf_counter(), import_module(f"benchmarks.{name}")
+        results[name] = part.measure(**options)
+        seconds[name] = round(time.perf_counter() - begun, 1)
+    goals = judge(results)
+    summary = {
+        "goals": goals,
+        "missed": [goal["goal"] for goal in goals if goal["reached"] is False],
+        "not_measured": [goal["goal"] for goal in goals if goal["reached"] is None],
+        "machine": {"cores": os.cpu_count(), "python": sys.version.split()[0]},
+        "seconds": seconds,
+    }
+    print(json.dumps({**summary, "parts": results}, indent=2))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -14,8 +14,9 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -198,14 +199,14 @@ NAMES = (
 )
 
 
-def compare(size: str, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, object]:
+def compare(size: str, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, Any]:
     """All figures of one size."""
     with TemporaryDirectory() as home:
         folder = endless(size, Path(home))
         return _compare(folder, rounds=rounds, torch_threads=torch_threads)
 
 
-def _compare(folder: Path, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, object]:
+def _compare(folder: Path, *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, Any]:
     model, many, few = Checkpoint.load(folder), prompts(1024), prompts(256, seed=1)
     contestants = {
         "numpy_256": numpy_run(model, many, 256),
@@ -229,8 +230,24 @@ def _ratio(found: dict[str, dict[str, float]], rivals: list[str], kind: str) -> 
 
 
 def measure() -> dict[str, Any]:
-    """Figures of all sizes."""
-    return {size: compare(size, rounds=3, torch_threads=(1, 2)) for size in SIZES}
+    """Figures of all sizes; beside PyTorch where this interpreter, or the one named by the
+    environment variable `GRAPHSEARCH_TORCH_PYTHON`, has it.
+    """
+    other = os.environ.get("GRAPHSEARCH_TORCH_PYTHON")
+    if other and not find_spec("torch"):
+        done = subprocess.run(
+            [other, "-m", "benchmarks.engine"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        return dict(json.loads(done.stdout)["engine"])
+    return figures(SIZES, rounds=3, torch_threads=(1, 2))
+
+
+def figures(sizes: Sequence[str], *, rounds: int, torch_threads: tuple[int, ...]) -> dict[str, Any]:
+    """Figures of some sizes, and what the engine makes of the smallest at batch 256."""
+    found = {size: compare(size, rounds=rounds, torch_threads=torch_threads) for size in sizes}
+    nano = found.get("nano", {}).get("tokens_per_second", {})
+    engine = [speed["wall"] for name, speed in nano.items() if name.startswith("engine_256")]
+    return {"nano_256": max(engine, default=None), "sizes": found}
 
 
 def main() -> None:
@@ -242,10 +259,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     threads = tuple(int(count) for count in options.torch_threads.split(","))
-    found = {
-        size: compare(size, rounds=options.rounds, torch_threads=threads)
-        for size in options.sizes.split(",")
-    }
+    found = figures(options.sizes.split(","), rounds=options.rounds, torch_threads=threads)
     print(json.dumps({"engine": found, "cores": os.cpu_count()}, indent=2))
 
 

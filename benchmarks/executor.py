@@ -1,4 +1,7 @@
-"""Executor overhead: CPU a call with an engine that answers at once, journal and ledger on."""
+"""Executor overhead: CPU a call with an engine that answers at once, journal and ledger on.
+
+Best of several rounds, since CPU time too rises while other work shares the cores.
+"""
 
 import asyncio
 import tempfile
@@ -18,6 +21,7 @@ from graphsearch.store import Store
 from graphsearch.tasks import Item, TokenProfile, Verdict
 
 ITEMS = 400
+ROUNDS = 3
 
 
 class _Length:
@@ -82,11 +86,21 @@ def measure() -> dict[str, Any]:
     fuse = CollaborationGraph.fan_in(["s"] * 4, "fuser", "m")
     shared = [CollaborationGraph.fan_in(["s"] * n, "fuser", "m") for n in range(2, 8)]
     single = [CollaborationGraph.single("s")]
-    out: dict[str, Any] = {"target_cpu_ms_per_call": 0.25}
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run([fuse], f"{folder}/warm", 20))  # imports and first connections
-        out["fan_in_4"] = asyncio.run(_run([fuse], f"{folder}/a"))
-        out["found_in_journal"] = asyncio.run(_run([fuse], f"{folder}/a"))
-        out["six_sharing"] = asyncio.run(_run(shared, f"{folder}/b"))
-        out["single"] = asyncio.run(_run(single, f"{folder}/c"))
-    return out
+    rounds: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as home:
+        asyncio.run(_run([fuse], f"{home}/warm", 20))  # imports and first connections
+        for number in range(ROUNDS):
+            folder = f"{home}/{number}"
+            for name, graphs, store, items in (
+                ("fan_in_4", [fuse], "a", ITEMS),
+                ("found_in_journal", [fuse], "a", ITEMS),
+                ("six_sharing", shared, "b", ITEMS),
+                ("single", single, "c", 5 * ITEMS),
+            ):
+                seen = asyncio.run(_run(graphs, f"{folder}/{store}", items))
+                rounds.setdefault(name, []).append(seen)
+    return {name: min(seen, key=_cpu) for name, seen in rounds.items()}
+
+
+def _cpu(seen: dict[str, Any]) -> float:
+    return float(seen["cpu_ms_per_call_asked"])

@@ -1,0 +1,112 @@
+"""What is promised, beside what was measured.
+
+One table of all promises; each names where its figure stands in the results of the parts. A figure
+that was not measured is neither reached nor missed.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["GOALS", "Goal", "judge"]
+
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One promise.
+
+    Attributes:
+        says: what is promised, with its conditions.
+        at: keys that lead to the figure, the name of the part first.
+        sign: how the figure must compare to the limit.
+        limit: in the unit that `says` names.
+    """
+
+    says: str
+    at: tuple[str, ...]
+    sign: str
+    limit: float
+
+    def judged(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """The goal as JSON: what was measured, and whether it is reached (None: not measured)."""
+        found: Any = results
+        for key in self.at:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        reached = None if found is None else _HOLDS[self.sign](found, self.limit)
+        return {
+            "goal": self.says,
+            "limit": f"{self.sign} {self.limit:g}",
+            "measured": found,
+            "reached": reached,
+            "at": "/".join(self.at),
+        }
+
+
+def judge(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All goals of the parts that ran."""
+    return [goal.judged(results) for goal in GOALS if goal.at[0] in results]
+
+
+def _install() -> list[Goal]:
+    at = ("demo", "install")
+    return [
+        Goal("make demo, fresh clone, empty pip cache: seconds", (*at, "seconds"), "<", 120),
+        Goal("its virtual environment: MB", (*at, "venv_mb"), "<", 300),
+        Goal("torch or litellm in it: packages", (*at, "heavy_packages"), "==", 0),
+    ]
+
+
+def _demo() -> list[Goal]:
+    what = "sealed test of the demo, all seeds: least lower end (95 %) of winner less best"
+    return [
+        Goal(f"{what} single model", ("demo", "least_above_single"), ">", 0),
+        Goal(f"{what} self-consistency", ("demo", "least_above_self_consistency"), ">", 0),
+        Goal("calls asked for each one made, search account", ("demo", "least_sharing"), ">=", 5),
+    ]
+
+
+def _searchers() -> list[Goal]:
+    says = "ask + tell + durable write at 5,000 trials: ms CPU"
+    names = ("random", "reinforce", "agent-reinforce")
+    return [Goal(f"{says}, {name}", ("searchers", name, "cpu_ms"), "<", 2) for name in names]
+
+
+def _engine() -> list[Goal]:
+    says = "embedded engine to PyTorch, same weights and cores, batch 64"
+    return [
+        Goal("embedded engine, nano, batch 256: tokens/s", ("engine", "nano_256"), ">=", 20_000),
+        *(
+            Goal(f"{says}: {size}", ("engine", "sizes", size, "to_torch_wall"), ">=", 0.5)
+            for size in ("nano", "xs", "s", "m")
+        ),
+    ]
+
+
+def _resume() -> list[Goal]:
+    return [
+        Goal("searches killed with SIGKILL: kills", ("resume", "kills"), ">=", 50),
+        Goal("their results that differ", ("resume", "results_that_differ"), "==", 0),
+        Goal("calls on disk made again", ("resume", "calls_on_disk_made_again"), "==", 0),
+    ]
+
+
+GOALS: tuple[Goal, ...] = (
+    *_install(),
+    *_demo(),
+    Goal("import above bare Python: s", ("startup", "import_above_python_s"), "<", 0.15),
+    Goal("graphsearch --help: s", ("startup", "wall_s", "help"), "<", 0.35),
+    *_searchers(),
+    Goal("graphs drawn a second, 12 slots, 4 models", ("space", "graphs_per_s"), ">", 5000),
+    Goal("canonical key of 12 nodes, mean: ms", ("space", "key_ms_mean"), "<", 0.2),
+    *_engine(),
+    Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
+    *_resume(),
+)
