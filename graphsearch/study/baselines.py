@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from graphsearch.tasks import Grader, Item
 
 __all__ = [
+    "FITTED",
+    "PROBED",
     "Alternative",
     "Prices",
     "affordable",
@@ -127,7 +129,7 @@ async def fit_fusers(
         study: runs them.
         plan: all alternatives; those of other kinds are kept as they are.
         items: selection items.
-        used: the winner's used cost of one question.
+        used: the winner's used cost of one question, on the same items.
     """
     fitted = []
     for alternative in plan:
@@ -196,7 +198,7 @@ def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alterna
     Args:
         parts: names the models, the kinds wanted and the roles there are.
         prices: used cost of one call by model.
-        used: the winner's used cost of one question, on the selection split.
+        used: the winner's used cost of one question, on the items the prices were measured on.
     """
     wanted = set(parts.settings.baselines)
     rows = [_single(model) for model in affordable(parts)]

@@ -11,6 +11,8 @@ from graphsearch.cost import CURRENCIES
 from graphsearch.events import Done
 from graphsearch.study._show import number, percent
 from graphsearch.study.baselines import (
+    FITTED,
+    PROBED,
     Alternative,
     alternatives,
     fit_fusers,
@@ -52,22 +54,27 @@ async def _plan(study: "Study", choice: Choice) -> list[Alternative]:
     """The alternatives, sized by what the winner and single calls use on selection items."""
     if not study.parts.settings.baselines:
         return []
-    prices = await measure_prices(study, choice.items)
-    measured = _evidence(study, choice).used
-    used = choice.winner.expected_cost if measured is None else measured
-    plan = alternatives(study.parts, prices, used=used)
-    return await fit_fusers(study, plan, choice.items, used=used)
+    # Where the budget had the winner meet few items, measuring the others takes few as well.
+    items = choice.items[: len(choice.results) or FITTED]
+    prices = await measure_prices(study, items)
+    plan = alternatives(study.parts, prices, used=_used(study, choice, PROBED))
+    return await fit_fusers(study, plan, items, used=_used(study, choice, FITTED))
 
 
-def _evidence(study: "Study", choice: Choice) -> Evidence:
+def _used(study: "Study", choice: Choice, items: int) -> float:
+    """The winner's used cost on the items that an alternative's cost is measured on.
+
+    The same items, because a question's length moves the cost of both alike.
+    """
     budget = study.parts.graph_budget
-    return gather(
-        choice.results,
+    used = gather(
+        choice.results[:items],
         allowed=float(budget),
         planned=choice.winner.expected_cost,
         currency=budget.currency,
         level=study.parts.settings.level,
-    )
+    ).used
+    return choice.winner.expected_cost if used is None else used
 
 
 def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:

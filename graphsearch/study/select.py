@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "choose", "chunks"]
 
+_PLAIN = 3
+"""Plain graphs that are finalists anyway."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -48,6 +51,10 @@ def chunks(items: "Sequence[Item]", size: int) -> "list[Sequence[Item]]":
 async def choose(study: "Study") -> Choice:
     """Race the finalists on the selection split; best lower bound wins, ties to the cheaper.
 
+    Finalists are the best of the search and, whether or not they are among these, its best plain
+    graphs: what anyone would try must be beaten on fresh items too, and a plain graph that was a
+    little unlucky on the few items of the search would otherwise come back in the comparison.
+
     Raises:
         StudyStopped: the search has no graph with a result.
     """
@@ -59,7 +66,9 @@ async def choose(study: "Study") -> Choice:
     items = items[: settings.selection_items]
     if settings.winner == "last":
         return _last(study, items)
-    entries = ranking[: settings.finalists]
+    best = ranking[: settings.finalists]
+    plain = [entry for entry in ranking if _is_plain(entry.graph)][:_PLAIN]
+    entries = best + [entry for entry in plain if entry not in best]
     _announce(study, entries, len(items))
     field = await race(
         [entry.graph for entry in entries],
@@ -69,6 +78,17 @@ async def choose(study: "Study") -> Choice:
         on_block=lambda number, field: study.voice.say_block("selection", number, field),
     )
     return _judge(study, entries, field, items)
+
+
+def _is_plain(graph: "CollaborationGraph") -> bool:
+    """What the comparison has too: one call, or copies of one call, combined or fused."""
+    sink = graph.nodes[graph.sink]
+    others = [i for i in range(len(graph)) if i != graph.sink]
+    if not others:
+        return True
+    copies = len(others) > 1 and len({graph.nodes[i] for i in others}) == 1
+    flat = not any(graph.in_degree(i) for i in others)
+    return copies and flat and (sink.model is None or sink.role == "fuser")
 
 
 def _block_runner(study: "Study") -> RunBlock:

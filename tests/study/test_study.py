@@ -1,6 +1,7 @@
 """A whole study in a made-up world: what it does, what it spends, what it leaves behind."""
 
 import json
+import re
 
 import pytest
 
@@ -296,3 +297,12 @@ async def test_a_small_task_is_used_whole(tmp_path):
 
 def test_engines_of_the_world_answer():
     assert set(make_engines(make_fleet())) == {"small", "large"}
+
+
+async def test_the_best_plain_graphs_are_always_finalists(tmp_path):
+    result = await run(tmp_path, finalists=1, rounds=6, per_round=12)
+    tried = [row["text"] for row in result.to_json()["archive"]]
+    plain = r"(small|large)|\d+x (small|large) -> (vote|fuser \w+)"
+    expected = {tried[0], *[text for text in tried if re.fullmatch(plain, text)][:3]}
+    assert {finalist.text for finalist in result.selection} == expected
+    assert len(expected) >= 3
