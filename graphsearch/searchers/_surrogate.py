@@ -42,6 +42,7 @@ class Surrogate:
         self._pull: Vector = np.zeros(size)
         self._upper = np.triu_indices(size)
         self._factor: tuple[Matrix, Vector] | None = None
+        self._packed: dict[str, Any] | None = None
         self.trials = 0
 
     def add(self, features: Matrix, scores: Vector, counts: NDArray[np.int_]) -> None:
@@ -66,7 +67,7 @@ class Surrogate:
         self._precision = _single(np.triu(grown) + np.triu(grown, 1).T)
         pull = self._pull + weighted.T @ targets - explained * centre * float(weights @ targets)
         self._pull = _single(pull)
-        self._factor = None
+        self._factor = self._packed = None
         self.trials += len(scores)
 
     def predict(self, features: Matrix) -> tuple[Vector, Vector]:
@@ -95,13 +96,15 @@ class Surrogate:
         return self._factor
 
     def to_json(self) -> dict[str, Any]:
-        """The sums."""
-        upper = self._precision[self._upper]
-        return {
-            "precision": pack(upper, kind="f4"),
-            "pull": pack(self._pull, kind="f4"),
-            "trials": self.trials,
-        }
+        """The sums; packed once a round, since most states are written between rounds."""
+        if self._packed is None:
+            upper = self._precision[self._upper]
+            self._packed = {
+                "precision": pack(upper, kind="f4"),
+                "pull": pack(self._pull, kind="f4"),
+                "trials": self.trials,
+            }
+        return self._packed
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], size: int) -> "Surrogate":

@@ -77,7 +77,7 @@ class Proposer:
         mutants = round(options.pool * options.mutants) if screened and elites else 0
         samples = [
             Candidate(trace.graph, "sample", trace)
-            for trace in distribution.sample_many(rng, max(options.pool - mutants, 2 * count))
+            for trace in distribution.sample_many(rng, max(options.pool - mutants, count))
         ]
         if options.repeats:
             return samples[:count]
