@@ -77,7 +77,7 @@ class Proposer:
         mutants = round(options.pool * options.mutants) if screened and elites else 0
         samples = [
             Candidate(trace.graph, "sample", trace)
-            for trace in distribution.sample_many(rng, max(options.pool - mutants, count))
+            for trace in distribution.sample_many(rng, max(options.pool - mutants, 2 * count))
         ]
         if options.repeats:
             return samples[:count]
@@ -85,7 +85,9 @@ class Proposer:
         taken: list[Candidate] = []
         if screened:
             plain = int(rng.binomial(count, options.explore))
-            pool = [*samples, *self._mutants(mutants, elites, rng)]
+            # The rest of the samples costs little to draw, and takes the place of known graphs.
+            screened_samples = samples[: options.pool - mutants]
+            pool = [*screened_samples, *self._mutants(mutants, elites, rng)]
             taken += self._screened(count - plain, pool, rng, surrogate, seen)
         taken += _new(samples, count - len(taken), seen)
         if len(taken) < count:
