@@ -9,6 +9,8 @@ same text reveal a symmetry; everything it maps onto what was already searched i
 keeps even highly symmetric graphs cheap (quadratically many numberings instead of factorially).
 """
 
+from functools import lru_cache
+
 from graphsearch.graph._graph import CollaborationGraph, Node
 
 __all__ = ["canonical_graph", "canonical_key"]
@@ -49,11 +51,13 @@ def canonical_graph(graph: CollaborationGraph) -> CollaborationGraph:
 
 def _labels(nodes: tuple[Node, ...]) -> list[str]:
     """A text for each node, equal for equal nodes and for no others; free of `|` and `<`."""
-    texts = dict.fromkeys(nodes, "")
-    for node in texts:
-        role = _escape(node.role).replace(":", "%3a")
-        texts[node] = role if node.model is None else f"{role}:{_escape(node.model)}"
-    return [texts[node] for node in nodes]
+    return [_label(node.role, node.model) for node in nodes]
+
+
+@lru_cache(maxsize=4096)
+def _label(role: str, model: str | None) -> str:
+    text = _escape(role).replace(":", "%3a")
+    return text if model is None else f"{text}:{_escape(model)}"
 
 
 def _escape(text: str) -> str:
