@@ -194,16 +194,9 @@ class Fleet:
             FleetError: no such fleet, an unreadable file, or a bad value in it.
         """
         path = _find(source)
-        import yaml
+        from graphsearch.yamlfile import read_yaml
 
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise FleetError(f"cannot be read: {reason}", where=str(path)) from error
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise FleetError(f"is not YAML: {reason}", where=str(path)) from error
+        data = read_yaml(path, error=FleetError)
         where = str(source) if str(source) in BUILTIN_FLEETS else str(path)
         return cls.from_json(data, where=where)
 

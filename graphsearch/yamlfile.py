@@ -2,8 +2,9 @@
 
 Against PyYAML's defaults: a key given twice is refused (the last would win in silence), `1e-3` is a
 number, only `true` and `false` are truth values (so a model may be called `no`), times and octal
-numbers do not exist, and anchors are refused (a few lines of them can describe more values than
-fit into any memory).
+numbers do not exist, and anchors and tags are refused (a few lines of anchors can describe more
+values than fit into any memory; a tag asks for a type that the text is not of). As in YAML 1.1,
+`1_000_000` is a number.
 """
 
 import re
@@ -20,7 +21,7 @@ LARGEST_FILE = 1_000_000
 
 _RESOLVERS = (
     ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+(_[0-9]+)*|0x[0-9a-fA-F]+", "-+0123456789"),
     (
         "tag:yaml.org,2002:float",
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
@@ -43,6 +44,10 @@ class _Loader(yaml.SafeLoader):
                 None,
                 "anchors and aliases are not read here; write the value out",
                 event.start_mark,
+            )
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(
+                None, None, f"tags such as {event.tag!r} are not read here", event.start_mark
             )
         return super().compose_node(parent, index)
 
@@ -120,10 +125,11 @@ def read_text(path: Path, *, error: type[InputError] = ConfigError) -> str:
     try:
         if path.is_dir():
             raise error("is a folder; a file was expected", where=where)
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise error(f"has {size:,} bytes; the most read is {LARGEST_FILE:,}", where=where)
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:  # pipes and devices have no size to ask for first
+            found = file.read(LARGEST_FILE + 1)
+        if len(found) > LARGEST_FILE:
+            raise error(f"is too large; the most read is {LARGEST_FILE:,} bytes", where=where)
+        return found.decode("utf-8-sig")
     except FileNotFoundError as fault:
         raise error("no such file", where=where) from fault
     except UnicodeDecodeError as fault:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -40,6 +41,9 @@ def test_texts_that_look_like_something_else_stay_texts(text):
         ("-12", -12),
         ("0x10", 16),
         ("010", 10),
+        ("1_000_000", 1_000_000),
+        ("1__0", "1__0"),
+        ("_1", "_1"),
         ("no", "no"),
         ("on", "on"),
         ("true", True),
@@ -67,7 +71,10 @@ def test_plain_values_are_those_of_yaml_1_2(text, value):
         ("\tb: 2", "x:1:"),
         ("a: &b 1\nc: *b", "x:1: anchors and aliases"),
         ("a: 1\n---\nb: 2", "x:2:"),
-        ("a: !!python/object:os.system 1", "x:1: could not determine a constructor"),
+        ("a: !!python/object/apply:os.system [id]", "x:1: tags such as"),
+        ("a: !!timestamp x", "x:1: tags such as"),
+        ("a: !!bool x", "x:1: tags such as"),
+        ("a: !own {b: 1}", "x:1: tags such as '!own' are not read"),
         ("? [1]\n: 2", "x:1: a key must be a plain word"),
         ("a: \x01", "x: is not YAML"),
         ("[" * 1500, "x: is nested too deeply"),
@@ -97,3 +104,8 @@ def test_files_that_cannot_be_read(tmp_path):
     if os.geteuid() != 0:
         (tmp_path / "closed.yaml").touch(mode=0o000)
         assert "cannot be read: Permission denied" in words(tmp_path / "closed.yaml")
+
+
+def test_what_has_no_size_is_read_up_to_the_bound_all_the_same():
+    with pytest.raises(ConfigError, match="the most read"):
+        read_yaml(Path("/dev/zero"))

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
-import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
 from graphsearch.calls import Message, Sampling
 from graphsearch.errors import ConfigError
+from graphsearch.yamlfile import read_yaml
 
 __all__ = ["PLACES", "PROMPTS", "Form", "PromptSet", "RoleText"]
 
@@ -87,7 +87,7 @@ class PromptSet:
             ConfigError: with the path to what is wrong.
         """
         folder = _folder(name)
-        data = _read(folder / _FILE)
+        data = read_yaml(folder / _FILE)
         reader = _Reader(folder / _FILE, max_tokens)
         roles = reader.roles(data)
         prompts = cls(folder, roles, message=reader.message(data), version=_version(folder))
@@ -154,13 +154,6 @@ def _version(folder: Path) -> str:
             content = path.read_bytes()
             found.update(f"{path.name} {len(content)}\n".encode() + content)
     return found.hexdigest()
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path)) from None
 
 
 class _Reader:

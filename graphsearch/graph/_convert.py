@@ -19,15 +19,9 @@ _MOST_NODES = 10_000
 
 def load(path: Path) -> CollaborationGraph:
     """Read a graph file; see `CollaborationGraph.load`."""
-    import yaml
+    from graphsearch.yamlfile import read_yaml
 
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GraphError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise GraphError(f"is not YAML or JSON: {reason}", where=str(path)) from error
+    data = read_yaml(path, error=GraphError)
     return from_json(data, where=str(path))
 
 

@@ -156,7 +156,7 @@ def test_the_version_changes_with_any_file_and_with_nothing_else(own, tmp_path):
         ("template: fuse.jinja", "template: no.jinja", "no template 'no.jinja'"),
         ("alone: {template: answer.jinja,", "alone: {", "template is missing"),
         ("alone:", "lonely:", "unknown key 'lonely'; known: alone, inner, root, sink"),
-        ("defaults: {", "defaults: {{", "cannot be read"),
+        ("defaults: {", "defaults: {{", "prompts.yaml:12: expected"),
         ("roles:", "rolls:", "unknown key 'rolls'"),
     ],
 )
