@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from graphsearch.errors import TaskError
+from graphsearch.evaluators._options import check_options
 
 __all__ = ["Registry"]
 
@@ -17,10 +18,12 @@ class Registry:
         kind: what they make, for messages.
         group: entry point group of packages that add their own.
         home: `module:attribute` of each built-in maker.
+        options_at: where a configuration has the options, for messages.
     """
 
-    def __init__(self, kind: str, group: str, home: Mapping[str, str]) -> None:
+    def __init__(self, kind: str, group: str, home: Mapping[str, str], *, options_at: str) -> None:
         self._kind = kind
+        self._options_at = options_at
         self._group = group
         self._home = dict(home)
 
@@ -36,13 +39,8 @@ class Registry:
             TaskError: the name is unknown, or the maker does not take one of the options.
         """
         maker = self._find(name)
-        try:
-            return maker(**options)
-        except TypeError as error:
-            # A wrong keyword is the user's; what a maker raises of its own has deeper frames.
-            if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                raise TaskError(f"{self._kind} {name!r}: {error}") from None
-            raise
+        check_options(f"{self._kind} {name!r}", maker, options, self._options_at)
+        return maker(**options)
 
     def _find(self, name: str) -> Callable[..., Any]:
         where = self._home.get(name)

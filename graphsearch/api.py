@@ -224,6 +224,8 @@ def _task(
     if isinstance(task, Task):
         found = task
     elif isinstance(task, Path) or Path(task).suffix in _FILES:
+        if "path" in given:
+            raise ConfigError("the file is given as the task itself", where="task.options.path")
         found = get_task("local", path=task, **given)
     else:
         found = get_task(task, **given)

@@ -22,6 +22,7 @@ _GRADERS = Registry(
         "puzzle": "graphsearch.evaluators.graders.puzzle:PuzzleGrader",
         "recall": "graphsearch.evaluators.graders.recall:RecallGrader",
     },
+    options_at="task.options.grader_options",
 )
 
 
@@ -30,7 +31,7 @@ def grader_names() -> tuple[str, ...]:
     return _GRADERS.names()
 
 
-def get_grader(name: str, **options: Any) -> Grader:
+def get_grader(name: str, /, **options: Any) -> Grader:
     """Make a grader.
 
     Raises:

@@ -20,6 +20,7 @@ _TASKS = Registry(
         "puzzle": "graphsearch.evaluators.tasks.puzzle:load_puzzle",
         "recall": "graphsearch.evaluators.tasks.recall:load_recall",
     },
+    options_at="task.options",
 )
 
 
@@ -28,7 +29,7 @@ def task_names() -> tuple[str, ...]:
     return _TASKS.names()
 
 
-def get_task(name: str, **options: Any) -> Task:
+def get_task(name: str, /, **options: Any) -> Task:
     """Load a task.
 
     Args:

@@ -59,7 +59,7 @@ def load_local(
         id_field: field of the id; where a row has none, a digest of its question is taken.
         group_field: field whose equal values mark questions that are not independent.
         shares: share of each split; they are scaled to a sum of 1.
-        most: most questions a split keeps, the first of them by hash; None keeps all.
+        most: most questions a split keeps, 1 or more, the first of them by hash; None keeps all.
         profile: mean token lengths. By default the question is taken at 4 bytes a token plus 60
             for the instructions, and the answer at 256: only expected costs lean on it.
         prompt_set: prompts the roles use.
@@ -69,6 +69,8 @@ def load_local(
         TaskError: with the file and line of what is wrong.
     """
     path = Path(path)
+    if most is not None and most < 1:
+        raise TaskError(f"must be at least 1, got {most}", where="task.options.most")
     judge = get_grader(grader, **(grader_options or {})) if isinstance(grader, str) else grader
     items = _items(path, question_field, answer_field, id_field, group_field, judge)
     splits = _split(items, _scaled(shares), most, path)
@@ -103,8 +105,7 @@ def _items(
         where = f"{path}:{line}"
         question = _text(values, question_field, where)
         gold = _gold(values, answer_field, where)
-        own = values.get(id_field)
-        name = str(own) if own not in (None, "") else digest(question, size=8)
+        name = _id(values.get(id_field), where) or digest(question, size=8)
         _once(seen_questions, " ".join(question.split()), "question", line, where)
         _once(seen_ids, name, "id", line, where)
         group = None if group_field is None else _text(values, group_field, where)
@@ -131,6 +132,12 @@ def _once(seen: dict[str, int], value: str, what: str, line: int, where: str) ->
     if first != line:
         shown = value if len(value) <= 60 else value[:57] + "..."
         raise TaskError(f"{what} {shown!r} is already in line {first}", where=where)
+
+
+def _id(own: Any, where: str) -> str:
+    if isinstance(own, list | dict | bool):
+        raise TaskError(f"the id {own!r} is neither a text nor a number", where=where)
+    return "" if own is None else str(own)
 
 
 def _text(values: dict[str, Any], field: str, where: str) -> str:
@@ -165,30 +172,50 @@ def _rows(path: Path) -> Iterator[_Row]:
         raise TaskError("is neither .jsonl nor .csv", where=str(path))
     try:
         yield from reader(path)
-    except OSError as error:
-        raise TaskError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise TaskError(f"is not UTF-8 text ({error.reason})", where=str(path)) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise TaskError(f"cannot be read: {reason}", where=str(path)) from None
 
 
 def _jsonl(path: Path) -> Iterator[_Row]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise TaskError(f"is no JSON: {error.msg}", where=f"{path}:{number}") from None
+            where = f"{path}:{number}"
+            values = _json(line, where)
             if not isinstance(values, dict):
-                raise TaskError("must be a JSON object", where=f"{path}:{number}")
+                raise TaskError("must be a JSON object", where=where)
             yield _Row(number, values)
+
+
+def _json(line: str, where: str) -> Any:
+    """A value that can be written again: no infinite numbers, no halves of characters."""
+    try:
+        values = json.loads(line, parse_constant=_no_number)
+        json.dumps(values, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise TaskError(f"is no JSON: {error.msg}", where=where) from None
+    except RecursionError:
+        raise TaskError("is no JSON: nested too deeply", where=where) from None
+    except UnicodeEncodeError:
+        raise TaskError("holds half a character (a lone surrogate)", where=where) from None
+    except ValueError as error:  # a number with more digits than Python reads, or none at all
+        raise TaskError(f"is no JSON: {error}", where=where) from None
+    return values
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _csv(path: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)
         try:
+            _distinct(reader.fieldnames or (), f"{path}:1")
             for values in reader:
                 where = f"{path}:{reader.line_num}"
                 if None in values:
@@ -198,6 +225,12 @@ def _csv(path: Path) -> Iterator[_Row]:
                 yield _Row(reader.line_num, dict(values))
         except csv.Error as error:
             raise TaskError(f"is no CSV: {error}", where=f"{path}:{reader.line_num}") from None
+
+
+def _distinct(names: Sequence[str], where: str) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TaskError(f"the header names {twice!r} twice", where=where)
 
 
 # -- splitting -------------------------------------------------------------------------------------

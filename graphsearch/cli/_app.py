@@ -76,13 +76,20 @@ class _Group(TyperGroup):
 def _say(error: Exception, message: str, ctx: typer.Context) -> int:
     """Report an error; returns the exit code."""
     code = exit_code(error)
+    message = _printable(message)
     if ctx.params.get("debug"):
         traceback.print_exception(error, file=sys.stderr)
     typer.echo(f"error: {message}", err=True)
     if ctx.meta.get("graphsearch.json"):
         where = getattr(error, "where", None)
+        where = where if where is None else _printable(where)
         emit({"error": {"message": message, "where": where, "exit_code": code}})
     return code
+
+
+def _printable(text: str) -> str:
+    """One line without control characters: what it quotes comes from files and may hold any."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def exit_code(error: Exception) -> int:

@@ -56,6 +56,7 @@ CONFIGS = [
     ({**CONFIG, "evaluation": {"level": float("nan")}}, "c.yaml: evaluation.level: must be a fin"),
     ({**CONFIG, "graph_budget": "18 unit5"}, "c.yaml: graph_budget: "),
     ({**CONFIG, "fleet": "nowhere"}, "nowhere: there is no such file, nor a fleet of that name"),
+    ({**CONFIG, "fleet": "\x1b[31m\n"}, "\\x1b[31m\\n: there is no such file"),
     ({**CONFIG, "fleet": "no/where.yaml"}, "{tmp}/no/where.yaml: there is no such file"),
     ({**CONFIG, "space": {"models": ["xl"]}}, "c.yaml: space.models[0]: fleet embedded has no"),
     ({k: v for k, v in CONFIG.items() if k != "task"}, "c.yaml: task: is required"),
@@ -123,7 +124,10 @@ def test_graphs(call, tmp_path, change, sentence):
     check(call, tmp_path, ["cost", "g.yaml", "--fleet", "llama"], sentence)
 
 
-@pytest.mark.parametrize("value", [b"\xff\xfe", b"nodes: [", b"", b"3"])
+BOMB = b"a: &a [1, 1]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+
+
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"nodes: [", b"", b"3", BOMB, b"nodes: !!bool x"])
 def test_graphs_that_are_no_graphs(call, tmp_path, value):
     put(tmp_path / "g.yaml", value)
     check(call, tmp_path, ["cost", "g.yaml", "--fleet", "llama"], "g.yaml")
@@ -147,6 +151,12 @@ def test_fleets(call, tmp_path, change, sentence):
     check(call, tmp_path, ["fleet", "show", "f.yaml"], sentence)
 
 
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"a: [", b"name: a\nname: b", BOMB, b"a: !!bool x"])
+def test_fleets_that_are_no_fleets(call, tmp_path, value):
+    put(tmp_path / "f.yaml", value)
+    check(call, tmp_path, ["fleet", "show", "f.yaml"], "f.yaml")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -163,7 +173,12 @@ def test_budgets_that_cannot_be_kept(call, tmp_path, command, change, sentence):
 
 PARTS = [
     ({"task": "nothing"}, "c.yaml: task: no task 'nothing'"),
-    ({"task": {"name": "puzzle", "options": {"zz": 1}}}, "c.yaml: task: task 'puzzle': "),
+    (
+        {"task": {"name": "puzzle", "options": {"zz": 1}}},
+        "c.yaml: task.options: unknown option 'zz' of task 'puzzle'; known: counts, ",
+    ),
+    ({"task": {"name": "puzzle", "options": {"test": "9"}}}, "c.yaml: task.options.test: must be"),
+    ({"task": {"file": "q.jsonl", "options": {"path": "x"}}}, "c.yaml: task.options.path: the"),
     ({"task": {"name": "puzzle", "prompt_set": "zz"}}, "c.yaml: no prompt set 'zz'"),
     ({"task": {"file": "q.jsonl", "options": {"grader": "zz"}}}, "c.yaml: task: no grader 'zz'"),
     ({"task": {"file": "none.jsonl"}}, "{tmp}/none.jsonl: cannot be read: No such file"),

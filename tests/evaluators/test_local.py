@@ -123,9 +123,61 @@ def test_wrong_data_is_refused_with_its_line(write, text, name, complaint):
         load_local(write(text, name))
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"question": "a", "answer": ' + b"9" * 5000 + b"}", ":1: is no JSON: Exceeds the limit"),
+        (b"[" * 100_000, ":1: is no JSON: nested too deeply"),
+        (b'{"question": "a", "answer": NaN}', ":1: is no JSON: NaN is no number"),
+        (b'{"question": "a\\ud800", "answer": "1"}', ":1: holds half a character"),
+        (b'{"question": "a", "answer": "1", "id": [1]}', r":1: the id \[1\] is neither a text"),
+    ],
+)
+def test_lines_that_could_not_be_kept_are_refused(write, content, words):
+    with pytest.raises(TaskError, match=f"jsonl{words}"):
+        load_local(write(content + b"\n" + lines(*many(60)).encode()))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data(write):
+    plain = load_local(write(lines(*many(60))))
+    marked = load_local(write("\ufeff" + lines(*many(60)), "marked.jsonl"))
+    assert marked.fingerprint == plain.fingerprint
+
+
+def test_a_column_that_is_there_twice_is_refused(write):
+    with pytest.raises(TaskError, match=r"csv:1: the header names 'question' twice"):
+        load_local(write("question,answer,question\na,1,b\n", "twice.csv"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"grader": 3}, "task.options.grader: must be a valid string, got 3"),
+        ({"grader_options": []}, "task.options.grader_options: must be"),
+        ({"grader_options": {"case": 1}}, "task.options.grader_options.case: must be"),
+        ({"grader_options": {"cases": 1}}, "task.options.grader_options: unknown option 'cases'"),
+        ({"question_field": []}, "task.options.question_field: must be"),
+        ({"shares": {"search": "much"}}, "task.options.shares: must be a valid number"),
+        ({"shares": 1}, "task.options.shares: must be"),
+        ({"most": 1.5}, "task.options.most: must be a valid integer, got 1.5"),
+        ({"most": 0}, "task.options.most: must be at least 1, got 0"),
+        ({"profile": {"question": 1}}, "task.options.profile: must be"),
+        ({"prompt_set": None}, "task.options.prompt_set: must be"),
+        ({"name": 1}, "task.options.name: must be a valid string, got 1"),
+        ({"names": 1}, "task.options: unknown option 'names' of task 'local'; known: answer_field"),
+    ],
+)
+def test_options_of_a_wrong_kind_are_refused_with_their_path(write, options, words):
+    with pytest.raises(TaskError) as caught:
+        get_task("local", path=write(lines(*many(60))), **options)
+    assert str(caught.value).startswith(words)
+
+
 def test_an_absent_file_is_said_to_be_absent(tmp_path):
     with pytest.raises(TaskError, match="No such file"):
         load_local(tmp_path / "none.jsonl")
+    with pytest.raises(TaskError, match="cannot be read: embedded null byte"):
+        load_local(tmp_path / "null\0byte.jsonl")
 
 
 def test_a_gold_answer_that_its_grader_cannot_read_is_refused_with_its_line(write):
@@ -139,8 +191,10 @@ def test_tasks_by_name():
     assert isinstance(get_task("puzzle", search=10, selection=10, test=10), Task)
     with pytest.raises(TaskError, match="no task 'chess'; known: local, puzzle, recall"):
         get_task("chess")
-    with pytest.raises(TaskError, match=r"task 'puzzle': .*unexpected keyword argument 'size'"):
+    with pytest.raises(TaskError, match="unknown option 'size' of task 'puzzle'; known: counts,"):
         get_task("puzzle", size=3)
+    with pytest.raises(TaskError, match=r"task.options.counts\[1\]: must be a valid integer"):
+        get_task("puzzle", counts=[3, "x"])
 
 
 def test_gsm8k_as_it_comes():

@@ -1,0 +1,69 @@
+"""Options that a maker takes by keyword, checked against its signature."""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from graphsearch.errors import TaskError
+
+__all__ = ["check_options"]
+
+_LONGEST_VALUE = 60
+_ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
+
+
+def check_options(
+    owner: str, maker: Callable[..., Any], options: Mapping[str, Any], where: str
+) -> None:
+    """Refuse options that a maker does not take, or not with such values.
+
+    Args:
+        owner: who is made, for the error (`task 'puzzle'`).
+        maker: a function or a class; what its signature leaves open is not checked.
+        options: what the user wrote.
+        where: path to the options.
+
+    Raises:
+        TaskError: with the path to the first bad option.
+    """
+    taken = inspect.signature(maker).parameters.values()
+    known = {p.name for p in taken if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in taken)
+    hints = _hints(maker)
+    for name, value in options.items():
+        if name not in known:
+            if open_ended:
+                continue
+            words = ", ".join(sorted(known)) or "none"
+            raise TaskError(f"unknown option {name!r} of {owner}; known: {words}", where=where)
+        if name in hints:
+            _check_value(value, hints[name], f"{where}.{name}")
+
+
+def _check_value(value: Any, hint: Any, where: str) -> None:
+    try:
+        _adapter(hint).validate_python(value, strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        inner = "".join(f"[{p}]" for p in fault["loc"] if isinstance(p, int))
+        shown = repr(fault["input"])
+        shown = shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
+        said = fault["msg"].replace("Input should be", "must be").rstrip(".")
+        raise TaskError(f"{said}, got {shown}", where=where + inner) from None
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint, config=_ARBITRARY)
+    except PydanticUserError:  # a dataclass or a model, which brings a configuration of its own
+        return TypeAdapter(hint)
+
+
+def _hints(maker: Callable[..., Any]) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(maker.__init__ if inspect.isclass(maker) else maker)
+    except NameError:  # names that only type checkers see: such a maker checks its options itself
+        return {}
