@@ -232,15 +232,17 @@ class EventLog:
 
 
 def read_events(path: Path) -> Iterable[dict[str, Any]]:
-    """Events of a file in order; a line cut off by a kill is skipped, a missing file is empty."""
+    """Events of a file in order; a line that cannot be read is skipped, a missing file is empty."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue  # a kill in the middle of a write leaves half a line, and only there
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # a kill in the middle of a write leaves half a line
+            if isinstance(event, dict):
+                yield event
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -3,6 +3,14 @@
 Commands import what they use when they run, so that help comes at once.
 """
 
-from graphsearch.cli._app import main
-
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Entry point of the `graphsearch` command; Ctrl-C ends it plainly while it still loads."""
+    try:
+        from graphsearch.cli._app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

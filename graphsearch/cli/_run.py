@@ -78,7 +78,9 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
     stored = run / "config.yaml"
     if not stored.is_file():
         raise StoreError("holds no run (there is no config.yaml in it)", where=str(run))
-    _search(load_config(stored), run, as_json=as_json)
+    settings = load_config(stored)
+    _refuse_emptied(run)
+    _search(settings, run, as_json=as_json)
 
 
 def overrides(*, fleet: str | None = None, **values: Any) -> dict[str, Any]:
@@ -100,6 +102,20 @@ def _refuse_taken(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError("is a file; a folder is needed", where=str(folder))
+
+
+def _refuse_emptied(folder: Path) -> None:
+    """Nothing is paid twice in silence: a started study has a journal, unless it was lost."""
+    from graphsearch.errors import StoreError
+    from graphsearch.store import Store
+
+    with Store.open(folder, read_only=True) as store:
+        if store.get_meta("identity") is None:
+            raise StoreError(
+                "is empty, though the search had begun (a deleted -wal file?), so all it had paid "
+                "for is lost; begin anew in another folder",
+                where=store.name,
+            )
 
 
 def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:

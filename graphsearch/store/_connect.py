@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from graphsearch.errors import StoreError
 
-__all__ = ["connect", "file_of"]
+__all__ = ["connect", "file_of", "reader_of"]
 
 FILE_NAME = "study.db"
 SYNCHRONOUS = "FULL"
@@ -48,6 +48,21 @@ def connect(path_or_url: str | Path, *, read_only: bool) -> Engine:
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         # The message of a bad URL may hold the URL, and so a password.
         raise StoreError(f"this database URL cannot be used ({type(error).__name__})") from None
+
+
+def reader_of(engine: Engine, name: str) -> Connection:
+    """A connection for reading: sees what is committed now, and names the store in its errors."""
+
+    @event.listens_for(engine, "handle_error")
+    def _explain(context: ExceptionContext) -> None:
+        found = context.connection
+        if found is not None and found.get_execution_options().get("reads"):
+            raise StoreError(
+                f"cannot be read: {context.original_exception}; the file is damaged or gone",
+                where=name,
+            )
+
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT", reads=True)
 
 
 def _sqlite(path: Path, read_only: bool) -> Engine:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, sel
 from sqlalchemy.engine import Dialect
 
 from graphsearch.calls import canonical_json
-from graphsearch.errors import StoreError
+from graphsearch.errors import GraphError, StoreError
 from graphsearch.ledger import Booked
-from graphsearch.store._connect import connect, file_of
+from graphsearch.store._connect import connect, file_of, reader_of
 from graphsearch.store._lock import FolderLock
 from graphsearch.store._records import trial_from_json, trial_to_json
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
@@ -42,8 +42,7 @@ class Store:
         self._engine = engine
         self._lock = lock
         self._writer = None if read_only else Writer(engine, name)
-        # Reads see what is committed now, not a snapshot of the first read.
-        self._reader = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = reader_of(engine, name)
         self.journal = Journal(self._writer, self._reader)
         self._put = {t: _Replace(t, engine.dialect) for t in (_TRIALS, _CHECKPOINTS, _META)}
 
@@ -158,7 +157,10 @@ class Store:
         """Trials from a number on, one after the other."""
         query = select(_TRIALS.c.record).where(_TRIALS.c.number >= start).order_by(_TRIALS.c.number)
         for record in self._reader.execute(query).scalars():
-            yield trial_from_json(json.loads(record))
+            try:
+                yield trial_from_json(json.loads(record))
+            except (ValueError, KeyError, TypeError, GraphError) as error:
+                raise self._damaged("a trial", error) from error
 
     def get_checkpoint(self, name: str) -> Any | None:
         """The value of a checkpoint, or None where there is none."""
@@ -176,7 +178,13 @@ class Store:
     def _get(self, table: Table, name: str) -> Any | None:
         query = select(table.c.value).where(table.c.name == name)
         found = self._reader.execute(query).scalar_one_or_none()
-        return None if found is None else json.loads(found)
+        try:
+            return None if found is None else json.loads(found)
+        except ValueError as error:
+            raise self._damaged(f"{table.name}/{name}", error) from error
+
+    def _damaged(self, what: str, error: Exception) -> StoreError:
+        return StoreError(f"{what} cannot be read ({error}); the file is damaged", where=self.name)
 
     def _write(self) -> Writer:
         if self._writer is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from graphsearch.cli._app import app
 from graphsearch.config import load_config
 from graphsearch.export import load_bundle
+from graphsearch.store import Store
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {
@@ -154,3 +156,57 @@ def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder):
     assert not (out / "result.json").exists()
     good("resume", out)
     assert (out / "result.json").read_bytes() == (folder / "a/result.json").read_bytes()
+
+
+def damaged(folder, name, change):
+    """A copy of the finished run without its result, its database changed."""
+    out = folder / name
+    shutil.copytree(folder / "a", out)
+    (out / "result.json").unlink()
+    change(out / "study.db")
+    return call("resume", out)
+
+
+def test_a_study_that_lost_what_it_had_paid_for_is_not_begun_anew_in_silence(folder):
+    done = damaged(folder, "lost", lambda path: path.unlink())
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "study.db: there is no study here" in done.stderr
+
+    def empty(path):
+        path.unlink()
+        Store.open(path).close()
+
+    done = damaged(folder, "empty", empty)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "study.db: is empty, though the search had begun" in done.stderr
+
+
+def test_a_damaged_study_is_named(folder):
+    done = damaged(folder, "cut", lambda path: os.truncate(path, 20_000))
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "study.db: cannot be " in done.stderr
+
+
+def test_a_log_with_rubbish_in_it_stops_nothing(folder):
+    out = folder / "rubbish"
+    shutil.copytree(folder / "a", out)
+    with (out / "events.jsonl").open("ab") as file:
+        file.write(b"\xff\xfe\n3\n" + b"[" * 100_000 + b"\n")
+    assert last_json(good("status", out, "--json"))["rounds"] == 2
+    good("resume", out)
+
+
+def test_an_interrupt_while_the_program_loads_is_no_traceback():
+    code = (
+        "import builtins\n"
+        "known = builtins.__import__\n"
+        "def stop(name, *rest):\n"
+        "    if name == 'typer':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return known(name, *rest)\n"
+        "builtins.__import__ = stop\n"
+        "from graphsearch.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")

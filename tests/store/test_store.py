@@ -249,3 +249,20 @@ def test_what_was_reported_written_survives_a_kill(tmp_path, lines):
         assert all(isinstance(store.journal, Journal) and key(n) in store.journal for n in reported)
         spent = store.totals()["search"].known
         assert spent.get("calls") == len(store.journal)
+
+
+def test_what_cannot_be_read_back_names_the_store(tmp_path):
+    with Store.open(tmp_path) as store:
+        store.put_checkpoint("searcher", 1, trials=[trial(0)])
+    with sqlite3.connect(tmp_path / "study.db") as connection:
+        connection.execute("UPDATE checkpoints SET value = '{'")
+        connection.execute("UPDATE trials SET record = '{}'")
+    with Store.open(tmp_path) as store:
+        with pytest.raises(StoreError, match=r"study.db: checkpoints/searcher cannot be read"):
+            store.get_checkpoint("searcher")
+        with pytest.raises(StoreError, match=r"study.db: a trial cannot be read"):
+            store.all_trials()
+        with sqlite3.connect(tmp_path / "study.db") as connection:
+            connection.execute("DROP TABLE trials")
+        with pytest.raises(StoreError, match=r"study.db: cannot be read: no such table"):
+            store.all_trials()
