@@ -4,8 +4,11 @@ Exit codes: 0 fine, 1 failed, 2 bad input, 3 budget refused, 130 stopped by the 
 """
 
 import errno
+import io
+import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -83,7 +86,8 @@ def _say(error: Exception, message: str, ctx: typer.Context) -> int:
     if ctx.meta.get("graphsearch.json"):
         where = getattr(error, "where", None)
         where = where if where is None else _printable(where)
-        emit({"error": {"message": message, "where": where, "exit_code": code}})
+        with suppress(OSError):  # where standard output itself is what failed, it was just said
+            emit({"error": {"message": message, "where": where, "exit_code": code}})
     return code
 
 
@@ -139,4 +143,16 @@ register(app)
 
 def main() -> None:
     """Entry point of the `graphsearch` command."""
+    _settle_streams()
     app()
+
+
+def _settle_streams() -> None:
+    """Neither a closed stream nor a letter that a terminal lacks may fail a command."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -13,8 +13,9 @@ UNKNOWN = "-"
 
 
 def emit(value: Any) -> None:
-    """Print a JSON value on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    """Print a JSON value on a line of its own, in ASCII where standard output takes no more."""
+    plain = not str(sys.stdout.encoding).lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, ensure_ascii=plain, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,7 @@
 """Bad input: one sentence with the path to the bad value, exit code 2 or 3, nothing written."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -266,3 +267,32 @@ def test_the_command_itself_ends_with_these_codes(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: none.yaml: no such file\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">&-", 0), ("2>&-", 0), ("</dev/null", 0), (">/dev/full", 1)]
+)
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_streams_that_are_closed_or_full(redirection, code, option):
+    command = f"{sys.executable} -m graphsearch.cli fleet show llama {option} {redirection}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == code
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_letters_that_the_output_lacks(tmp_path, option):
+    put(
+        tmp_path / "g.yaml", {"nodes": [{"role": "é", "model": "llama-1b"}], "edges": [], "sink": 0}
+    )
+    command = [sys.executable, "-m", "graphsearch.cli", "cost", tmp_path / "g.yaml", "--fleet"]
+    done = subprocess.run(
+        [*command, "llama", *option.split()],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    if option:
+        assert json.loads(done.stdout)["graph"].startswith("é ")
