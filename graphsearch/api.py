@@ -18,7 +18,7 @@ from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.parts import AgentMaker, Complete, Parts
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task, TokenProfile
+from graphsearch.tasks import Task, TokenProfile, check_task
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
@@ -37,6 +37,7 @@ Budgets: TypeAlias = "str | Amount | Sequence[str | Amount]"
 T = TypeVar("T")
 
 _ROLES = ("assistant", "fuser")
+_SPACE_KEYS = ("slots", "models", "roles", "sinks", "max_in_degree", "edges")
 _FILES = frozenset({".csv", ".json", ".jsonl"})
 """Endings that tell a file of questions from a registered name."""
 
@@ -181,6 +182,8 @@ def join(
     """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
     from graphsearch.agents.roles import get_roles
 
+    if concurrency is not None and concurrency < 1:
+        raise ConfigError(f"must be at least 1, got {concurrency}", where="concurrency")
     the_task = _task(task, task_options, profile)
     the_fleet = _fleet(fleet)
     roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
@@ -229,6 +232,7 @@ def _task(
         found = get_task("local", path=task, **given)
     else:
         found = get_task(task, **given)
+    check_task(found)
     return found if profile is None else replace(found, profile=profile)
 
 
@@ -256,6 +260,10 @@ def _space(
             )
         return space
     given = dict(space or {})
+    unknown_key = next((key for key in given if key not in _SPACE_KEYS), None)
+    if unknown_key is not None:
+        known = ", ".join(_SPACE_KEYS)
+        raise ConfigError(f"unknown key; known are {known}", where=f"space.{unknown_key}")
     given["roles"] = [_limited(role, roles) for role in given.get("roles", _ROLES)]
     built = Space.build(CostModel(fleet, task.profile, budget.currency), budget, **given)
     for where, options in (("roles", built.roles), ("sinks", [s.role for s in built.sinks])):
@@ -292,6 +300,8 @@ def _amounts(given: "Budgets | None", where: str) -> "tuple[Amount, ...]":
     if given is None:
         return ()
     several = [given] if isinstance(given, (str, Amount)) else list(given)
+    if not several:
+        raise ConfigError("names no budget; without one nothing bounds the spend", where=where)
     amounts = tuple(Amount.parse(text, where=where) for text in several)
     currencies = [amount.currency for amount in amounts]
     twice = next((c for c in currencies if currencies.count(c) > 1), None)

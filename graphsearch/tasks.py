@@ -1,12 +1,13 @@
 """What a task is: questions with known answers, and the grader that judges replies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
-from graphsearch.calls import Outcome
+from graphsearch.calls import Outcome, canonical_json
+from graphsearch.errors import TaskError
 
-__all__ = ["Grader", "Item", "Split", "Task", "TokenProfile", "Verdict"]
+__all__ = ["Grader", "Item", "Split", "Task", "TokenProfile", "Verdict", "check_task"]
 
 Split = Literal["search", "selection", "test"]
 
@@ -94,3 +95,57 @@ class Task:
     profile: TokenProfile
     prompt_set: str = "chat"
     fingerprint: str = ""
+
+
+def check_task(task: Task) -> None:
+    """Refuse a task whose items cannot be told apart, or whose splits are not sealed off.
+
+    Raises:
+        TaskError: a split is missing or there is nothing to search on; an item is there twice, or
+            an item, its question or its group is in two splits; an item cannot be kept as JSON.
+    """
+    wrong = sorted(set(get_args(Split)).symmetric_difference(task.splits))
+    if wrong:
+        raise TaskError(
+            f"has the splits {', '.join(map(repr, task.splits)) or 'none'}; it must have search, "
+            "selection and test, though the last two may be empty",
+            where=f"task {task.name!r}",
+        )
+    if not task.splits["search"]:
+        raise TaskError("the search split is empty", where=f"task {task.name!r}")
+    ids: dict[str, str] = {}
+    homes: dict[tuple[str, str], Split] = {}
+    for split, items in task.splits.items():
+        for i, item in enumerate(items):
+            where = f"task {task.name!r}: {split}[{i}]"
+            _check_item(item, where)
+            first = ids.setdefault(item.id, where)
+            if first != where:
+                raise TaskError(f"the id {item.id!r} is {first} already", where=where)
+            for what, value in _marks(item):
+                home = homes.setdefault((what, value), split)
+                if home != split:
+                    raise TaskError(
+                        f"its {what} is in the {home} split too; splits must share none",
+                        where=where,
+                    )
+
+
+def _marks(item: Item) -> list[tuple[str, str]]:
+    """What must not be in two splits: a question (with all that prompts may add), a group."""
+    asked = canonical_json([" ".join(item.question.split()), item.meta])
+    found = [("question", asked)]
+    return found if item.group is None else [*found, ("group", item.group)]
+
+
+def _check_item(item: Any, where: str) -> None:
+    if not isinstance(item, Item):
+        raise TaskError(f"is {type(item).__name__}, not an Item", where=where)
+    texts: Mapping[str, Any] = {"id": item.id, "question": item.question}
+    for name, value in texts.items():
+        if not isinstance(value, str) or not value.strip():
+            raise TaskError(f"its {name} is {value!r}, must be a text", where=where)
+    try:
+        canonical_json([item.id, item.question, item.gold, item.group, item.meta]).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskError(f"cannot be kept as JSON: {error}", where=where) from None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from html import escape
 
 import pytest
@@ -89,6 +90,9 @@ def test_several_budgets_and_amounts():
     ("changes", "error", "message"),
     [
         ({"task": "no-such-task"}, TaskError, "no-such-task"),
+        ({"search_budget": []}, ConfigError, "search_budget: names no budget"),
+        ({"concurrency": -1}, ConfigError, "concurrency: must be at least 1"),
+        ({"space": {"slotz": 3}}, ConfigError, "space.slotz: unknown key; known are slots"),
         ({"fleet": "no-such-fleet"}, FleetError, "no-such-fleet"),
         ({"searcher": "no-such"}, ConfigError, "no-such"),
         ({"searcher": "random", "searcher_options": {"x": 1}}, ConfigError, "x"),
@@ -147,6 +151,36 @@ def test_a_file_of_questions_is_a_task(tmp_path):
     assert sum(len(items) for items in parts.task.splits.values()) == 120
 
 
+def mixed(**changes):
+    """The task with its first test item changed."""
+    task = make_task()
+    first, *rest = task.splits["test"]
+    return replace(task, splits={**task.splits, "test": [replace(first, **changes), *rest]})
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (mixed(id="search-0"), "the id 'search-0' is task 'sums': search[0] already"),
+        (mixed(id="test-1"), "the id 'test-1' is task 'sums': test[0] already"),
+        (mixed(question=" What is 0 + 7,  for search?"), "its question is in the search split too"),
+        (mixed(group="selection-0"), "its group is in the selection split too"),
+        (mixed(id=5), "its id is 5, must be a text"),
+        (mixed(question=""), "its question is '', must be a text"),
+        (mixed(question="a\ud800"), "cannot be kept as JSON"),
+        (mixed(gold=object()), "cannot be kept as JSON"),
+        (make_task(search=0), "the search split is empty"),
+        (replace(make_task(), splits={"search": ()}), "has the splits 'search'; it must have"),
+    ],
+)
+def test_a_task_whose_splits_are_not_sealed_off_is_refused(tmp_path, task, words):
+    with pytest.raises(TaskError) as caught:
+        graphsearch.optimize(**arguments(task=task, out=tmp_path / "run"))
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("task 'sums': ")
+    assert not (tmp_path / "run").exists()
+
+
 def test_settings_are_checked_with_their_name():
     with pytest.raises(ConfigError, match="rounds"):
         Settings(rounds=0)
@@ -154,6 +188,8 @@ def test_settings_are_checked_with_their_name():
         Settings(baselines=("poem",))
     with pytest.raises(ConfigError, match="reserve"):
         Settings(reserve=1.0)
+    with pytest.raises(ConfigError, match="winner: must be best or last"):
+        Settings(winner="first")
     with pytest.raises(ConfigError, match="roundz"):
         Settings.from_json({"roundz": 3})
     assert Settings.from_json(Settings(blocks=(3, 4)).to_json()) == Settings(blocks=(3, 4))

@@ -16,6 +16,7 @@ from graphsearch.errors import (
     FleetError,
 )
 from graphsearch.execution._attempts import RetryPolicy, with_retries
+from graphsearch.execution._replies import usable
 from graphsearch.execution.pricing import Pricer, prompt_bound
 from graphsearch.ledger import Ledger, Reservation, Spend
 from graphsearch.store import Journal
@@ -214,7 +215,7 @@ class Desk:
     async def _attempt(self, order: Order, worst: Spend, attempt: int) -> tuple[Reply, Spend]:
         reservation = await self._reserve(order.account, worst)
         try:
-            reply = await self.engine(order.call.model).generate(order.call)
+            reply = usable(await self.engine(order.call.model).generate(order.call))
             spend = self._pricer.spend(order.call.model, reply.usage)
             self._ledger.settle(reservation, spend)
         except EngineError as error:

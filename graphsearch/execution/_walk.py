@@ -8,12 +8,13 @@ from graphsearch.cost import CURRENCIES, Amount
 from graphsearch.errors import BudgetReached, EngineError, TaskError
 from graphsearch.execution._cap import QuestionCap
 from graphsearch.execution._desk import Desk, Fetched, Order
+from graphsearch.execution._judge import judge
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
 from graphsearch.roles import CombiningRole
-from graphsearch.tasks import Grader, Item, Verdict
+from graphsearch.tasks import Grader, Item
 
 __all__ = ["Walk"]
 
@@ -129,7 +130,13 @@ class Walk:
 
     def _combine(self, step: Step, texts: list[str]) -> NodeRun:
         assert isinstance(step.role, CombiningRole)
-        message = step.role.combine(self._item, texts, self._grader)
+        try:
+            message = step.role.combine(self._item, texts, self._grader)
+        except Exception as error:
+            raise TaskError(
+                f"role {step.role.name!r} with grader {self._grader.name!r} on item "
+                f"{self._item.id!r} failed: {error!r}"
+            ) from error
         self._settle(step, NOTHING)
         return NodeRun(step.index, step.role.name, None, Outcome.ANSWERED, message, spend=NOTHING)
 
@@ -183,18 +190,8 @@ class Walk:
                 self._item.id, first.outcome, None, "", price, usage, nodes, error=first.error
             )
         sink = nodes[-1]
-        verdict = self._judge(sink)
+        verdict = judge(self._grader, self._item, sink.message, sink.outcome)
         return GraphRun(self._item.id, verdict.outcome, verdict, sink.message, price, usage, nodes)
-
-    def _judge(self, sink: NodeRun) -> Verdict:
-        if sink.outcome is not Outcome.ANSWERED:
-            return Verdict(0.0, sink.outcome, reason=f"the reply was {sink.outcome.value}")
-        try:
-            return self._grader.grade(self._item, sink.message)
-        except Exception as error:
-            raise TaskError(
-                f"grader {self._grader.name!r} failed on item {self._item.id!r}: {error!r}"
-            ) from error
 
     def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:
         spends = [node.spend for node in nodes if node.spend is not None]

@@ -222,12 +222,14 @@ def derive(
     `sampled` is the first draw, `best_of_n` the one that the grader likes best. Items that were not
     evaluated stay so.
     """
+    from graphsearch.execution import judge
+
     derived = []
     for item, result, run in zip(items, results, runs, strict=True):
         if result.score is None or run is None:
             derived.append(result)
             continue
-        draws = [_judge(item, node, grader) for node in run.nodes[:-1]]
+        draws = [judge(grader, item, node.message, node.outcome) for node in run.nodes[:-1]]
         if alternative.kind == "sampled":
             derived.append(_one_draw(result, run.nodes[0], draws[0]))
         else:
@@ -301,13 +303,6 @@ def _fitting(parts: "Parts", prices: Prices, used: float, source: str, fuser: st
             break
         copies = more
     return copies
-
-
-def _judge(item: "Item", node: "NodeRun", grader: "Grader") -> Verdict:
-    """What one draw is worth by itself, by the rules for a sink."""
-    if node.outcome is not Outcome.ANSWERED:
-        return Verdict(0.0, node.outcome)
-    return grader.grade(item, node.message)
 
 
 def _one_draw(result: ItemResult, node: "NodeRun", verdict: Verdict) -> ItemResult:

@@ -86,6 +86,8 @@ class Settings:
                 )
         if not 0 <= self.reserve < 1:
             raise ConfigError(f"must be from 0 to below 1, got {self.reserve}", where="reserve")
+        if self.winner not in ("best", "last"):
+            raise ConfigError(f"must be best or last, got {self.winner!r}", where="winner")
         unknown = sorted(set(self.baselines) - set(BASELINES))
         if unknown:
             known = ", ".join(BASELINES)

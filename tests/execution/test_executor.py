@@ -22,6 +22,7 @@ from graphsearch.execution import RetryPolicy
 from graphsearch.execution._desk import Order
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.roles import NodeContext
+from graphsearch.tasks import Verdict
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, Shuffled, answer, executor, until
 
 SINGLE = CollaborationGraph.single("a")
@@ -245,9 +246,75 @@ async def test_a_grader_that_breaks_is_named(tmp_path):
         def grade(self, item, text):
             raise KeyError("gold")
 
-    broken = pytest.raises(TaskError, match="grader 'broken' failed on item 'i0'")
+    broken = pytest.raises(TaskError, match="grader 'broken' on item 'i0' failed: KeyError")
     with executor(tmp_path) as ready, broken:
         await search(ready, SINGLE, ITEMS, grader=Broken())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (None, "returned NoneType, not a Verdict"),
+        (Verdict(float("nan")), "gave the score nan; a score lies from 0 to 1"),
+        (Verdict(2.0), "gave the score 2.0; a score lies from 0 to 1"),
+        (Verdict(-0.5), "gave the score -0.5"),
+        (Verdict("1"), "gave the score '1'"),
+        (Verdict(1.0, Outcome.TIMEOUT), "gave the outcome timeout, which is the infrastructure's"),
+        (Verdict(1.0, Outcome.UNPARSED), "gave the score 1.0 to an answer that is unparsed"),
+    ],
+)
+async def test_what_is_no_verdict_never_becomes_a_score(tmp_path, verdict, words):
+    class Odd(LastWord):
+        name = "odd"
+
+        def grade(self, item, text):
+            return verdict
+
+    odd = pytest.raises(TaskError, match=f"grader 'odd' on item 'i0' {words}")
+    with executor(tmp_path) as ready, odd:
+        await search(ready, SINGLE, ITEMS, grader=Odd())
+
+
+async def test_a_grader_that_breaks_while_votes_are_counted_is_named(tmp_path):
+    class Broken(LastWord):
+        name = "broken"
+
+        def parse(self, item, text):
+            raise KeyError("gold")
+
+    broken = pytest.raises(TaskError, match="role 'vote' with grader 'broken' on item 'i0' failed")
+    with executor(tmp_path) as ready, broken:
+        vote = CollaborationGraph.combine("vote", ["s", "s"])
+        await search(ready, vote, ITEMS, grader=Broken())
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (None, "the engine returned NoneType, not a reply"),
+        (Reply(None, Usage(1, 1, 1)), "whose text is NoneType"),
+        (Reply("it is 1", Usage(1, -5, 1)), "impossible usage"),
+        (Reply("it is 1", Usage(None, 1, 1)), "impossible usage"),
+        (Reply("it is 1", Usage(1, 1, 1), Outcome.TIMEOUT), "a reply that is timeout"),
+    ],
+)
+async def test_what_is_no_reply_is_the_infrastructures_fault(tmp_path, reply, words):
+    class Odd(ScriptedEngine):
+        async def generate(self, call):
+            return reply
+
+    with executor(tmp_path, Odd("it is 1")) as ready:
+        (run,) = await search(ready, SINGLE, ITEMS[:1])
+        assert (run.outcome, run.verdict) == (Outcome.UNAVAILABLE, None)
+        assert words in run.error
+        assert len(ready.store.journal) == 0
+
+
+async def test_half_a_character_in_a_reply_ends_no_search(tmp_path):
+    reply = Reply("\ud83d\ude00 \ud800 it is 1", Usage(2, 8, 1))
+    with executor(tmp_path, ScriptedEngine(reply)) as ready:
+        (run,) = await search(ready, SINGLE, ITEMS[:1])
+    assert (run.text, run.verdict.score) == ("\U0001f600 \ufffd it is 1", 1.0)
 
 
 # -- promise 4: an infrastructure error is never a score -----------------------------------------

@@ -38,7 +38,12 @@ class SumGrader:
 def make_task(search=60, selection=40, test=60):
     def items(split, count):
         return [
-            Item(f"{split}-{i}", f"What is {i} + {i + 7}?", 2 * i + 7, group=f"{split}-{i // 2}")
+            Item(
+                f"{split}-{i}",
+                f"What is {i} + {i + 7}, for {split}?",
+                2 * i + 7,
+                group=f"{split}-{i // 2}",
+            )
             for i in range(count)
         ]
 
