@@ -203,6 +203,10 @@ class Space:
             reason = self._why_not_node(graph, i, node)
             if reason is not None:
                 return reason
+        return self.too_dear(graph)
+
+    def too_dear(self, graph: CollaborationGraph) -> str | None:
+        """None when the budget covers `graph`, else one sentence that says what it costs."""
         ticks = self.cost.graph_ticks(graph)
         if ticks > self.budget_ticks:
             return f"it is expected to cost {_short(self.cost, ticks)}; the budget is {self.budget}"

@@ -16,6 +16,7 @@ from graphsearch.events import (
     TrialDone,
 )
 from graphsearch.ledger import Ledger
+from graphsearch.study.admit import admitted
 from graphsearch.study.advice import Advised, Adviser
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import limits_of
@@ -249,9 +250,11 @@ class Study:
             until `tell`.
 
         Raises:
+            GraphError: one is not in the space, or above the graph budget.
             StudyStopped: too many failures of the infrastructure.
         """
-        asked = [p if isinstance(p, Proposal) else Proposal(p, origin="user") for p in proposals]
+        space, searcher = self.parts.space, self.parts.searcher.name
+        asked = [admitted(proposal, space, by=searcher) for proposal in proposals]
         lineup = self._lineup(asked)
         items = self.window.peek()
         number = len(self.rounds)

@@ -7,9 +7,9 @@ import pytest
 
 from graphsearch.agents.search import ScriptedAgent
 from graphsearch.engines.faulty import FaultyEngine
-from graphsearch.errors import BudgetRefused, StoreError, StudyStopped
+from graphsearch.errors import BudgetRefused, GraphError, StoreError, StudyStopped
 from graphsearch.events import read_events
-from graphsearch.graph import CollaborationGraph
+from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.study.study import Study
 from graphsearch.trials import Proposal, TrialState
@@ -306,3 +306,26 @@ async def test_the_best_plain_graphs_are_always_finalists(tmp_path):
     expected = {tried[0], *[text for text in tried if re.fullmatch(plain, text)][:3]}
     assert {finalist.text for finalist in result.selection} == expected
     assert len(expected) >= 3
+
+
+DEAR = CollaborationGraph.combine("vote", ["large", "large", "large"])
+CYCLE = CollaborationGraph(
+    (Node("assistant", "small"), Node("assistant", "small")), ((0, 1), (1, 0)), 1
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (DEAR, "cannot be run: it is expected to cost"),
+        (CYCLE, "form a cycle"),
+        (Proposal(DEAR, origin="x"), "searcher 'random' proposed a graph outside the space"),
+        (Proposal(CYCLE, origin="x"), "searcher 'random' proposed a graph outside the space"),
+        (3, "searcher 'random' proposed int, not a Proposal"),
+    ],
+)
+async def test_no_graph_above_its_budget_is_run_whoever_proposes_it(tmp_path, given, words):
+    async with Study.open(make_parts(budget="6 units"), tmp_path) as study:
+        with pytest.raises(GraphError, match=words):
+            await study.evaluate([given])
+        assert study.ledger.spent("calls") == 0
