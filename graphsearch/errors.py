@@ -7,6 +7,7 @@
     |   |-- FleetError             a fleet, a model of it, or one of its constants
     |   |-- TaskError              a task, its data or its grader
     |   `-- StoreError             a run folder that cannot be opened as asked
+    |       `-- WriteFailed        it was fine and cannot be written now (a full disk); exit code 1
     |-- BudgetRefused              a budget that cannot be kept, said before spending; exit code 3
     |-- BudgetReached              the search budget does not cover the next spend; ends a search
     |-- StudyStopped               a search that must not go on (too many infrastructure failures)
@@ -42,6 +43,7 @@ __all__ = [
     "StudyStopped",
     "TaskError",
     "Unavailable",
+    "WriteFailed",
 ]
 
 
@@ -79,6 +81,10 @@ class TaskError(InputError):
 
 class StoreError(InputError):
     """A run folder cannot be opened: in use, of a newer schema, or damaged."""
+
+
+class WriteFailed(StoreError):
+    """A run folder that was fine cannot be written any more; what was committed is kept."""
 
 
 class BudgetRefused(GraphsearchError):

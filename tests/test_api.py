@@ -163,7 +163,7 @@ def mixed(**changes):
     [
         (mixed(id="search-0"), "the id 'search-0' is task 'sums': search[0] already"),
         (mixed(id="test-1"), "the id 'test-1' is task 'sums': test[0] already"),
-        (mixed(question=" What is 0 + 7,  for search?"), "its question is in the search split too"),
+        (mixed(question=" What  is 0 + 7?"), "its question is in the search split too"),
         (mixed(group="selection-0"), "its group is in the selection split too"),
         (mixed(id=5), "its id is 5, must be a text"),
         (mixed(question=""), "its question is '', must be a text"),

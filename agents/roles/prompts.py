@@ -132,7 +132,7 @@ class PromptSet:
             else:
                 context = ready.new_context(values)
                 texts = [(role, "".join(block(context))) for role, block in ready.blocks.items()]
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever a template from outside may run into
             raise ConfigError(str(error), where=f"prompts/{self.name}/{template}") from error
         return tuple(Message(role, text.strip()) for role, text in texts if text.strip())
 

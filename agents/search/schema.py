@@ -95,9 +95,11 @@ def _json_object(text: str) -> Any:
     else:
         raise ValueError("the reply holds no JSON object")
     try:
-        return json.loads(candidate)
-    except (json.JSONDecodeError, RecursionError) as error:
+        found = json.loads(candidate)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character could not be kept
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the reply is not valid JSON: {error}") from error
+    return found
 
 
 def _plain(detail: Any) -> str:

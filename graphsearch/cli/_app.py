@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from graphsearch import __version__
 from graphsearch.cli._commands import register
 from graphsearch.cli._output import emit
-from graphsearch.errors import BudgetRefused, GraphsearchError, InputError
+from graphsearch.errors import BudgetRefused, GraphsearchError, InputError, WriteFailed
 
 __all__ = ["app", "main"]
 
@@ -100,6 +100,8 @@ def exit_code(error: Exception) -> int:
     """The exit code an error ends the command with."""
     if isinstance(error, BudgetRefused):
         return REFUSED
+    if isinstance(error, WriteFailed):
+        return FAILED
     if isinstance(error, OSError) and error.errno in _WRONG_PLACE:
         return BAD_INPUT
     return BAD_INPUT if isinstance(error, InputError) else FAILED

@@ -47,9 +47,13 @@ def load_bundle(folder: str | Path, *, check_models: bool = True) -> Bundle:
     """
     path = Path(folder) / "graph.json"
     record = _read(path)
-    _check(record, str(path))
-    bundle = Bundle(Path(folder), record)
-    bundle.check(models=check_models)
+    try:
+        _check(record, str(path))
+        bundle = Bundle(Path(folder), record)
+        bundle.check(models=check_models)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"is no bundle: {type(error).__name__}: {error}"
+        raise ConfigError(message, where=str(path)) from error
     return bundle
 
 

@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import ConfigError, StoreError
+from graphsearch.errors import BudgetRefused, ConfigError, StoreError
 from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._parts import Sources, find_sources
 
 if TYPE_CHECKING:
+    from graphsearch.cost import Amount
     from graphsearch.study.result import Result
     from graphsearch.tasks import Task
 
@@ -43,6 +44,7 @@ def write_bundle(
     Raises:
         StoreError: the run has no finished result.
         ConfigError: the folder holds something else, or a part cannot be found.
+        BudgetRefused: a model has no price in the cap's currency.
     """
     from graphsearch.export._load import load_bundle
 
@@ -60,7 +62,9 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
     if cap is not None:
         from graphsearch.cost import Amount
 
-        cap = str(Amount.parse(cap, where="cap"))
+        amount = Amount.parse(cap, where="cap")
+        _refuse_unpriced(parts, amount)
+        cap = str(amount)
     result, graph = parts.result, parts.graph
     record: dict[str, Any] = {
         "schema_version": _record.SCHEMA_VERSION,
@@ -77,6 +81,17 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
         "provenance": _record.provenance_part(result, parts.config_digest),
     }
     return record | {"digest": _record.content_digest(record)}
+
+
+def _refuse_unpriced(parts: Sources, cap: "Amount") -> None:
+    """Unknown is not zero: a cap that nothing could be held against is refused."""
+    from graphsearch.cost import CostModel
+
+    cost = CostModel(parts.fleet, parts.task.profile, cap.currency)
+    for name in dict.fromkeys(n.model for n in parts.graph.nodes if n.model is not None):
+        reason = cost.can_price(name)
+        if reason is not None:
+            raise BudgetRefused(f"the cap of {cap} a question cannot be kept: {reason}")
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -48,6 +48,8 @@ def read_run(source: "str | Path | HasJson") -> Run:
     """
     if not isinstance(source, (str, Path)):
         return Run(_readable(_checked(source.to_json(), "result")))
+    from graphsearch.study.result import Result
+
     folder = Path(source)
     result = folder / "result.json"
     if not folder.is_dir():
@@ -56,12 +58,14 @@ def read_run(source: "str | Path | HasJson") -> Run:
         raise StoreError(
             "is missing: the study has not ended; `graphsearch resume` ends it", where=str(result)
         )
+    record = _readable(_checked(_json(result), str(result)))
+    Result.load(folder)  # says what a damaged record lacks
     timing = folder / "timing.json"
     config = folder / "config.yaml"
     return Run(
-        result=_readable(_checked(_json(result), str(result))),
+        result=record,
         folder=folder.resolve().name,
-        config=config.read_text(encoding="utf-8") if config.is_file() else None,
+        config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,
         timing=_json(timing) if timing.is_file() else None,
     )
 

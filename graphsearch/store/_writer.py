@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from graphsearch.errors import StoreError
+from graphsearch.errors import StoreError, WriteFailed
 from graphsearch.store._statements import Statement
 
 __all__ = ["Row", "Writer"]
@@ -147,9 +147,9 @@ class Writer:
             self._inserts[table] = statement
         statement.run_many(connection, rows)
 
-    def _problem(self, error: Exception) -> StoreError:
+    def _problem(self, error: Exception) -> WriteFailed:
         cause = getattr(error, "orig", None) or error
-        return StoreError(
+        return WriteFailed(
             f"cannot be written: {cause}; everything committed before is kept", where=self._name
         )
 

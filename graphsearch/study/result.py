@@ -239,7 +239,14 @@ class Result:
             raise StoreError("holds no finished result", where=str(source)) from None
         except (OSError, ValueError) as error:
             raise StoreError(f"cannot be read as a result: {error}", where=str(path)) from error
-        return cls.from_json(record, folder=path.parent)
+        try:
+            return cls.from_json(record, folder=path.parent)
+        except StoreError as error:
+            raise StoreError(str(error), where=str(path)) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"is damaged: {type(error).__name__}: {error}", where=str(path)) from (
+                error
+            )
 
     def save(self, folder: str | Path) -> Path:
         """Write `result.json` into `folder` (made if missing), by temporary file and rename."""

@@ -181,6 +181,8 @@ def test_a_template_with_a_mistake_is_refused_with_its_line(own):
         "{{ ''.__class__.__mro__ }}",
         "{{ parents.append('x') }}",
         "{{ parents | candidate(99) }}",
+        "{{ range(10 ** 9) | list }}",
+        "{{ 1 // 0 }}",
     ],
 )
 def test_templates_can_neither_leave_holes_nor_reach_out(own, text):

@@ -269,3 +269,9 @@ def test_names():
 def test_wrong_agents_are_refused(name, options, complaint):
     with pytest.raises(ConfigError, match=complaint):
         make_agent(name, options=options)
+
+
+def test_half_a_character_in_advice_is_bad_json(view):
+    reading = read_advice('{"summary": "a \\ud800", "edits": []}', targets=view.table)
+    assert reading.advice is None
+    assert "not valid JSON" in reading.problems[0]

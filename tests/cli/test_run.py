@@ -3,16 +3,19 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
 from graphsearch.config import load_config
 from graphsearch.export import load_bundle
 from graphsearch.store import Store
+from graphsearch.store._writer import Writer
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {
@@ -210,3 +213,14 @@ def test_an_interrupt_while_the_program_loads_is_no_traceback():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_a_full_disk_is_a_failure_and_no_bad_input(folder, monkeypatch):
+    def full(*_):
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
+
+    monkeypatch.setattr(Writer, "_insert", full)
+    done = call("run", folder / "c.yaml", "--out", folder / "full")
+    assert done.exit_code == 1
+    assert "study.db: cannot be written: disk is full" in done.stderr
+    assert "Traceback" not in done.stderr

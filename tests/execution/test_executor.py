@@ -284,7 +284,7 @@ async def test_a_grader_that_breaks_while_votes_are_counted_is_named(tmp_path):
 
     broken = pytest.raises(TaskError, match="role 'vote' with grader 'broken' on item 'i0' failed")
     with executor(tmp_path) as ready, broken:
-        vote = CollaborationGraph.combine("vote", ["s", "s"])
+        vote = CollaborationGraph.combine("vote", ["a", "a"])
         await search(ready, vote, ITEMS, grader=Broken())
 
 

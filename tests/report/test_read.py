@@ -63,6 +63,7 @@ def test_the_same_study_gives_the_same_bytes(folder):
         ("{", "cannot be read"),
         ("[]", "schema list"),
         ('{"schema_version": 99}', "schema 99"),
+        ('{"schema_version": 1}', "is damaged: KeyError: 'stopped_by'"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_path(tmp_path, content, says):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from graphsearch.calls import Outcome, Reply, Usage
-from graphsearch.errors import CallTimeout, StoreError
+from graphsearch.errors import CallTimeout, StoreError, WriteFailed
 from graphsearch.ledger import Ledger
 from graphsearch.store import SCHEMA_VERSION, Store, _schema, _writer
 from graphsearch.store.journal import Journal
@@ -127,7 +127,7 @@ async def test_a_full_disk_stops_all_writing_and_keeps_what_was_there(tmp_path, 
             raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
 
         monkeypatch.setattr(_writer.Writer, "_insert", full)
-        with pytest.raises(StoreError, match="disk is full; everything committed before is kept"):
+        with pytest.raises(WriteFailed, match="disk is full; everything committed before is kept"):
             await put(store, 2)
         monkeypatch.undo()
         with pytest.raises(StoreError, match="disk is full"):

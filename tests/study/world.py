@@ -13,6 +13,7 @@ from graphsearch.study.settings import Settings
 from graphsearch.tasks import Item, Task, TokenProfile, Verdict
 
 SKILL = {"small": 0.35, "large": 0.6}
+ASKED = {"search": "What is", "selection": "Tell me", "test": "Find me"}
 PROFILE = TokenProfile(question=40, answer=5)
 
 
@@ -40,7 +41,7 @@ def make_task(search=60, selection=40, test=60):
         return [
             Item(
                 f"{split}-{i}",
-                f"What is {i} + {i + 7}, for {split}?",
+                f"{ASKED[split]} {i} + {i + 7}?",
                 2 * i + 7,
                 group=f"{split}-{i // 2}",
             )
