@@ -210,10 +210,10 @@ def _find(source: str | Path) -> Path:
         return home / "configs" / "fleets" / f"{source}.yaml"
     path = Path(source)
     if not path.exists():
+        # Without `where`: the configuration or the command line says where the name stands.
         raise FleetError(
-            f"there is no such file, nor a fleet of that name; built in are "
-            f"{', '.join(BUILTIN_FLEETS)}",
-            where=str(source),
+            f"{source}: there is no such file, nor a fleet of that name; built in are "
+            f"{', '.join(BUILTIN_FLEETS)}"
         )
     return path
 

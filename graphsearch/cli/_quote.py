@@ -38,8 +38,8 @@ def quote(
         fleet=fleet,
     )
     settings = load_config(path, given)
-    check_names(settings, str(path))
     with placed(str(path), given):
+        check_names(settings)
         check_agent(settings)
         found = graphsearch.quote(**study_arguments(settings))
     if as_json:

@@ -61,8 +61,8 @@ def run(
     settings = load_config(path, given)
     folder = Path(settings.out or Path("runs") / path.stem)
     _refuse_taken(folder)
-    check_names(settings, str(path))
     with placed(str(path), given):
+        check_names(settings)
         check_agent(settings)
         _search(settings, folder, as_json=as_json)
 

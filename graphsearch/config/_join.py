@@ -54,12 +54,11 @@ def space_arguments(space: SpaceConfig) -> dict[str, Any]:
     return given
 
 
-def check_names(config: Config, source: str | None = None) -> Fleet:
+def check_names(config: Config) -> Fleet:
     """Load the fleet and check that every model named elsewhere is in it.
 
     Args:
         config: the configuration.
-        source: its file, for errors.
 
     Raises:
         FleetError: the fleet is not there or is wrong.
@@ -69,7 +68,7 @@ def check_names(config: Config, source: str | None = None) -> Fleet:
     for path, name in _model_names(config):
         if name not in fleet.names:
             message = f"fleet {fleet.name} has no model {name!r}; it has {', '.join(fleet.names)}"
-            raise ConfigError(message, where=path if source is None else f"{source}: {path}")
+            raise ConfigError(message, where=path)
     return fleet
 
 

@@ -137,15 +137,16 @@ def test_the_winner_is_exported_and_answers(folder, tmp_path):
     assert answer.usage
 
 
-def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder):
-    out = folder / "stopped"
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder, how):
+    out = folder / f"stopped by {how}"
     code = (
         "import os, signal, sys\n"
         "from graphsearch.study.study import Study\n"
         "whole = Study.step\n"
         "async def step(self):\n"
         "    if self.rounds:\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        os.kill(os.getpid(), signal.{how})\n"
         "    return await whole(self)\n"
         "Study.step = step\n"
         "from graphsearch.cli import main\n"

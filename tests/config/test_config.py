@@ -172,8 +172,8 @@ def test_arguments_of_a_study():
 )
 def test_models_are_checked_against_the_fleet(change, path):
     config = parse_config({**BASE, "fleet": "llama", **change})
-    with pytest.raises(ConfigError, match=f"^p.yaml: {path}: fleet llama has no model '9b'"):
-        check_names(config, "p.yaml")
+    with pytest.raises(ConfigError, match=f"^{path}: fleet llama has no model '9b'"):
+        check_names(config)
 
 
 def test_a_fleet_that_is_not_there():
