@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
 from graphsearch.tasks import Item, Verdict
 
 _LABEL: Final = re.compile(r"[A-Z]|[a-z]\d")
@@ -63,6 +64,10 @@ def _read(text: str) -> _Answer | None:
     return _Answer(tuple(steps), repeated, words[1] == _CLAIM if len(words) == 2 else None)
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _fault(step: tuple[str, str, str, str], pool: Counter[Fraction]) -> str:
     """What is wrong with a step; takes its operands out of the pool and puts its result in."""
     left, right, result = (Fraction(step[place]) for place in (0, 2, 3))
@@ -83,6 +88,17 @@ class PuzzleGrader:
     """Grader of `load_puzzle`: `item.meta["numbers"]` are to be combined into `item.gold`."""
 
     name = "puzzle"
+
+    def check(self, item: Item) -> None:
+        """Raise `TaskError` when an item cannot be graded."""
+        numbers = item.meta.get("numbers")
+        if not isinstance(numbers, list) or not numbers or not all(map(_is_whole, numbers)):
+            raise TaskError(
+                f"item {item.id!r}: needs a field 'numbers' with the numbers to combine, such as "
+                f"[2, 7, 9, 10]; got {numbers!r}"
+            )
+        if not _NUMBER.fullmatch(str(item.gold)):
+            raise TaskError(f"item {item.id!r}: the gold answer {item.gold!r} is no number")
 
     def parse(self, item: Item, text: str) -> str | None:
         """The steps without labels and verdict, so that equal traces are equal texts."""

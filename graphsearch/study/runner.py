@@ -22,6 +22,8 @@ __all__ = ["Known", "Runner", "Tally", "to_result"]
 _FEW = 20
 """Evaluations below which a share of failures means nothing."""
 
+_LONGEST_CAUSE = 300
+
 Known = Callable[[str, str], ItemResult | None]
 """A graph's result on an item that needs no run: (graph key, item id) -> result."""
 
@@ -76,6 +78,7 @@ class Runner:
         self._infra_share = infra_share
         self._evaluated = 0
         self._failed = 0
+        self._causes: Counter[str] = Counter()
         self.tally = Tally()
         self.runs: dict[tuple[str, str], GraphRun] = {}
         """Runs of the latest block, by (graph key, item id): the transcripts."""
@@ -204,6 +207,8 @@ class Runner:
         for item, run in zip(missing, runs, strict=True):
             fresh[item.id] = to_result(run, item)
             self.runs[graph.key, item.id] = run
+            if run.verdict is None:
+                self._causes[run.error or run.outcome.value] += 1
         self.tally.count(account, fresh.values())
         self._evaluated += len(fresh)
         self._failed += sum(result.score is None for result in fresh.values())
@@ -213,11 +218,17 @@ class Runner:
         if self._evaluated < _FEW or self._failed <= self._infra_share * self._evaluated:
             return
         share = self._failed / self._evaluated
+        ((cause, times),) = self._causes.most_common(1)
         raise StudyStopped(
             f"{self._failed} of {self._evaluated} answers ({share:.0%}) failed for reasons of the "
-            f"infrastructure, more than the {self._infra_share:.0%} allowed; all finished calls "
-            "are kept: mend the cause, then resume"
+            f"infrastructure, more than the {self._infra_share:.0%} allowed ({times} times: "
+            f"{_short(cause)}); all finished calls are kept: mend the cause, then resume"
         )
+
+
+def _short(cause: str) -> str:
+    line = " ".join(cause.split())
+    return line if len(line) <= _LONGEST_CAUSE else f"{line[: _LONGEST_CAUSE - 3]}..."
 
 
 def to_result(run: "GraphRun", item: Item) -> ItemResult:

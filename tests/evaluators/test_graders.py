@@ -113,3 +113,19 @@ def test_choice_without_listed_choices_and_with_bad_gold():
         get_grader("choice").grade(item("F"), "Answer: B")
     with pytest.raises(TaskError, match="capitals"):
         get_grader("choice", letters="ab")
+
+
+@pytest.mark.parametrize(
+    ("gold", "meta", "sentence"),
+    [
+        (24, {}, "needs a field 'numbers'.*got None"),
+        (24, {"numbers": "2 4 6 8"}, "needs a field 'numbers'"),
+        (24, {"numbers": [2, "4"]}, "needs a field 'numbers'"),
+        ("many", {"numbers": [2, 4]}, "gold answer 'many' is no number"),
+    ],
+)
+def test_a_puzzle_that_cannot_be_graded_is_refused_before_any_call(gold, meta, sentence):
+    grader = get_grader("puzzle")
+    with pytest.raises(TaskError, match=sentence):
+        grader.check(item(gold, **meta))
+    grader.check(item("24", numbers=[2, 4, 6, 8]))
