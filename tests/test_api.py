@@ -6,11 +6,15 @@ from dataclasses import replace
 from html import escape
 
 import pytest
+from typer.testing import CliRunner
 
 import graphsearch
 from graphsearch.api import join, open_study
+from graphsearch.cli._app import app
+from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.errors import BudgetRefused, ConfigError, FleetError, TaskError
+from graphsearch.events import read_events
 from graphsearch.study import Result, Settings
 from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
 
@@ -68,6 +72,21 @@ async def test_a_study_for_ones_own_loop(tmp_path):
         await study.tell(await study.evaluate(study.ask(2)))
         result = await study.finish()
     assert len(result.rounds) == 1
+    found = read_status(tmp_path / "own")
+    assert (found["task"], found["searcher"], found["seed"]) == ("sums", "random", 0)
+    events = read_events(tmp_path / "own" / "events.jsonl")
+    assert [event["event"] for event in events].count("study_started") == 1
+
+
+async def test_a_folder_made_from_python_says_how_it_goes_on(tmp_path):
+    async with open_study(tmp_path, **arguments()) as study:
+        await study.tell(await study.evaluate(study.ask(2)))
+    resumed = CliRunner().invoke(app, ["resume", str(tmp_path)])
+    assert resumed.exit_code == 2
+    assert f"out={str(tmp_path)!r}" in resumed.stderr
+    exported = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / "bundle")])
+    assert exported.exit_code == 2
+    assert f"`graphsearch resume {tmp_path}`" in exported.stderr
 
 
 def test_roles_bring_the_parents_they_can_read():
@@ -105,6 +124,8 @@ def test_several_budgets_and_amounts():
         ({"search_budget": ["5 units", "6 units"]}, ConfigError, "search_budget.*twice"),
         ({"space": {"roles": ("assistant", "poet")}}, ConfigError, "poet"),
         ({"space": {"slots": 3, "sinks": ("chorus",)}}, ConfigError, "chorus"),
+        ({"space": {"sink": ("vote",)}}, ConfigError, r"space\.sink: unknown key.*slots.*sinks"),
+        ({"space": {"budget": "9 units"}}, ConfigError, r"space\.budget: unknown key"),
     ],
 )
 def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, error, message):

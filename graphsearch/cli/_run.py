@@ -77,6 +77,12 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
 
     stored = run / "config.yaml"
     if not stored.is_file():
+        if (run / "study.db").is_file():
+            raise StoreError(
+                "holds a search begun from Python, without a configuration; it goes on by the same "
+                f"call of optimize or open_study, with out={str(run)!r}",
+                where=str(run),
+            )
         raise StoreError("holds no run (there is no config.yaml in it)", where=str(run))
     settings = load_config(stored)
     _refuse_emptied(run)

@@ -65,11 +65,22 @@ def _one_per_currency(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def _with_currency(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"needs a currency, such as '{value} units'; got {value}")
+    return value
+
+
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str) else _with_currency(value)
 
 
-AmountText = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_amount)]
+_ShortText = Annotated[str, Field(min_length=1, max_length=100)]
+AmountText = Annotated[
+    _ShortText,
+    BeforeValidator(_with_currency, json_schema_input_type=_ShortText),
+    AfterValidator(_amount),
+]
 Amounts = Annotated[
     tuple[AmountText, ...],
     BeforeValidator(_listed, json_schema_input_type=str | tuple[AmountText, ...]),

@@ -236,7 +236,10 @@ class Result:
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise StoreError("holds no finished result", where=str(source)) from None
+            message = "holds no finished result"
+            if (path.parent / "study.db").is_file():
+                message += f"; `graphsearch resume {path.parent}` ends a search that was stopped"
+            raise StoreError(message, where=str(source)) from None
         except (OSError, ValueError) as error:
             raise StoreError(f"cannot be read as a result: {error}", where=str(path)) from error
         try:

@@ -61,7 +61,10 @@ async def choose(study: "Study") -> Choice:
     settings = study.parts.settings
     ranking = study.archive.ranking()
     if not ranking:
-        raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
+        raise StudyStopped(
+            "no graph was evaluated, so there is no winner; where the budget is what covered none, "
+            "raise search_budget (`graphsearch quote` tells what it buys) and begin in a new folder"
+        )
     items = arrange(study.parts.task.splits["selection"], "selection", seed=study.parts.seed)
     items = items[: settings.selection_items]
     if settings.winner == "last":

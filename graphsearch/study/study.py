@@ -19,7 +19,7 @@ from graphsearch.ledger import Ledger
 from graphsearch.study.admit import admitted
 from graphsearch.study.advice import Advised, Adviser
 from graphsearch.study.archive import Archive
-from graphsearch.study.budgets import limits_of
+from graphsearch.study.budgets import SELECTION_SHARE, limits_of
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
@@ -104,6 +104,7 @@ class Study:
         self._best_low = -1.0
         self._started = clock()
         self._stopped: Stopped | None = None
+        self._announced = False
         self._restore()
 
     # -- opening and closing ---------------------------------------------------------------------
@@ -180,6 +181,15 @@ class Study:
 
     async def run(self) -> "Result":
         """Search, select, test, compare."""
+        self._announce()
+        await self.search()
+        return await self.finish()
+
+    def _announce(self) -> None:
+        """Say once what is being studied, in a loop of the caller's own as well."""
+        if self._announced:
+            return
+        self._announced = True
         self.voice.say(
             StudyStarted,
             task=self.parts.task.name,
@@ -188,8 +198,6 @@ class Study:
             resumed=bool(self.rounds),
             rounds_done=len(self.rounds),
         )
-        await self.search()
-        return await self.finish()
 
     async def search(self) -> Stopped:
         """Rounds until a stop rule speaks; says which."""
@@ -216,6 +224,7 @@ class Study:
         """Finalists, winner, sealed test, baselines; writes `result.json`."""
         from graphsearch.study.finish import finish
 
+        self._announce()
         if self._stopped is None:
             self.stop(Stopped("user", "The search was ended by its caller."))
         return await finish(self)
@@ -229,9 +238,21 @@ class Study:
             return Stopped("exhausted", "The searcher has no further graph to propose.")
         records = await self.evaluate(proposals)
         if not records:
-            return Stopped("budget", "The search budget does not cover another block.")
+            return Stopped("budget", self._used_up())
         await self.tell(records)
         return None
+
+    def _used_up(self) -> str:
+        """Why the search ends although money is left: part of the budget is kept from it."""
+        apart = bool(self.parts.evaluation_budget)
+        kept = self.parts.settings.reserve * (SELECTION_SHARE if apart else 1)
+        if not kept:
+            return "The search budget does not cover another block."
+        named = "the selection" if apart else "finalists, sealed test and plain alternatives"
+        return (
+            "The search's part of the budget does not cover another block "
+            f"({100 * kept:g} % of the budget are kept for {named})."
+        )
 
     def ask(self, k: int) -> Sequence[Proposal]:
         """Up to `k` graphs to try, from the searcher."""
@@ -253,6 +274,7 @@ class Study:
             GraphError: one is not in the space, or above the graph budget.
             StudyStopped: too many failures of the infrastructure.
         """
+        self._announce()
         space, searcher = self.parts.space, self.parts.searcher.name
         asked = [admitted(proposal, space, by=searcher) for proposal in proposals]
         lineup = self._lineup(asked)

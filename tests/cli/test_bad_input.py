@@ -56,10 +56,9 @@ CONFIGS = [
     ({**CONFIG, "seed": 10**30}, "c.yaml: seed: must be below"),
     ({**CONFIG, "evaluation": {"level": float("nan")}}, "c.yaml: evaluation.level: must be a fin"),
     ({**CONFIG, "graph_budget": "18 unit5"}, "c.yaml: graph_budget: "),
-    (
-        {**CONFIG, "space": {"models": ["9b"]}},
-        "c.yaml: space.models[0]: fleet embedded has no model '9b'",
-    ),
+    ({**CONFIG, "graph_budget": 18}, "c.yaml: graph_budget: needs a currency, such as '18 units'"),
+    ({**CONFIG, "search_budget": 6000}, "c.yaml: search_budget: needs a currency, such as '6000"),
+    ({**CONFIG, "search_budget": [6000]}, "c.yaml: search_budget[0]: needs a currency, such as"),
     (
         {**CONFIG, "fleet": "nowhere"},
         "c.yaml: fleet: nowhere: there is no such file, nor a fleet of that name",

@@ -56,7 +56,7 @@ BAD = [
     ({"seed": 10**5000}, "seed: must be below 9223372036854775808, got a number that is too large"),
     ({"seed": NAN}, "seed: must be a finite number, got nan"),
     ({"graph_budget": "18"}, "graph_budget: expected a number with its currency"),
-    ({"graph_budget": 18}, "graph_budget: must be a text, got 18"),
+    ({"graph_budget": 18}, "graph_budget: needs a currency, such as '18 units'; got 18"),
     ({"graph_budget": "0 units"}, "graph_budget: must be above 0, got '0 units'"),
     ({"graph_budget": "-3 units"}, "graph_budget: must be above 0, got '-3 units'"),
     ({"graph_budget": "3 euros"}, "graph_budget: unknown currency 'euros'"),

@@ -160,11 +160,12 @@ async def test_the_search_budget_is_never_passed(tmp_path, budget):
     parts = make_parts(search_budget=f"{budget} units", rounds=None, patience=None)
     async with Study.open(parts, tmp_path, listener=heard.append) as study:
         if budget == 40:
-            with pytest.raises(StudyStopped, match="no graph was evaluated"):
+            with pytest.raises(StudyStopped, match=r"no graph was evaluated.*raise search_budget"):
                 await study.run()
             return
         result = await study.run()
     assert result.stopped_by["rule"] == "budget"
+    assert "kept for finalists, sealed test" in result.stopped_by["reason"]
     assert all(event.budgets[0].spent <= budget for event in heard)
     assert result.spend["units"]["total"] <= budget
     search = result.spend["units"]["accounts"]["search"]
@@ -240,9 +241,8 @@ async def test_too_many_failures_stop_the_study_loudly(tmp_path):
 
     import asyncio
 
-    with pytest.raises(
-        StudyStopped, match=r"infrastructure.*\(\d+ times: injected: no reply in time\)"
-    ):
+    cause = r"infrastructure.*\(\d+ times: injected: no reply in time\)"
+    with pytest.raises(StudyStopped, match=cause):
         await asyncio.to_thread(run_virtual, attempt())
     assert not (tmp_path / "result.json").exists()
 
