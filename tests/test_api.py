@@ -159,6 +159,37 @@ def test_a_quote_says_when_the_budget_is_too_small():
     assert any("test items" in w for w in quote.warnings)
 
 
+@pytest.mark.parametrize("budget", [300, 1000, 3000])
+def test_no_end_of_a_quote_lies_above_a_budget(budget):
+    few = make_settings(rounds=None, patience=None)
+    quote = graphsearch.quote(**arguments(search_budget=f"{budget} units", settings=few))
+    assert quote.phases["total"].cost["units"].high <= budget
+    apart = {"search_budget": f"{budget} units", "evaluation_budget": "200 units"}
+    quote = graphsearch.quote(**arguments(**apart, settings=few))
+    assert quote.phases["test"].cost["units"].high <= 200
+    assert quote.phases["total"].cost["units"].high <= budget + 200
+
+
+def test_a_quote_without_a_round_has_no_test():
+    quote = graphsearch.quote(**arguments(search_budget="10 units"))
+    assert quote.rounds.high == 0
+    assert quote.test_items.high == quote.phases["total"].made.high == 0
+
+
+def test_a_quote_says_why_it_knows_no_time():
+    quote = graphsearch.quote(**arguments())
+    assert "seconds" not in quote.phases["total"].cost
+    assert "time       not known: model 'small'" in str(quote)
+    assert "decode_rate" in quote.to_json()["no_time"]
+    rated = {"prefill_rate": 1000.0, "decode_rate": 100.0, "overhead_s": 0.1}
+    fleet = make_fleet()
+    fleet = replace(fleet, models=tuple(replace(model, **rated) for model in fleet.models))
+    quote = graphsearch.quote(**arguments(fleet=fleet))
+    assert quote.no_time == ""
+    assert "not known" not in str(quote)
+    assert quote.phases["total"].cost["seconds"].expected > 0
+
+
 def test_sharing_is_counted_in_a_quote():
     phase = graphsearch.quote(**arguments(settings=make_settings(rounds=6))).phases["search"]
     assert phase.made.high < phase.asked.high

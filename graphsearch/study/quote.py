@@ -9,7 +9,7 @@ calls two graphs share.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.study.baselines import Prices, affordable, alternatives
@@ -41,6 +41,10 @@ class Range:
     expected: float
     low: float
     high: float
+
+    def at_most(self, limit: float) -> "Range":
+        """The part of it that lies within a limit."""
+        return Range(min(self.expected, limit), min(self.low, limit), min(self.high, limit))
 
     def to_json(self) -> dict[str, float]:
         """All fields by name."""
@@ -85,6 +89,7 @@ class Quote:
         phases: `search`, `selection`, `test` and `total`.
         test_items: items the sealed test will have.
         warnings: what to mend before one starts.
+        no_time: why no time is predicted, "" when it is.
     """
 
     rounds: Range
@@ -95,6 +100,7 @@ class Quote:
     phases: dict[str, Phase]
     test_items: Range
     warnings: tuple[str, ...]
+    no_time: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
@@ -105,6 +111,7 @@ class Quote:
             "graph_cost": {"currency": self.currency, **self.graph_cost.to_json()},
             "phases": {name: phase.to_json() for name, phase in self.phases.items()},
             "test_items": self.test_items.to_json(),
+            "no_time": self.no_time,
             "warnings": list(self.warnings),
         }
 
@@ -119,6 +126,8 @@ class Quote:
                 f"{_text(phase.tokens)} tokens; " + ", ".join(costs)
             )
         lines.append(f"test items {_text(self.test_items)}")
+        if self.no_time:
+            lines.append(f"time       not known: {self.no_time}")
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
 
@@ -137,6 +146,7 @@ def make_quote(parts: "Parts") -> Quote:
         for name in ("search", "selection", "test")
     }
     phases["total"] = _phase(parts, [play.total() for play in (expected, low, high)])
+    phases = {name: _capped(parts, name, phase) for name, phase in phases.items()}
     costs = sorted(expected.costs)
     return Quote(
         rounds=_ordered(expected.rounds, low.rounds, high.rounds),
@@ -147,6 +157,7 @@ def make_quote(parts: "Parts") -> Quote:
         phases=phases,
         test_items=_ordered(expected.test_items, low.test_items, high.test_items),
         warnings=tuple(_warnings(parts, expected)),
+        no_time=_no_time(parts),
     )
 
 
@@ -189,6 +200,8 @@ class _Play:
     def run(self) -> None:
         """Search, selection, test."""
         self._search()
+        if self.rounds == 0:
+            return  # without a trial there is no winner to select or to test
         self._select()
         self._test()
 
@@ -354,10 +367,34 @@ def _phase(parts: "Parts", bills: Sequence[_Bill]) -> Phase:
     )
 
 
+def _capped(parts: "Parts", name: str, phase: Phase) -> Phase:
+    """No range ends above a budget: what it does not cover is not spent."""
+    apart = parts.evaluation_budget
+    cost = dict(phase.cost)
+    for currency, part in phase.cost.items():
+        search = [float(a) for a in parts.search_budget if a.currency == currency]
+        after = [float(a) for a in apart if a.currency == currency]
+        most = after if name == "test" and apart else search
+        if name == "total" and apart:
+            most = [search[0] + after[0]] if search and after else []
+        if most:
+            cost[currency] = part.at_most(most[0])
+    return replace(phase, cost=cost)
+
+
 def _can_price(parts: "Parts", currency: Any) -> bool:
+    return _unpriced(parts, currency) is None
+
+
+def _no_time(parts: "Parts") -> str:
+    return _unpriced(parts, "seconds") or ""
+
+
+def _unpriced(parts: "Parts", currency: Any) -> str | None:
+    """Why the first model that has no price in a currency has none."""
     cost = parts.space.cost.in_currency(currency)
     models = [*parts.space.models, *(s.model for s in parts.space.sinks if s.model is not None)]
-    return all(cost.can_price(model) is None for model in models)
+    return next((why for why in map(cost.can_price, models) if why is not None), None)
 
 
 def _ordered(expected: float, *others: float) -> Range:
