@@ -84,7 +84,9 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
     if best is not None:
         measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
-        rows.append(("best", f"{measured}  {best['text']}"))
+        # Picked as the best of many on few questions, so mostly luckier than it is good.
+        on = "  (on search questions)" if found["verdict"] else ""
+        rows.append(("best", f"{measured}  {best['text']}{on}"))
     if found["verdict"]:
         rows.append(("verdict", found["verdict"]))
     if found["state"] == "unfinished":

@@ -9,7 +9,7 @@ from graphsearch.study.evidence import Difference, Evidence
 if TYPE_CHECKING:
     from graphsearch.study.result import Result
 
-__all__ = ["as_html", "as_text", "number", "percent"]
+__all__ = ["as_html", "as_text", "number", "percent", "points"]
 
 
 def percent(value: float | None) -> str:
@@ -21,7 +21,13 @@ def number(value: float | None) -> str:
     """A cost in few digits, `?` when unknown."""
     if value is None:
         return "?"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points; nothing is minus zero."""
+    text = f"{100 * value:+.1f}"
+    return "0.0" if text in {"+0.0", "-0.0"} else text
 
 
 def as_text(result: "Result") -> str:
@@ -63,17 +69,18 @@ def _rows(result: "Result") -> list[Sequence[str]]:
         rows.append(_row(f"{where}: {result.winner.graph.describe()}", evidence, None))
     for row in result.baselines:
         name = f"{row.name} (oracle)" if row.oracle else row.name
-        rows.append(_row(name, row.evidence, row.difference))
+        same = row.answers_by(result.winner.graph)
+        rows.append(_row(name, row.evidence, "the same graph" if same else row.difference))
     return rows
 
 
-def _row(name: str, evidence: Evidence, difference: Difference | None) -> Sequence[str]:
+def _row(name: str, evidence: Evidence, difference: Difference | str | None) -> Sequence[str]:
     low, high = evidence.interval
     interval = f"{100 * low:.1f} to {100 * high:.1f}"
-    better = ""
-    if difference is not None and difference.mean is not None:
-        ends = [f"{100 * end:+.1f}" for end in difference.interval]
-        better = f"{100 * difference.mean:+.1f} ({ends[0]} to {ends[1]})"
+    better = difference if isinstance(difference, str) else ""
+    if isinstance(difference, Difference) and difference.mean is not None:
+        low_end, high_end = (points(end) for end in difference.interval)
+        better = f"{points(difference.mean)} ({low_end} to {high_end})"
     accuracy = percent(evidence.accuracy)
     return name, accuracy, interval, str(evidence.n), number(evidence.used), better
 

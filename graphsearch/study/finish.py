@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import CURRENCIES
 from graphsearch.events import Done
-from graphsearch.study._show import number, percent
+from graphsearch.study._show import number, percent, points
 from graphsearch.study.baselines import (
     FITTED,
     PROBED,
@@ -130,16 +130,16 @@ def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
     gap = best.difference if best else None
     if best is None or gap is None or gap.mean is None:
         return f"{answer}; it was not compared with plain alternatives."
-    if best.kind != "sampled" and best.graph == winner.graph.to_json():
+    if best.answers_by(winner.graph):
         return f"{answer}; it is itself the best plain alternative, {best.name}."
-    ends = f"{100 * gap.interval[0]:+.1f} to {100 * gap.interval[1]:+.1f}"
+    ends = f"{points(gap.interval[0])} to {points(gap.interval[1])}"
     against = f"the best plain alternative at equal cost, {best.name}"
-    points = f"{100 * gap.mean:+.1f} points, {ends}"
+    by = f"{points(gap.mean)} points, {ends}"
     if gap.interval[0] > 0:
-        return f"{answer}; that beats {against} ({points})."
+        return f"{answer}; that beats {against} ({by})."
     if gap.interval[1] < 0:
-        return f"{answer}; {against}, is better ({points})."
-    return f"{answer}; it is not shown to beat {against} ({points})."
+        return f"{answer}; {against}, is better ({by})."
+    return f"{answer}; it is not shown to beat {against} ({by})."
 
 
 def overrun(test: Evidence | None) -> str:

@@ -86,6 +86,14 @@ class Row:
     evidence: Evidence
     difference: Difference | None
 
+    def answers_by(self, graph: "CollaborationGraph") -> bool:
+        """True when this row's answers are those of `graph` itself, not read from its draws."""
+        from graphsearch.graph import CollaborationGraph
+
+        if self.graph is None or self.oracle or self.kind == "sampled":
+            return False
+        return CollaborationGraph.from_json(self.graph).key == graph.key
+
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return {

@@ -148,8 +148,12 @@ def _stops(entrants: Sequence[_Entrant]) -> tuple[str, ...]:
     count = sum(entrant.stopped for entrant in entrants)
     if not count:
         return ()
-    note = f"{count} plain alternatives that were clearly worse than another one stopped early"
-    return (f"{note}; each is compared with the winner on the items it ran.",)
+    if count == 1:
+        note = "One plain alternative that was clearly worse than another one stopped early; it"
+    else:
+        note = f"{count} plain alternatives that were clearly worse than another one stopped early;"
+        note += " each"
+    return (f"{note} is compared with the winner on the items it ran.",)
 
 
 def _graphs(plan: Sequence[Alternative]) -> "list[CollaborationGraph]":

@@ -186,6 +186,16 @@ def test_every_alternative_stands_in_the_table_with_three_costs(html):
         assert word in text
 
 
+def test_the_winner_is_not_compared_with_itself():
+    record = records.record()
+    row, winner = record["baselines"][0], record["winner"]
+    row |= {"graph": winner["graph"], "kind": "select", "oracle": False}
+    winner["key"] = key_of(winner["graph"])
+    cells = render(Run(record)).split(f'<th scope="row">{row["name"]}')[1].split("</tr>")[0]
+    assert "<small>the same graph</small>" in cells
+    assert "winner minus" not in cells
+
+
 def test_the_agents_words_stand_beside_what_followed(html):
     text = Page(html).text.replace("\u00a0", " ")
     assert "After round 2" in text

@@ -244,6 +244,15 @@ def test_the_verdict_of_a_plain_winner_and_of_no_test():
     graph = alone.graph.to_json()
     single = replace(row([1.0] * 9, winner=[1.0] * 9, graph=graph), kind="single")
     assert "is itself the best plain alternative" in verdict(alone, evidence([1.0] * 9), single)
+    flipped = CollaborationGraph.from_json(
+        {
+            "nodes": [{"role": "vote"}, *({"role": "assistant", "model": "m"} for _ in range(3))],
+            "edges": [[1, 0], [2, 0], [3, 0]],
+            "sink": 0,
+        }
+    )
+    found = Winner(flipped, "sample", 0, 0, 2.0)
+    assert "is itself the best plain alternative" in verdict(found, evidence([1.0] * 9), same)
     assert "no sealed test" in verdict(winner, None, None)
     assert "not compared" in verdict(winner, evidence([1.0]), None)
 

@@ -1,0 +1,56 @@
+"""The result as plain text: what each figure is called, and where none is due."""
+
+from dataclasses import replace
+
+import pytest
+
+from graphsearch.study._show import as_text, number, points
+from graphsearch.study.sealed import _stops
+from graphsearch.study.study import Study
+from tests.study.world import make_parts
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    import asyncio
+
+    async def run():
+        folder = tmp_path_factory.mktemp("shown")
+        async with Study.open(make_parts(rounds=1, baselines=("single",)), folder) as study:
+            return await study.run()
+
+    return asyncio.run(run())
+
+
+def test_thousands_are_set_off_as_everywhere_else():
+    assert [number(v) for v in (0.36312, 999.94, 1000, 5892.4, 70651.8)] == [
+        "0.3631", "999.9", "1,000", "5,892", "70,652",
+    ]  # fmt: skip
+
+
+def test_no_difference_is_minus_zero():
+    assert [points(v) for v in (-0.0002, 0.0002, 0.012, -0.05)] == ["0.0", "0.0", "+1.2", "-5.0"]
+
+
+def test_the_winner_is_not_compared_with_itself(result):
+    from graphsearch.graph import CollaborationGraph
+
+    row = result.baselines[0]
+    itself = CollaborationGraph.from_json(row.graph)
+    shown = as_text(replace(result, winner=replace(result.winner, graph=itself)))
+    (line,) = [line for line in shown.splitlines() if line.startswith(row.name)]
+    assert line.endswith("the same graph")
+    assert shown.count("the same graph") == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "note"),
+    [(0, None), (1, "One plain alternative that was"), (2, "2 plain alternatives that were")],
+)
+def test_the_note_on_stopped_alternatives_counts(count, note):
+    from types import SimpleNamespace
+
+    entrants = [SimpleNamespace(stopped=number < count) for number in range(3)]
+    notes = _stops(entrants)
+    assert len(notes) == (note is not None)
+    assert all(n.startswith(note) and n.endswith("the items it ran.") for n in notes)
