@@ -8,9 +8,11 @@ import re
 import shlex
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
+from graphsearch.config import parse_config
 from tests.support import ROOT
 
 SMALL = "2500 units"
@@ -45,6 +47,13 @@ def test_python_runs_in_the_order_shown(capsys):
         assert changed == block.count("optimize("), "no search may run with its full budget"
         exec(compile(small, "README.md", "exec"), {"__name__": "readme"})
         assert capsys.readouterr().out or "print(" not in block
+
+
+def test_configurations_are_read():
+    shown = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    assert shown
+    for text in shown:
+        assert parse_config(yaml.safe_load(text)).search_budget
 
 
 def cut(words):
