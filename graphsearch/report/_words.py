@@ -157,7 +157,7 @@ def tally(result: _Record) -> str:
     for name, state in states.items():
         named.setdefault(state, []).append(name)
     better = len(named.get("better", []))
-    whom = "all of them" if better == len(rows) else str(better)
+    whom = "all of them" if better == len(rows) else str(better) if better else "none of them"
     parts = [f"Of {len(rows)} plain alternatives, the winner is clearly better than {whom}"]
     if named.get("unclear"):
         parts.append(f"not clearly different from {_listing(named['unclear'])}")

@@ -28,7 +28,10 @@ def all_graphs(space: "Space", limit: int) -> list[CollaborationGraph]:
                 found.setdefault(graph.key, graph.canonical())
         # Shapes that no roles fit yet may still grow into graphs, so they count as well.
         if len(found) > limit or len(layer) > 10 * limit + 1000:
-            raise BudgetRefused(f"the space has more than {limit} graphs; too many to list")
+            raise BudgetRefused(
+                f"the space has more than {limit:,} graphs; too many to list: make it smaller "
+                "(slots, models, roles, sinks, graph_budget), or take another searcher"
+            )
         bigger = (g for shape in layer.values() for g in _with_root(space, shape))
         layer = {g.key: g for g in bigger if _grows(space, g)}
     return sorted(found.values(), key=lambda g: (space.cost.graph_ticks(g), len(g), g.key))

@@ -162,6 +162,9 @@ def test_where_the_winner_does_not_win_is_named(html):
     assert record["baselines"][1]["name"] in text.split("clearly worse than ")[1][:40]
     assert record["baselines"][2]["name"] in text.split("not clearly different from ")[1][:40]
     assert "clearly better than 9;" in text
+    for row in record["baselines"]:
+        row["difference"] |= {"interval": [-0.1, 0.05]}
+    assert "clearly better than none of them; not clearly different" in page(record).text
 
 
 def test_the_best_of_each_kind_is_answered_for():
