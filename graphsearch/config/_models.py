@@ -299,8 +299,8 @@ class Config(_Model):
     """A budget of its own for test and baselines; part of the search budget when left out."""
     searcher: SearcherConfig = Field(default_factory=SearcherConfig)
     """Who proposes graphs."""
-    agent: AgentConfig | None = None
-    """Who advises the searcher in words; nobody when left out."""
+    agent: AgentConfig | None = AgentConfig(name="rules")
+    """Who advises the searcher in words; `null` for nobody."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """How graphs are compared."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

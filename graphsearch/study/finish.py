@@ -101,7 +101,11 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         trials=[_trial(study, number) for number in range(len(study.trials))],
         archive=[_archived(study, entry) for entry in study.archive.ranking()],
         provenance=_provenance(study),
-        notes=tuple(n for n in (choice.note, overrun(tested.winner), *tested.notes) if n),
+        notes=tuple(
+            note
+            for note in (_nothing_right(study), choice.note, overrun(tested.winner), *tested.notes)
+            if note
+        ),
         folder=study.folder,
     )
 
@@ -140,6 +144,15 @@ def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
     if gap.interval[1] < 0:
         return f"{answer}; {against}, is better ({by})."
     return f"{answer}; it is not shown to beat {against} ({by})."
+
+
+def _nothing_right(study: "Study") -> str:
+    if any(entry.estimate(study.parts.settings.level).mean for entry in study.archive.ranking()):
+        return ""
+    return (
+        "Not one answer of the search was right: before believing that of the models, read some "
+        "replies, and check the prompts, the grader and the gold answers."
+    )
 
 
 def overrun(test: Evidence | None) -> str:

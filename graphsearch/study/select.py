@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from graphsearch.errors import StudyStopped
+from graphsearch.errors import BudgetRefused, StudyStopped
 from graphsearch.events import Finalists, WinnerFound
 from graphsearch.study.archive import Entry
 from graphsearch.study.evidence import gather
@@ -56,15 +56,13 @@ async def choose(study: "Study") -> Choice:
     little unlucky on the few items of the search would otherwise come back in the comparison.
 
     Raises:
-        StudyStopped: the search has no graph with a result.
+        BudgetRefused: the budget covered no graph.
+        StudyStopped: no graph has a result.
     """
     settings = study.parts.settings
     ranking = study.archive.ranking()
     if not ranking:
-        raise StudyStopped(
-            "no graph was evaluated, so there is no winner; where the budget is what covered none, "
-            "raise search_budget (`graphsearch quote` tells what it buys) and begin in a new folder"
-        )
+        _refuse_nothing(study)
     items = arrange(study.parts.task.splits["selection"], "selection", seed=study.parts.seed)
     items = items[: settings.selection_items]
     if settings.winner == "last":
@@ -81,6 +79,17 @@ async def choose(study: "Study") -> Choice:
         on_block=lambda number, field: study.voice.say_block("selection", number, field),
     )
     return _judge(study, entries, field, items)
+
+
+def _refuse_nothing(study: "Study") -> NoReturn:
+    """There is no winner: the budget covered no graph, or all failed."""
+    if study.stopped is not None and study.stopped.rule == "budget":
+        raise BudgetRefused(
+            "no graph was evaluated: the search budget covers not one item for the graphs of a "
+            "round; raise search_budget (`graphsearch quote` tells what it buys) and begin in a "
+            "new folder"
+        )
+    raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
 
 
 def _is_plain(graph: "CollaborationGraph") -> bool:

@@ -160,7 +160,7 @@ async def test_the_search_budget_is_never_passed(tmp_path, budget):
     parts = make_parts(search_budget=f"{budget} units", rounds=None, patience=None)
     async with Study.open(parts, tmp_path, listener=heard.append) as study:
         if budget == 40:
-            with pytest.raises(StudyStopped, match=r"no graph was evaluated.*raise search_budget"):
+            with pytest.raises(BudgetRefused, match=r"no graph was evaluated.*raise search_budget"):
                 await study.run()
             return
         result = await study.run()
@@ -331,3 +331,8 @@ async def test_no_graph_above_its_budget_is_run_whoever_proposes_it(tmp_path, gi
         with pytest.raises(GraphError, match=words):
             await study.evaluate([given])
         assert study.ledger.spent("calls") == 0
+
+
+async def test_a_search_that_gets_nothing_right_says_so(tmp_path):
+    result = await run(tmp_path, script=lambda call: "answer -1", rounds=1)
+    assert any("Not one answer of the search was right" in note for note in result.notes)
