@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from graphsearch.study.archive import Entry
     from graphsearch.study.study import Study
 
-__all__ = ["break_even", "finish", "overrun", "verdict"]
+__all__ = ["against_budget", "break_even", "finish", "verdict"]
+
+_MUCH_LESS = 0.75
+"""Share of the allowed cost below which a reader is told that some of it is unused."""
 
 
 async def finish(study: "Study") -> Result:
@@ -103,7 +106,12 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         provenance=_provenance(study),
         notes=tuple(
             note
-            for note in (_nothing_right(study), choice.note, overrun(tested.winner), *tested.notes)
+            for note in (
+                _nothing_right(study),
+                choice.note,
+                against_budget(tested.winner),
+                *tested.notes,
+            )
             if note
         ),
         folder=study.folder,
@@ -155,16 +163,23 @@ def _nothing_right(study: "Study") -> str:
     )
 
 
-def overrun(test: Evidence | None) -> str:
-    """What to say of a winner that really uses more than allowed, "" otherwise."""
-    if test is None or test.used is None or test.used <= test.allowed:
+def against_budget(test: Evidence | None) -> str:
+    """What to say of a winner that really uses more than allowed, or much less; "" otherwise."""
+    if test is None or test.used is None:
         return ""
-    return (
-        f"The winner was planned at {number(test.planned)} of the {number(test.allowed)} "
-        f"{test.currency} allowed and really used {number(test.used)}: prompts or answers are "
-        "longer than the task's token profile says. The budget bounds the expected cost; a cap "
-        "bounds the real one."
-    )
+    allowed, used = f"{number(test.allowed)} {test.currency}", number(test.used)
+    if test.used > test.allowed:
+        return (
+            f"The winner was planned at {number(test.planned)} of the {allowed} allowed and really "
+            f"used {used}: prompts or answers are longer than the task's token profile says. The "
+            "budget bounds the expected cost; a cap bounds the real one."
+        )
+    if test.used < _MUCH_LESS * test.allowed:
+        return (
+            f"The winner uses {used} of the {allowed} allowed. The plain alternatives beside it "
+            "are given what it uses, not what is allowed."
+        )
+    return ""
 
 
 def break_even(test: Evidence | None, best: Row | None, spend: float | None) -> BreakEven | None:

@@ -17,7 +17,7 @@ from graphsearch.study.archive import Archive
 from graphsearch.study.baselines import Prices, alternatives
 from graphsearch.study.budgets import limits_of, states_of
 from graphsearch.study.evidence import compare, gather, rounded
-from graphsearch.study.finish import break_even, overrun, verdict
+from graphsearch.study.finish import against_budget, break_even, verdict
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.result import Result, Row, Winner
 from graphsearch.study.runner import Tally
@@ -324,8 +324,9 @@ def test_an_alternative_uses_no_more_than_the_winner():
     assert {r.model: r.copies for r in rows if r.kind == "self_consistency"} == {"small": 4}
 
 
-def test_a_winner_that_uses_more_than_allowed_is_noted():
-    assert overrun(evidence([1.0] * 9, used=6.0)) == ""
-    assert "planned at 2 of the 6 units allowed and really used 6.5" in overrun(
-        evidence([1.0] * 9, used=6.5)
-    )
+def test_a_winner_that_uses_more_than_allowed_or_much_less_is_noted():
+    assert against_budget(None) == ""
+    assert against_budget(evidence([1.0] * 9, used=6.0)) == ""
+    more = against_budget(evidence([1.0] * 9, used=6.5))
+    assert "planned at 2 of the 6 units allowed and really used 6.5" in more
+    assert "uses 3 of the 6 units allowed" in against_budget(evidence([1.0] * 9, used=3.0))
