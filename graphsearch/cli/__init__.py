@@ -4,6 +4,10 @@ Commands import what they use when they run, so that help comes at once.
 """
 
 import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main"]
 
@@ -13,10 +17,18 @@ def main() -> None:
     # A service manager or a closed terminal stops a search as Ctrl-C does, with all kept.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(number, _interrupt)
     try:
         from graphsearch.cli._app import main as run
 
         run()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _interrupt(number: int, frame: "FrameType | None") -> None:
+    """What Ctrl-C does, also in a background job, whose shell had it ignored."""
+    del number, frame
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)

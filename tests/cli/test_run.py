@@ -137,11 +137,22 @@ def test_the_winner_is_exported_and_answers(folder, tmp_path):
     assert answer.usage
 
 
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder, how):
-    out = folder / f"stopped by {how}"
+@pytest.mark.parametrize(
+    ("how", "ctrl_c"),
+    [
+        ("SIGINT", "default_int_handler"),
+        ("SIGTERM", "default_int_handler"),
+        ("SIGHUP", "default_int_handler"),
+        ("SIGTERM", "SIG_IGN"),
+    ],
+)
+def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder, how, ctrl_c):
+    out = folder / f"stopped by {how}, {ctrl_c}"
     code = (
         "import os, signal, sys\n"
+        # Whatever the shell of this test ignores: a background job's ignores Ctrl-C.
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        f"signal.signal(signal.SIGINT, signal.{ctrl_c})\n"
         "from graphsearch.study.study import Study\n"
         "whole = Study.step\n"
         "async def step(self):\n"
