@@ -44,18 +44,28 @@ _GRADED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and calls used. Adds up with `+`."""
+    """Tokens and calls used. Adds up with `+`; what is unknown in a part is unknown in the sum.
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    Attributes:
+        prompt_tokens: tokens read, None when the server did not tell.
+        completion_tokens: tokens written, None when the server did not tell.
+        calls: calls made.
+    """
+
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
     calls: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
+            _sum(self.prompt_tokens, other.prompt_tokens),
+            _sum(self.completion_tokens, other.completion_tokens),
             self.calls + other.calls,
         )
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ class Reply:
 
     Attributes:
         text: the reply, "" when empty.
-        usage: tokens counted by the engine, `calls` = 1.
+        usage: tokens counted by the engine (unknown where it was not told), `calls` = 1.
         outcome: `ANSWERED`, `TRUNCATED`, `REFUSED` or `EMPTY`.
         seconds: wall time of the call.
         detail: what the engine wants kept beside it (finish reason, server's id), JSON only.

@@ -13,13 +13,20 @@
     |-- StudyStopped               a search that must not go on (too many infrastructure failures)
     `-- EngineError                an infrastructure failure of one call; never a score
         |-- CallTimeout            retryable
-        |-- RateLimited            retryable, may say when
+        |-- RateLimited            retryable
         |-- Unavailable            retryable
+        |   `-- BrokenReply        a reply came, but not whole or not readable
         |-- Rejected               final: the server refuses this call
+        |   |-- AccessDenied       no key, a wrong one, or no right or credit
+        |   |-- BadRequest         a parameter the server does not take, or no such address
+        |   |-- ContextTooLong     prompt and reply do not fit the model's context
+        |   `-- UnknownModel       the server has no model of that name
         `-- Cancelled              final: we gave the call up
 
-Whether a retry can help is a property of the type (`EngineError.retryable`), and so is the
-outcome a failed call is recorded with (`EngineError.outcome`).
+Whether a retry can help is a property of the type (`EngineError.retryable`), and so are the
+outcome a failed call is recorded with (`EngineError.outcome`) and whether the server may have
+charged for it (`EngineError.may_have_cost`). When to come back, where a server says so, is told by
+the error itself (`EngineError.retry_after`).
 """
 
 from typing import ClassVar
@@ -27,11 +34,15 @@ from typing import ClassVar
 from graphsearch.calls import Outcome
 
 __all__ = [
+    "AccessDenied",
+    "BadRequest",
+    "BrokenReply",
     "BudgetReached",
     "BudgetRefused",
     "CallTimeout",
     "Cancelled",
     "ConfigError",
+    "ContextTooLong",
     "EngineError",
     "FleetError",
     "GraphError",
@@ -43,6 +54,7 @@ __all__ = [
     "StudyStopped",
     "TaskError",
     "Unavailable",
+    "UnknownModel",
     "WriteFailed",
 ]
 
@@ -100,32 +112,37 @@ class StudyStopped(GraphsearchError):
 
 
 class EngineError(GraphsearchError):
-    """A call failed for a reason that says nothing about the model."""
+    """A call failed for a reason that says nothing about the model.
+
+    Attributes:
+        retryable: whether the same call can bring a reply later.
+        outcome: what the call is recorded as.
+        may_have_cost: whether the server may have made the reply, so that its worst case is booked.
+        retry_after: seconds the endpoint asks to wait, or None when it does not say.
+    """
 
     retryable: ClassVar[bool] = False
     outcome: ClassVar[Outcome] = Outcome.UNAVAILABLE
+    may_have_cost: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class CallTimeout(EngineError):
     """No reply within the deadline."""
 
     retryable = True
+    may_have_cost = True
     outcome = Outcome.TIMEOUT
 
 
 class RateLimited(EngineError):
-    """The endpoint asks for fewer calls.
-
-    Attributes:
-        retry_after: seconds the endpoint asks to wait, or None when it does not say.
-    """
+    """The endpoint asks for fewer calls."""
 
     retryable = True
     outcome = Outcome.RATE_LIMITED
-
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
 
 
 class Unavailable(EngineError):
@@ -135,10 +152,32 @@ class Unavailable(EngineError):
     outcome = Outcome.UNAVAILABLE
 
 
+class BrokenReply(Unavailable):
+    """A reply came, but cut, unreadable or given up by the server."""
+
+    may_have_cost = True
+
+
 class Rejected(EngineError):
-    """The endpoint refuses this very call (unknown model, context too long, no permission)."""
+    """The endpoint refuses this very call."""
 
     outcome = Outcome.REJECTED
+
+
+class AccessDenied(Rejected):
+    """There is no key, a wrong one, or one without the right or the credit for this call."""
+
+
+class BadRequest(Rejected):
+    """The endpoint does not take a parameter of the call, or there is none at this address."""
+
+
+class ContextTooLong(Rejected):
+    """The prompt and the longest reply do not fit the model's context."""
+
+
+class UnknownModel(Rejected):
+    """The endpoint has no model of that name."""
 
 
 class Cancelled(EngineError):

@@ -92,6 +92,11 @@ class Spend:
     def __add__(self, other: "Spend") -> "Spend":
         return Spend.total((self, other))
 
+    def or_else(self, other: "Spend") -> "Spend":
+        """This spend, with the parts of `other` where it is unknown."""
+        pairs = zip(self.quanta, other.quanta, strict=True)
+        return Spend(tuple(theirs if mine is None else mine for mine, theirs in pairs))
+
     def get(self, currency: str) -> Decimal | int | None:
         """The amount in one currency: `int` for flops, tokens and calls, else `Decimal`."""
         place = _place(currency)

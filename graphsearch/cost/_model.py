@@ -138,7 +138,7 @@ class CostModel:
             seconds: measured time, which for `seconds` is the cost.
 
         Raises:
-            BudgetRefused: the model cannot be priced in this currency.
+            BudgetRefused: the model cannot be priced in this currency, or its usage is unknown.
         """
         if self.currency == "seconds" and seconds is not None:
             return seconds
@@ -192,13 +192,16 @@ class CostModel:
         """Cost of real usage, in ticks; see `of_usage`."""
         if self.currency == "calls":
             return usage.calls
+        read, written = usage.prompt_tokens, usage.completion_tokens
+        if read is None or written is None:
+            raise BudgetRefused(f"a call of {model!r} without token counts cannot be priced")
         if self.currency == "tokens":
-            return usage.prompt_tokens + usage.completion_tokens
+            return read + written
         calls = max(usage.calls, 1)
         if calls == 1:
-            return self._call_ticks(model, usage.prompt_tokens, usage.completion_tokens)
-        prompt = Fraction(usage.prompt_tokens, calls)
-        answer = Fraction(usage.completion_tokens, calls)
+            return self._call_ticks(model, read, written)
+        prompt = Fraction(read, calls)
+        answer = Fraction(written, calls)
         return round(self._price(model, prompt, answer) * calls)
 
     def from_ticks(self, ticks: int) -> float:

@@ -145,6 +145,8 @@ def _share(seed: int, call: Call, attempt: int) -> float:
 def _first_half(reply: Reply) -> Reply:
     words = reply.text.split()
     kept = words[: len(words) // 2]
-    usage = Usage(reply.usage.prompt_tokens, min(len(kept), reply.usage.completion_tokens), calls=1)
+    written = reply.usage.completion_tokens
+    written = None if written is None else min(len(kept), written)
+    usage = Usage(reply.usage.prompt_tokens, written, calls=1)
     outcome = Outcome.TRUNCATED if kept else Outcome.EMPTY
     return replace(reply, text=" ".join(kept), usage=usage, outcome=outcome)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from graphsearch.errors import EngineError, RateLimited
+from graphsearch.errors import EngineError
 
 __all__ = ["RetryPolicy", "with_retries"]
 
@@ -29,8 +29,7 @@ class RetryPolicy:
     def wait(self, attempt: int, error: EngineError) -> float:
         """Seconds to wait after attempt number `attempt` (0, 1, ...) failed."""
         backoff = min(self.first_wait * 2.0**attempt, self.longest_wait)
-        asked = error.retry_after if isinstance(error, RateLimited) else None
-        return backoff if asked is None else max(backoff, asked)
+        return backoff if error.retry_after is None else max(backoff, error.retry_after)
 
 
 async def with_retries(send: Callable[[int], Awaitable[T]], policy: RetryPolicy) -> T:

@@ -56,8 +56,9 @@ class QuestionCap:
             self._decided[node].set_result(admitted)
 
     def finish(self, node: int, spend: Spend, parents: Sequence[int]) -> None:
-        """Take in what a node has used (nothing, when it made no call)."""
-        used = self._part(spend)
+        """Take in what a node has used: nothing, when it made no call; all, when nobody knows."""
+        known = spend.quanta[self._place]
+        used = self._worst[node] if known is None else known
         self._used[node] = used
         self._ends[node] = used + max((self._ends[parent] for parent in parents), default=0)
         if not self._finished[node].done():

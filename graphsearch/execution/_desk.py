@@ -10,7 +10,6 @@ from graphsearch.engines.base import Engine
 from graphsearch.errors import (
     BudgetReached,
     BudgetRefused,
-    CallTimeout,
     Cancelled,
     EngineError,
     FleetError,
@@ -216,7 +215,8 @@ class Desk:
         reservation = await self._reserve(order.account, worst)
         try:
             reply = usable(await self.engine(order.call.model).generate(order.call))
-            spend = self._pricer.spend(order.call.model, reply.usage)
+            # What the server did not tell may be all that was held back for it.
+            spend = self._pricer.spend(order.call.model, reply.usage).or_else(worst)
             self._ledger.settle(reservation, spend)
         except EngineError as error:
             await self._book_failure(order, reservation, error, attempt)
@@ -230,8 +230,8 @@ class Desk:
     ) -> None:
         if isinstance(error, Cancelled):
             return
-        # Nobody knows what a call that timed out has used: it may be all of it.
-        spend = reservation.spend if isinstance(error, CallTimeout) else _ONE_CALL
+        # Nobody knows what a call that was lost on its way has used: it may be all of it.
+        spend = reservation.spend if error.may_have_cost else _ONE_CALL
         self._ledger.settle(reservation, spend, account="waste")
         await self._journal.put_failure(
             order.key, order.call, error, account="waste", spend=spend, attempt=attempt

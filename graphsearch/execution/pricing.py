@@ -15,6 +15,7 @@ __all__ = ["Pricer", "prompt_bound"]
 _REMEMBERED: Final = 100_000
 _TEMPLATE_TOKENS: Final = 16
 _UNIT_QUANTA: Final = 10**9
+_ONE_CALL: Final = Spend.of({"calls": 1})
 
 
 class Pricer:
@@ -36,11 +37,13 @@ class Pricer:
         self._known: dict[tuple[str, int, int], Spend] = {}
 
     def spend(self, model: str, usage: Usage) -> Spend:
-        """Price of one call.
+        """Price of one call; where its tokens are unknown, so is every price but the count.
 
         Raises:
             FleetError: the fleet has no such model.
         """
+        if usage.prompt_tokens is None or usage.completion_tokens is None:
+            return _ONE_CALL
         key = (model, usage.prompt_tokens, usage.completion_tokens)
         spend = self._known.get(key)
         if spend is None:

@@ -180,8 +180,10 @@ def _mean_costs(results: Sequence[ItemResult]) -> dict[str, float]:
     return {c: math.fsum(r.cost[c] for r in results) / len(results) for c in sorted(shared)}
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean; None of nothing, and where one of them is unknown."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _plain(value: Any) -> Any:

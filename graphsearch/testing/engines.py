@@ -65,15 +65,15 @@ class EngineConformance(ABC):
             assert reply.outcome.is_graded
             assert (reply.outcome is Outcome.EMPTY) <= (reply.text == "")
             assert reply.usage.calls == 1
-            assert reply.usage.prompt_tokens >= 1
-            assert reply.usage.completion_tokens >= 0
+            assert reply.usage.prompt_tokens is None or reply.usage.prompt_tokens >= 1
+            assert reply.usage.completion_tokens is None or reply.usage.completion_tokens >= 0
             assert reply.seconds >= 0
             assert json.loads(json.dumps(reply.detail)) == reply.detail
 
     def test_max_tokens_is_kept_and_told(self) -> None:
         call = self.make_call(0)
         (reply,) = self._replies([replace(call, sampling=replace(call.sampling, max_tokens=1))])
-        assert reply.usage.completion_tokens <= 1
+        assert reply.usage.completion_tokens is None or reply.usage.completion_tokens <= 1
         assert reply.outcome in {Outcome.TRUNCATED, Outcome.EMPTY, Outcome.ANSWERED}
 
     def test_a_deterministic_engine_ignores_company_and_order(self) -> None:
