@@ -181,6 +181,7 @@ def join(
 ) -> Parts:
     """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
     from graphsearch.agents.roles import get_roles
+    from graphsearch.engines import engines_for
 
     if concurrency is not None and concurrency < 1:
         raise ConfigError(f"must be at least 1, got {concurrency}", where="concurrency")
@@ -197,7 +198,7 @@ def join(
         space=the_space,
         searcher=_searcher(searcher, the_space, seed=seed, options=options, folder=folder),
         roles=roles,
-        engines=engines if engines is not None else _engines(the_fleet, models),
+        engines=engines if engines is not None else engines_for(the_fleet, models),
         search_budget=_amounts(search_budget, "search_budget"),
         evaluation_budget=_amounts(evaluation_budget, "evaluation_budget"),
         settings=settings or Settings(),
@@ -352,21 +353,6 @@ async def _nobody(messages: Sequence[Message]) -> Reply:
 def _models(space: "Space", speaker: str | None) -> list[str]:
     names = [*space.models, *(sink.model for sink in space.sinks if sink.model is not None)]
     return list(dict.fromkeys([*names, *([speaker] if speaker is not None else [])]))
-
-
-def _engines(fleet: "Fleet", models: Sequence[str]) -> "dict[str, Engine]":
-    """An engine for each model; models of one engine and endpoint share it."""
-    from graphsearch.engines import make_engine
-
-    made: dict[tuple[str, str | None], Engine] = {}
-    for spec in map(fleet.model, models):
-        if (spec.engine, spec.endpoint) not in made:
-            options = {} if spec.endpoint is None else {"endpoint": spec.endpoint}
-            made[spec.engine, spec.endpoint] = make_engine(spec.engine, **options)
-    return {
-        name: made[spec.engine, spec.endpoint]
-        for name, spec in ((name, fleet.model(name)) for name in models)
-    }
 
 
 def _name(given: Any) -> str:

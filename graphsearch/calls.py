@@ -125,7 +125,8 @@ class Reply:
     Attributes:
         text: the reply, "" when empty.
         usage: tokens counted by the engine (unknown where it was not told), `calls` = 1.
-        outcome: `ANSWERED`, `TRUNCATED`, `REFUSED` or `EMPTY`.
+        outcome: `ANSWERED`, `TRUNCATED`, `REFUSED` or `EMPTY`; `UNPARSED` only where the text is
+            lost and known to hold no answer that could be read (a replayed record).
         seconds: wall time of the call.
         detail: what the engine wants kept beside it (finish reason, server's id), JSON only.
     """

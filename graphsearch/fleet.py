@@ -2,6 +2,28 @@
 
 A fleet is a YAML file: `name`, `unit_model` and a list of `models`, each with the fields of
 `ModelSpec`. What is not known is left out and stays unknown: a missing price is not free.
+
+    name: mine
+    unit_model: small
+    models:
+      - name: small               # on this machine, served by vLLM
+        parameters: 494_032_768
+        layers: 24
+        width: 896
+        engine: http              # any server that speaks OpenAI's chat completions
+        endpoint: http://127.0.0.1:8000/v1
+        served_name: Qwen/Qwen2.5-0.5B-Instruct
+      - name: large               # somewhere else, behind a key
+        parameters: 72_706_203_648
+        layers: 80
+        width: 8192
+        engine: http
+        endpoint: https://models.example/v1
+        api_key_env: MODELS_EXAMPLE_KEY
+        input_price: "0.40"       # USD per million tokens
+        output_price: "0.80"
+
+Models of one engine, endpoint and key share an engine and its connections.
 """
 
 from collections.abc import Mapping
@@ -39,8 +61,11 @@ class ModelSpec:
         decode_rate: completion tokens written per second, None when unknown.
         overhead_s: seconds a call takes beside its tokens, None when unknown.
         engine: registered name of the engine that serves it.
-        endpoint: URL of the server, for engines that need one.
-        served_name: the model's name at the server, None when it is `name`.
+        endpoint: what the engine needs to find it: the base URL of a server (`http`), a folder
+            or file of records (`replay`); None for engines that need nothing.
+        served_name: the model's name at that endpoint, None when it is `name`.
+        api_key_env: name of the environment variable that holds the endpoint's key, None where it
+            wants none. The key itself never stands in a fleet.
         revision: revision of the weights, so that a result can be repeated.
         context: most tokens of prompt and completion together, None when unknown.
         source: where the constants come from.
@@ -61,6 +86,7 @@ class ModelSpec:
     engine: str = "http"
     endpoint: str | None = None
     served_name: str | None = None
+    api_key_env: str | None = None
     revision: str | None = None
     context: int | None = None
     source: str = ""
@@ -244,6 +270,17 @@ def _note(value: Any, where: str) -> str:
     return value
 
 
+def _variable(value: Any, where: str) -> str:
+    """The name of an environment variable; a key put here by mistake is not repeated."""
+    if not isinstance(value, str) or not value.isidentifier() or value != value.upper():
+        raise FleetError(
+            "expected the name of an environment variable, such as MY_API_KEY; the key itself "
+            "belongs in that variable",
+            where=where,
+        )
+    return value
+
+
 def _whole(value: Any, where: str) -> int:
     """A positive whole number; 3.0e9 counts as one, YAML's text '3e9' does not."""
     if isinstance(value, float) and value.is_integer():
@@ -302,6 +339,7 @@ _READERS: dict[str, Any] = {
     "engine": _text,
     "endpoint": _text,
     "served_name": _text,
+    "api_key_env": _variable,
     "revision": _text,
     "context": _whole,
     "source": _note,

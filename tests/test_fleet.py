@@ -142,3 +142,13 @@ def test_an_unknown_model_is_answered_with_the_known_ones():
 def test_a_model_alone_round_trips():
     spec = Fleet.load("general").models[0]
     assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("value", ["sk-planted-4711", "sk_planted_4711", 4711, "TWO WORDS"])
+def test_a_key_in_place_of_its_variables_name_is_not_repeated(value):
+    model = {**GOOD["models"][1], "api_key_env": value}
+    with pytest.raises(
+        FleetError, match=r"^fleet\.models\[0\]\.api_key_env: expected the"
+    ) as caught:
+        Fleet.from_json({"name": "x", "unit_model": "m", "models": [model]})
+    assert "4711" not in str(caught.value)

@@ -57,7 +57,7 @@ def run_checks(fleet: str, *, engine: Callable[[str], Engine] | None = None) -> 
         FleetError: the fleet itself cannot be read.
     """
     models = Fleet.load(fleet)
-    make = engine if engine is not None else _engine
+    make = (lambda spec: engine(spec.engine)) if engine is not None else _engine
     checks = [_python(), *_packages(), _cores(), _disk(Path.cwd())]
     return checks + [_model(spec, make) for spec in models.models]
 
@@ -97,11 +97,11 @@ def _disk(folder: Path) -> Check:
     return Check("disk", "poor", found, f"free {LEAST_DISK / 1e6:.0f} MB for run folders")
 
 
-def _model(spec: ModelSpec, make: Callable[[str], Engine]) -> Check:
+def _model(spec: ModelSpec, make: Callable[[ModelSpec], Engine]) -> Check:
     """Make one real call of the model."""
     name = f"model {spec.name}"
     try:
-        engine = make(spec.engine)
+        engine = make(spec)
     except FleetError as error:
         advice = f"install what brings the engine {spec.engine!r}, or give the model another one"
         return Check(name, "bad", _first_line(error), advice)
@@ -120,7 +120,8 @@ async def _ask(spec: ModelSpec, engine: Engine) -> str:
     call = Call(spec.name, (Message("user", _question(spec)),), Sampling(0.0, max_tokens=24))
     try:
         reply: Reply = await asyncio.wait_for(engine.generate(call), ANSWER_WITHIN)
-        mark = engine.info(spec.name).fingerprint
+        info = engine.info(spec.name)
+        mark = info.fingerprint if info.deterministic else ""
     finally:
         await engine.aclose()
     taken = time.perf_counter() - started
@@ -147,7 +148,7 @@ def _advice(spec: ModelSpec) -> str:
     return f"check that {_where(spec)} is up and serves {spec.served_name or spec.name}"
 
 
-def _engine(name: str) -> Engine:
-    from graphsearch.engines import make_engine
+def _engine(spec: ModelSpec) -> Engine:
+    from graphsearch.engines import engines_for
 
-    return make_engine(name)
+    return engines_for(Fleet("one", (spec,), spec.name), [spec.name])[spec.name]

@@ -1,23 +1,28 @@
 """Engines: where a model's calls go.
 
-`make_engine` builds one by name. Other packages add theirs with an entry point of the group
-`graphsearch.engines`, which names a callable that takes the engine's options as keywords.
+`make_engine` builds one by name, `engines_for` those that a fleet names. Other packages add theirs
+with an entry point of the group `graphsearch.engines`, which names a callable that takes the
+engine's options as keywords. Where it has an attribute `for_models`, that is called instead with
+the list of `ModelSpec` to serve, all of one endpoint and key.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from graphsearch.engines.base import Engine, EngineInfo
 from graphsearch.errors import FleetError
+from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["Engine", "EngineInfo", "engine_names", "make_engine"]
+__all__ = ["Engine", "EngineInfo", "engine_names", "engines_for", "make_engine"]
 
 _GROUP = "graphsearch.engines"
 _BUILTIN = {
     "embedded": "graphsearch.engines.embedded.engine:EmbeddedEngine",
     "faulty": "graphsearch.engines.faulty:FaultyEngine",
+    "http": "graphsearch.engines.http:HttpEngine",
+    "replay": "graphsearch.engines.replay:ReplayEngine",
     "scripted": "graphsearch.engines.scripted:ScriptedEngine",
 }
 
@@ -31,7 +36,8 @@ def make_engine(name: str, **options: Any) -> Engine:
     """Build an engine by its registered name; loads no model and opens no connection.
 
     Args:
-        name: `embedded`, `scripted`, `faulty`, or a name that an installed package registered.
+        name: `embedded`, `http`, `replay`, `scripted`, `faulty`, or a name that an installed
+            package registered.
         **options: the engine's own keyword arguments.
 
     Raises:
@@ -42,6 +48,33 @@ def make_engine(name: str, **options: Any) -> Engine:
         return factory(**options)
     except TypeError as error:
         raise FleetError(f"engine {name!r} cannot be made so: {error}", where="engine") from error
+
+
+def engines_for(fleet: Fleet, models: Sequence[str]) -> dict[str, Engine]:
+    """An engine for each model; models of one engine, endpoint and key share it.
+
+    Loads no model and opens no connection.
+
+    Raises:
+        FleetError: the fleet has no such model, there is no such engine, or it lacks something.
+    """
+    groups: dict[tuple[str, str | None, str | None], list[ModelSpec]] = {}
+    for spec in map(fleet.model, dict.fromkeys(models)):
+        groups.setdefault((spec.engine, spec.endpoint, spec.api_key_env), []).append(spec)
+    made: dict[str, Engine] = {}
+    for specs in groups.values():
+        made.update(dict.fromkeys((spec.name for spec in specs), _of(specs)))
+    return {name: made[name] for name in models}
+
+
+def _of(specs: list[ModelSpec]) -> Engine:
+    build: Callable[[list[ModelSpec]], Engine] | None = getattr(
+        _factory(specs[0].engine), "for_models", None
+    )
+    if build is not None:
+        return build(specs)
+    endpoint = specs[0].endpoint
+    return make_engine(specs[0].engine, **({} if endpoint is None else {"endpoint": endpoint}))
 
 
 def _factory(name: str) -> Callable[..., Engine]:

@@ -203,9 +203,9 @@ class Bundle:
 
     def _all_engines(self) -> "dict[str, Engine]":
         if self._engines is None:
-            from graphsearch.export._parts import engines_of
+            from graphsearch.engines import engines_for
 
-            self._engines = engines_of(self._fleet, sorted(self.record["fingerprints"]))
+            self._engines = engines_for(self._fleet, sorted(self.record["fingerprints"]))
         return self._engines
 
     def _roles(self) -> "RoleSet":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsearch.study.result import Result
     from graphsearch.tasks import Task
 
-__all__ = ["Sources", "engines_of", "find_sources"]
+__all__ = ["Sources", "find_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ def find_sources(
     """All parts of a finished study; see `write_bundle` for arguments and errors."""
     from graphsearch.agents.roles import get_roles
     from graphsearch.config import config_digest
+    from graphsearch.engines import engines_for
     from graphsearch.study.result import Result
 
     result = source if isinstance(source, Result) else Result.load(source)
@@ -64,7 +65,7 @@ def find_sources(
     graph = result.winner.graph.canonical()
     fleet = Fleet.from_json(record["fleet"])
     roles = get_roles(chosen)
-    engines = engines_of(fleet, sorted({n.model for n in graph.nodes if n.model is not None}))
+    engines = engines_for(fleet, sorted({n.model for n in graph.nodes if n.model is not None}))
     _check_unchanged(record, roles, engines)
     return Sources(
         record,
@@ -94,22 +95,6 @@ def _check_unchanged(
                 f"the model {name!r} has changed since the search, so its evidence no longer "
                 "holds; run the search again"
             )
-
-
-def engines_of(fleet: Fleet, models: list[str]) -> "dict[str, Engine]":
-    """An engine for each model; models of one engine and endpoint share it."""
-    from graphsearch.engines import make_engine
-
-    made: dict[tuple[str, str | None], Engine] = {}
-    found: dict[str, Engine] = {}
-    for name in models:
-        spec = fleet.model(name)
-        key = (spec.engine, spec.endpoint)
-        if key not in made:
-            options = {} if spec.endpoint is None else {"endpoint": spec.endpoint}
-            made[key] = make_engine(spec.engine, **options)
-        found[name] = made[key]
-    return found
 
 
 def _config(folder: Path | None) -> "Config | None":

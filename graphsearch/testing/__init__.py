@@ -9,6 +9,10 @@ from typing import Any
 
 _HOMES = {
     "EngineConformance": "graphsearch.testing.engines",
+    "Served": "graphsearch.testing.stub",
+    "StubFault": "graphsearch.testing.stub",
+    "StubReply": "graphsearch.testing.stub",
+    "StubServer": "graphsearch.testing.stub",
     "VirtualLoop": "graphsearch.testing.clock",
     "run_virtual": "graphsearch.testing.clock",
     "write_random_model": "graphsearch.testing.models",
@@ -16,6 +20,10 @@ _HOMES = {
 
 __all__ = [
     "EngineConformance",
+    "Served",
+    "StubFault",
+    "StubReply",
+    "StubServer",
     "VirtualLoop",
     "run_virtual",
     "write_random_model",

@@ -5,14 +5,15 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import graphsearch.engines
-from graphsearch.engines import engine_names, make_engine
+from graphsearch.engines import engine_names, engines_for, make_engine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import FleetError
+from graphsearch.fleet import Fleet, ModelSpec
 
 
 def test_engines_are_built_by_name():
     assert isinstance(make_engine("scripted", script="x"), ScriptedEngine)
-    assert {"embedded", "faulty", "scripted"} <= set(engine_names())
+    assert {"embedded", "faulty", "http", "replay", "scripted"} <= set(engine_names())
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -44,7 +45,22 @@ def my_engine(text):
 def test_importing_the_registry_loads_no_engine():
     code = (
         "import sys, graphsearch.engines, graphsearch.engines.embedded, graphsearch.testing\n"
-        "print([m for m in sys.modules if 'numpy' in m or 'scripted' in m])"
+        "import graphsearch.engines.http\n"
+        "print([m for m in sys.modules if 'numpy' in m or 'scripted' in m or 'aiohttp' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("engine", ["http", "replay"])
+def test_an_engine_that_needs_an_endpoint_says_so(engine):
+    fleet = Fleet("mine", (ModelSpec("a", 1, 1, 1, engine=engine),), "a")
+    with pytest.raises(FleetError, match=r"^model a: needs an endpoint"):
+        engines_for(fleet, ["a"])
+
+
+def test_models_of_a_record_share_its_engine(tmp_path):
+    specs = [ModelSpec(n, 1, 1, 1, engine="replay", endpoint=str(tmp_path)) for n in "ab"]
+    engines = engines_for(Fleet("mine", tuple(specs), "a"), ["b", "a"])
+    assert list(engines) == ["b", "a"]
+    assert engines["a"] is engines["b"]

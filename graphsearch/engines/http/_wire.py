@@ -1,0 +1,133 @@
+"""What goes over the wire: a call as a request's body, a response's body as a reply."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from graphsearch.calls import Call, Outcome, Reply, Usage
+from graphsearch.engines.http._errors import Endpoint, error_of
+from graphsearch.errors import BrokenReply
+
+__all__ = ["Response", "contexts_in", "reply_in", "request_body"]
+
+_GIVEN_UP: Final = frozenset({"abort", "cancelled", "error"})
+_CONTEXT_KEYS: Final = ("max_model_len", "context_length", "context_window", "n_ctx")
+_SEEDS: Final = 2**31 - 1
+
+
+class Response(NamedTuple):
+    """A response, read to its end.
+
+    Attributes:
+        status: of HTTP.
+        content_type: without parameters, in lower case.
+        body: as received, without the key.
+        retry_after: the header, or None.
+    """
+
+    status: int
+    content_type: str
+    body: bytes
+    retry_after: str | None = None
+
+
+def request_body(call: Call, served_name: str) -> bytes:
+    """The JSON of a request.
+
+    Seeds are folded to 31 bits, the most that every server takes.
+    """
+    sampling = call.sampling
+    body: dict[str, Any] = {
+        "model": served_name,
+        "messages": [{"role": m.role, "content": m.content} for m in call.messages],
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": call.seed % _SEEDS,
+    }
+    if sampling.max_tokens is not None:
+        body["max_tokens"] = sampling.max_tokens
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, seconds: float) -> Reply:
+    """The reply that a response holds.
+
+    Raises:
+        EngineError: it holds an error, or nothing that can be read.
+    """
+    data = _object(response, endpoint, served_name)
+    try:
+        choice = data["choices"][0]
+        message = choice["message"]
+        content, refusal = message.get("content"), message.get("refusal")
+        finish = choice.get("finish_reason")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise BrokenReply(f"{endpoint.url} sent JSON that is no chat completion") from None
+    if finish in _GIVEN_UP:
+        raise BrokenReply(f"{endpoint.url} gave up the reply of {served_name!r} ({finish})")
+    if not isinstance(content, str | None) or not isinstance(refusal, str | None):
+        raise BrokenReply(f"{endpoint.url} sent a message whose content is no text")
+    text, outcome = _text_and_outcome(content or "", refusal or "", finish)
+    detail = {"finish_reason": finish} if isinstance(finish, str) else {}
+    return Reply(text, _usage(data.get("usage")), outcome, seconds, detail)
+
+
+def contexts_in(response: Response, endpoint: Endpoint) -> dict[str, int | None]:
+    """Names of the models that a server lists, with their context where it tells.
+
+    Raises:
+        EngineError: the response is an error, or no list of models.
+    """
+    rows = _object(response, endpoint, "").get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise BrokenReply(f"{endpoint.url} sent JSON that is no list of models")
+    return {str(row["id"]): _context(row) for row in rows if "id" in row}
+
+
+def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping[str, Any]:
+    if response.status != 200:
+        raise error_of(response, endpoint, served_name)
+    kind = response.content_type
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise BrokenReply(f"{endpoint.url} sent {kind or 'no content type'}, not JSON")
+    try:
+        data = json.loads(response.body)
+    except ValueError:
+        size = len(response.body)
+        raise BrokenReply(f"{endpoint.url} sent JSON that breaks off ({size} bytes)") from None
+    if not isinstance(data, Mapping):
+        raise BrokenReply(f"{endpoint.url} sent JSON that is no object")
+    if data.get("error") is not None or data.get("object") == "error":
+        # Some proxies, and some releases of llama.cpp, send their errors with status 200.
+        raise error_of(response, endpoint, served_name)
+    return data
+
+
+def _text_and_outcome(content: str, refusal: str, finish: object) -> tuple[str, Outcome]:
+    if refusal or finish == "content_filter":
+        return content or refusal, Outcome.REFUSED
+    if not content.strip():
+        return "", Outcome.EMPTY
+    return content, Outcome.TRUNCATED if finish == "length" else Outcome.ANSWERED
+
+
+def _usage(found: object) -> Usage:
+    told = found if isinstance(found, Mapping) else {}
+    return Usage(_count(told.get("prompt_tokens")), _count(told.get("completion_tokens")), calls=1)
+
+
+def _count(value: object) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and value >= 0 else None  # type: ignore[operator,return-value]
+
+
+def _context(row: Mapping[str, Any]) -> int | None:
+    meta = row.get("meta")
+    for source in (row, meta if isinstance(meta, Mapping) else {}):
+        for key in _CONTEXT_KEYS:
+            found = _count(source.get(key))
+            if found:
+                return found
+    return None
