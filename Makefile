@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup lint test test-train bench bench-torch schema clean
+.PHONY: help demo setup lint test test-train bench bench-engines bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -48,6 +48,9 @@ test-train: $(VENV)-torch/.ready  ## the tests of the training code (needs PyTor
 bench: export GRAPHSEARCH_TORCH_PYTHON := $(wildcard $(VENV)-torch/bin/python)
 bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS="space demo --install")
 	@$(BIN)/python -m benchmarks $(PARTS)
+
+bench-engines: $(VENV)/.dev  ## what a call over HTTP costs, beside plain aiohttp
+	@$(BIN)/python -m benchmarks http
 
 bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights
 	@$(VENV)-torch/bin/python -m benchmarks engine

@@ -90,6 +90,14 @@ def _engine() -> list[Goal]:
     ]
 
 
+def _http() -> list[Goal]:
+    says = "executor over http, 64 streams, 20 ms"
+    return [
+        Goal(f"{says}: ms CPU a call", ("http", "executor", "cpu_ms_per_call"), "<", 0.35),
+        Goal(f"{says}: rate to plain aiohttp", ("http", "executor", "rate_to_aiohttp"), ">=", 0.95),
+    ]
+
+
 def _resume() -> list[Goal]:
     return [
         Goal("searches killed with SIGKILL: kills", ("resume", "kills"), ">=", 50),
@@ -108,5 +116,6 @@ GOALS: tuple[Goal, ...] = (
     Goal("canonical key of 12 nodes, mean: ms", ("space", "key_ms_mean"), "<", 0.2),
     *_engine(),
     Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
+    *_http(),
     *_resume(),
 )

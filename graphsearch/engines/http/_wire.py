@@ -13,6 +13,7 @@ __all__ = ["Response", "contexts_in", "reply_in", "request_body"]
 _GIVEN_UP: Final = frozenset({"abort", "cancelled", "error"})
 _CONTEXT_KEYS: Final = ("max_model_len", "context_length", "context_window", "n_ctx")
 _SEEDS: Final = 2**31 - 1
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Response(NamedTuple):
@@ -48,7 +49,7 @@ def request_body(call: Call, served_name: str) -> bytes:
         body["max_tokens"] = sampling.max_tokens
     if sampling.stop:
         body["stop"] = list(sampling.stop)
-    return json.dumps(body, ensure_ascii=False).encode()
+    return _ENCODE(body).encode()
 
 
 def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, seconds: float) -> Reply:

@@ -144,15 +144,14 @@ class HttpEngine:
                 method, endpoint.url, data=body, allow_redirects=False
             ) as response:
                 raw = await response.read()
-                wait = response.headers.get("Retry-After")
-                kind = response.content_type if "Content-Type" in response.headers else ""
-                status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             # Not chained: errors of aiohttp may hold the request's headers, and so the key.
             raise self._failure(error, endpoint.url) from None
         if self._key is not None:
             raw = self._key.hide(raw)
-        return Response(status, kind.lower(), raw, wait)
+        headers = response.headers
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return Response(response.status, kind, raw, headers.get("Retry-After"))
 
     def _failure(self, error: Exception, url: str) -> EngineError:
         """What it means that there is no whole response."""
