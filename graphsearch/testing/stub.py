@@ -42,6 +42,7 @@ class StubFault(StrEnum):
     CUT_JSON = "cut_json"  # half of its body comes, as if it were all
     CUT_BODY = "cut_body"  # half of its body comes, then the connection closes
     WRONG_TYPE = "wrong_type"  # a proxy's page in place of it
+    NO_HTTP = "no_http"  # bytes that are no response at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,8 @@ class StubServer:
             case StubFault.WRONG_TYPE:
                 page = response(200, b"<html>Welcome</html>", content_type="text/html")
                 return Deed(page, after, done=lost, left=left)
+            case StubFault.NO_HTTP:
+                return Deed(b"what?\r\n\r\n", after, then="close", done=lost, left=left)
         return Deed(data, after, done=sent, left=left)
 
     def _closing(

@@ -137,6 +137,7 @@ async def test_a_long_message_is_cut():
         ("cut_json", BrokenReply, True),
         ("cut_body", BrokenReply, True),
         ("wrong_type", BrokenReply, True),
+        ("no_http", BrokenReply, True),
     ],
 )
 async def test_faults(fault, kind, may_have_cost):
@@ -234,7 +235,9 @@ def everything(error):
     return " ".join(shown)
 
 
-@pytest.mark.parametrize("fault", [None, "reset", "cut_body", "cut_json", "wrong_type", "hang"])
+@pytest.mark.parametrize(
+    "fault", [None, "reset", "cut_body", "cut_json", "wrong_type", "no_http", "hang"]
+)
 async def test_the_key_is_shown_nowhere(monkeypatch, caplog, fault):
     monkeypatch.setenv("STUB_KEY", SECRET)
     asyncio.get_running_loop().set_debug(True)

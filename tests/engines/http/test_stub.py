@@ -56,7 +56,8 @@ async def test_the_books_are_kept_to_the_token():
     assert served.requests == 200
     assert served.replies == answered
     assert served.usage == Usage(4 * answered, 3 * answered, answered)
-    lost = sum(faults[f] for f in (StubFault.CUT_JSON, StubFault.CUT_BODY, StubFault.WRONG_TYPE))
+    made = ("cut_json", "cut_body", "wrong_type", "no_http")
+    lost = sum(faults[StubFault(fault)] for fault in made)
     assert (served.lost, served.lost_usage) == (lost, Usage(4 * lost, 3 * lost, lost))
     assert (served.given_up, served.in_flight) == (0, 0)
     assert answered + sum(faults.values()) == 200
