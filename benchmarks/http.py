@@ -183,11 +183,16 @@ def measure() -> dict[str, Any]:
     found: dict[str, Any] = {"streams": STREAMS, "latency_ms": 1000 * LATENCY, "calls": CALLS}
     for name in CLIENTS:
         rates = [seen[name]["calls_per_s"] for seen in rounds]
-        ratios = [seen[name]["calls_per_s"] / seen["aiohttp"]["calls_per_s"] for seen in rounds]
         found[name] = {
             "cpu_ms_per_call": round(min(seen[name]["cpu_ms"] for seen in rounds), 4),
             "cpu_ms_median": round(statistics.median(seen[name]["cpu_ms"] for seen in rounds), 4),
             "calls_per_s": round(statistics.median(rates)),
-            "rate_to_aiohttp": round(statistics.median(ratios), 3),
+            "rate_to_aiohttp": _ratio(rounds, name, "calls_per_s"),
+            "cpu_to_aiohttp": _ratio(rounds, name, "cpu_ms"),
         }
     return found
+
+
+def _ratio(rounds: list[dict[str, dict[str, float]]], name: str, figure: str) -> float:
+    """A client's figure to that of plain aiohttp in the same round, the median of all rounds."""
+    return round(statistics.median(r[name][figure] / r["aiohttp"][figure] for r in rounds), 3)
