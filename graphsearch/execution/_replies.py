@@ -13,8 +13,8 @@ def usable(reply: Any) -> Reply:
     """The reply, its text made of whole characters.
 
     Raises:
-        Unavailable: it is no reply: a text or a count is missing, or its outcome is none that an
-            engine gives.
+        Unavailable: it is no reply: it has no text, a count is impossible, or its outcome is none
+            that an engine gives.
     """
     if not isinstance(reply, Reply):
         raise Unavailable(f"the engine returned {type(reply).__name__}, not a reply")
@@ -22,7 +22,8 @@ def usable(reply: Any) -> Reply:
     if not isinstance(text, str):
         raise Unavailable(f"the engine returned a reply whose text is {type(text).__name__}")
     usage = reply.usage
-    counts: tuple[Any, ...] = (usage.prompt_tokens, usage.completion_tokens, usage.calls)
+    tokens: tuple[Any, ...] = (usage.prompt_tokens, usage.completion_tokens)
+    counts = (usage.calls, *(count for count in tokens if count is not None))
     if not all(isinstance(count, int) and count >= 0 for count in counts):
         raise Unavailable(f"the engine returned a reply with an impossible usage: {usage}")
     if not reply.outcome.is_graded:

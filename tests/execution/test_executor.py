@@ -294,7 +294,7 @@ async def test_a_grader_that_breaks_while_votes_are_counted_is_named(tmp_path):
         (None, "the engine returned NoneType, not a reply"),
         (Reply(None, Usage(1, 1, 1)), "whose text is NoneType"),
         (Reply("it is 1", Usage(1, -5, 1)), "impossible usage"),
-        (Reply("it is 1", Usage(None, 1, 1)), "impossible usage"),
+        (Reply("it is 1", Usage("3", 1, 1)), "impossible usage"),
         (Reply("it is 1", Usage(1, 1, 1), Outcome.TIMEOUT), "a reply that is timeout"),
     ],
 )

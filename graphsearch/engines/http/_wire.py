@@ -49,7 +49,7 @@ def request_body(call: Call, served_name: str) -> bytes:
         body["max_tokens"] = sampling.max_tokens
     if sampling.stop:
         body["stop"] = list(sampling.stop)
-    return _ENCODE(body).encode()
+    return _ENCODE(body).encode(errors="replace")  # half a character has no bytes in UTF-8
 
 
 def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, seconds: float) -> Reply:

@@ -128,6 +128,15 @@ async def test_what_is_sent():
     assert not {"max_tokens", "stop"} & bare.keys()
 
 
+async def test_half_a_character_is_sent_as_a_question_mark():
+    made = Call("m", (Message("user", "half of a smile: \ud83d, tea: 茶"),), Sampling())
+    async with StubServer(lambda asked: "x") as server:
+        engine = HttpEngine(server.base_url)
+        await engine.generate(made)
+        await engine.aclose()
+        assert server.requests[0]["messages"][0]["content"] == "half of a smile: ?, tea: 茶"
+
+
 async def test_connections_are_used_again():
     async with StubServer(lambda asked: "x") as server:
         engine = HttpEngine(server.base_url)
