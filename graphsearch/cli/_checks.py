@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from graphsearch.calls import Call, Message, Reply, Sampling
 from graphsearch.engines.base import Engine
-from graphsearch.errors import FleetError, GraphsearchError
+from graphsearch.errors import AccessDenied, FleetError, GraphsearchError
 from graphsearch.fleet import Fleet, ModelSpec
 
 __all__ = ["Check", "run_checks"]
@@ -111,7 +111,7 @@ def _model(spec: ModelSpec, make: Callable[[ModelSpec], Engine]) -> Check:
         advice = f"see whether {_where(spec)} is busy or stuck"
         return Check(name, "bad", f"no answer within {ANSWER_WITHIN:.0f} s", advice)
     except (GraphsearchError, OSError, ValueError, KeyError) as error:
-        return Check(name, "bad", _first_line(error), _advice(spec))
+        return Check(name, "bad", _first_line(error), _advice(spec, error))
     return Check(name, "ok", found)
 
 
@@ -142,7 +142,9 @@ def _where(spec: ModelSpec) -> str:
     return spec.endpoint or f"engine {spec.engine}"
 
 
-def _advice(spec: ModelSpec) -> str:
+def _advice(spec: ModelSpec, error: Exception) -> str:
+    if isinstance(error, AccessDenied):
+        return "put the key in an environment variable and name it as api_key_env in the fleet"
     if spec.engine == "embedded":
         return "reinstall graphsearch, or make the weights anew with: graphsearch fleet train"
     return f"check that {_where(spec)} is up and serves {spec.served_name or spec.name}"

@@ -12,7 +12,7 @@ from graphsearch.cli import _checks
 from graphsearch.cli._app import app
 from graphsearch.cli._output import amount, interval, percent, seconds, table
 from graphsearch.engines.base import EngineInfo
-from graphsearch.errors import FleetError, Unavailable
+from graphsearch.errors import AccessDenied, FleetError, Unavailable
 
 ROOT = Path(__file__).parents[2]
 COMPLETE = ROOT / "examples" / "complete12.yaml"
@@ -100,6 +100,7 @@ def test_doctor_calls_every_model():
     ("make", "found", "advice"),
     [
         (lambda name: Engine(Unavailable("refused")), "refused", "check that engine http is up"),
+        (lambda name: Engine(AccessDenied("MY_KEY is not set")), "MY_KEY", "put the key in an"),
         (lambda name: Engine(TimeoutError()), "no answer within", "see whether engine http is"),
         (lambda name: (_ for _ in ()).throw(FleetError("no engine")), "no engine", "install what"),
     ],
