@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
 from graphsearch.config import parse_config
+from graphsearch.fleet import Fleet
 from tests.support import ROOT
 
 SMALL = "2500 units"
@@ -49,11 +50,14 @@ def test_python_runs_in_the_order_shown(capsys):
         assert capsys.readouterr().out or "print(" not in block
 
 
-def test_configurations_are_read():
-    shown = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
-    assert shown
-    for text in shown:
-        assert parse_config(yaml.safe_load(text)).search_budget
+def test_configurations_and_fleets_are_read():
+    shown = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
+    fleets = [value for value in shown if "models" in value]
+    assert len(fleets) == 1
+    assert {spec.engine for spec in Fleet.from_json(fleets[0]).models} == {"http"}
+    configurations = [value for value in shown if "models" not in value]
+    assert configurations
+    assert all(parse_config(value).search_budget for value in configurations)
 
 
 def cut(words):
