@@ -98,32 +98,66 @@ def engine_run(folder: Path, texts: list[str], batch: int, workers: int) -> Call
     return lambda: asyncio.run(main())
 
 
-def torch_run(model: Checkpoint, texts: list[str], batch: int, threads: int) -> Callable[[], int]:
-    """A PyTorch loop over static batches of prompts sorted by length."""
-    import torch
-    from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+class TorchRun:
+    """A PyTorch loop over static batches of prompts sorted by length; a call returns its tokens."""
 
-    shape = model.shape
-    weights = {name: torch.from_numpy(tensor) for name, tensor in model.tensors.items()}
-    words = weights["model.embed_tokens.weight"]
-    half = shape.head_dim // 2
-    rates = shape.rope_theta ** (-torch.arange(half) / half)
-    angles = torch.outer(torch.arange(shape.context), rates).repeat(1, 2)
-    cos, sin = angles.cos(), angles.sin()
+    def __init__(self, model: Checkpoint, texts: list[str], batch: int, threads: int) -> None:
+        import torch
 
-    def turned(x, position):
-        left, right = x.chunk(2, dim=-1)
-        swapped = torch.cat([-right, left], dim=-1)
-        return x * cos[position][:, None] + swapped * sin[position][:, None]
+        self._shape = shape = model.shape
+        self._threads = threads
+        self._weights = {name: torch.from_numpy(t) for name, t in model.tensors.items()}
+        self._words = self._weights["model.embed_tokens.weight"]
+        half = shape.head_dim // 2
+        rates = shape.rope_theta ** (-torch.arange(half) / half)
+        angles = torch.outer(torch.arange(shape.context), rates).repeat(1, 2)
+        self._cos, self._sin = angles.cos(), angles.sin()
+        order = sorted((model.tokenizer.encode(text) for text in texts), key=len)
+        self._batches = [order[at : at + batch] for at in range(0, len(order), batch)]
 
-    def forward(tokens, position, keys, values, mask):
+    def __call__(self) -> int:
+        import torch
+
+        torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            return sum(self._generated(prompts_) for prompts_ in self._batches)
+
+    def _generated(self, prompts_: list[list[int]]) -> int:
+        """Tokens written for one batch: 18 a prompt."""
+        import torch
+
+        shape, rows = self._shape, len(prompts_)
+        lengths = torch.tensor([len(prompt) for prompt in prompts_])
+        longest = int(lengths.max())
+        tokens = torch.zeros(rows, longest, dtype=torch.long)
+        for row, prompt in enumerate(prompts_):
+            tokens[row, : len(prompt)] = torch.tensor(prompt)
+        room = (shape.layers, rows, shape.kv_heads, longest + 18, shape.head_dim)
+        keys, values = torch.zeros(room), torch.zeros(room)
+        position = torch.arange(longest).expand(rows, -1)
+        causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+        x = self._forward(tokens, position, keys, values, causal)
+        token = self._drawn(x[torch.arange(rows), lengths - 1])
+        out = [token]
+        for step in range(17):
+            position = (lengths + step)[:, None]
+            seen = torch.arange(longest + step + 1) <= position
+            x = self._forward(token, position, keys, values, seen[:, None, None])
+            token = self._drawn(x[:, 0])
+            out.append(token)
+        return torch.cat(out, dim=1).numel()
+
+    def _forward(self, tokens, position, keys, values, mask):
         """[rows, n] tokens at [rows, n] positions; writes the cache, returns [rows, n, width]."""
+        from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+
+        shape = self._shape
         rows, n = tokens.shape
-        x = words[tokens]
+        x = self._words[tokens]
         length = mask.shape[-1]
         for layer in range(shape.layers):
             name = f"model.layers.{layer}."
-            w = {key: weights[f"{name}{key}.weight"] for key in NAMES}
+            w = {key: self._weights[f"{name}{key}.weight"] for key in NAMES}
             h = rms_norm(x, (shape.width,), w["input_layernorm"], shape.norm_eps)
             q, k, v = (
                 (h @ w[f"self_attn.{part}_proj"].T)
@@ -131,7 +165,7 @@ def torch_run(model: Checkpoint, texts: list[str], batch: int, threads: int) -> 
                 .transpose(1, 2)
                 for part in "qkv"
             )
-            q, k = turned(q, position), turned(k, position)
+            q, k = self._turned(q, position), self._turned(k, position)
             index = position[:, None, :, None].expand_as(k)
             keys[layer].scatter_(2, index, k)
             values[layer].scatter_(2, index, v)
@@ -148,42 +182,21 @@ def torch_run(model: Checkpoint, texts: list[str], batch: int, threads: int) -> 
             x = x + inner @ w["mlp.down_proj"].T
         return x
 
-    def drawn(hidden):
-        h = rms_norm(hidden, (shape.width,), weights["model.norm.weight"], shape.norm_eps)
-        odds = torch.softmax(h @ words.T / SAMPLING.temperature, dim=-1)
+    def _turned(self, x, position):
+        import torch
+
+        left, right = x.chunk(2, dim=-1)
+        swapped = torch.cat([-right, left], dim=-1)
+        return x * self._cos[position][:, None] + swapped * self._sin[position][:, None]
+
+    def _drawn(self, hidden):
+        import torch
+        from torch.nn.functional import rms_norm
+
+        weight = self._weights["model.norm.weight"]
+        h = rms_norm(hidden, (self._shape.width,), weight, self._shape.norm_eps)
+        odds = torch.softmax(h @ self._words.T / SAMPLING.temperature, dim=-1)
         return torch.multinomial(odds, 1)
-
-    order = sorted((model.tokenizer.encode(text) for text in texts), key=len)
-    batches = [order[at : at + batch] for at in range(0, len(order), batch)]
-
-    def run() -> int:
-        torch.set_num_threads(threads)
-        total = 0
-        with torch.inference_mode():
-            for prompts_ in batches:
-                rows = len(prompts_)
-                lengths = torch.tensor([len(prompt) for prompt in prompts_])
-                longest = int(lengths.max())
-                tokens = torch.zeros(rows, longest, dtype=torch.long)
-                for row, prompt in enumerate(prompts_):
-                    tokens[row, : len(prompt)] = torch.tensor(prompt)
-                room = (shape.layers, rows, shape.kv_heads, longest + 18, shape.head_dim)
-                keys, values = torch.zeros(room), torch.zeros(room)
-                position = torch.arange(longest).expand(rows, -1)
-                causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-                x = forward(tokens, position, keys, values, causal)
-                token = drawn(x[torch.arange(rows), lengths - 1])
-                out = [token]
-                for step in range(17):
-                    position = (lengths + step)[:, None]
-                    seen = torch.arange(longest + step + 1) <= position
-                    x = forward(token, position, keys, values, seen[:, None, None])
-                    token = drawn(x[:, 0])
-                    out.append(token)
-                total += torch.cat(out, dim=1).numel()
-        return total
-
-    return run
 
 
 NAMES = (
@@ -217,7 +230,7 @@ def _compare(folder: Path, *, rounds: int, torch_threads: tuple[int, ...]) -> di
     rivals = []
     for threads in torch_threads if find_spec("torch") else ():
         rivals.append(f"torch_64_threads_{threads}")
-        contestants[rivals[-1]] = torch_run(model, few, 64, threads)
+        contestants[rivals[-1]] = TorchRun(model, few, 64, threads)
     found = speeds(contestants, rounds=rounds)
     ratios = {f"to_torch_{kind}": _ratio(found, rivals, kind) for kind in ("wall", "cpu")}
     return {"tokens_per_second": found, **ratios}

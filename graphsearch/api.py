@@ -119,8 +119,13 @@ def optimize(
         concurrency=concurrency,
         folder=None if out is None else Path(out),
     )
+    return _search_in(None if out is None else Path(out), parts, on_event)
+
+
+def _search_in(out: Path | None, parts: Parts, on_event: "Listener | None") -> "Result":
+    """The whole search, in a folder that stays or in a temporary one."""
     if out is not None:
-        return _wait_for(lambda: _run(parts, Path(out), on_event))
+        return _wait_for(lambda: _run(parts, out, on_event))
     with tempfile.TemporaryDirectory(prefix="graphsearch-") as folder:
         return _wait_for(lambda: _run(parts, Path(folder), on_event)).without_folder()
 

@@ -20,6 +20,7 @@ from graphsearch.study.admit import admitted
 from graphsearch.study.advice import Advised, Adviser
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import SELECTION_SHARE, limits_of
+from graphsearch.study.folder import found_in, same_study
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
@@ -135,7 +136,7 @@ class Study:
         path = Path(folder)
         store = Store.open(path)
         try:
-            _same_study(store, parts, path)
+            same_study(store, parts, path)
             limits = limits_of(
                 parts.search_budget, parts.evaluation_budget, reserve=parts.settings.reserve
             )
@@ -470,33 +471,9 @@ class Study:
         for record in self._trials:
             self.archive.add(record)
         for number in range(state["rounds"]):
-            self.rounds.append(_found(self.store, f"round/{number:06d}"))
+            self.rounds.append(found_in(self.store, f"round/{number:06d}"))
         stopped = self.store.get_checkpoint("stopped")
         self._stopped = Stopped(stopped["rule"], stopped["reason"]) if stopped else None
-
-
-def _same_study(store: "Store", parts: Parts, folder: Path) -> None:
-    """Refuse to go on with a study that is made of other parts."""
-    import json
-
-    mine = json.loads(json.dumps(parts.identity()))
-    found = store.get_meta("identity")
-    if found is None:
-        store.put_meta("identity", mine)
-        return
-    for name, value in mine.items():
-        if found.get(name) != value:
-            raise StoreError(
-                f"holds a study with another {name}; give another folder, or the same {name}",
-                where=str(folder),
-            )
-
-
-def _found(store: "Store", name: str) -> dict[str, Any]:
-    value = store.get_checkpoint(name)
-    if not isinstance(value, dict):
-        raise StoreError(f"the study is damaged: {name} is missing", where=store.name)
-    return value
 
 
 def _state(contestant: Contestant) -> TrialState:
