@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Outcome
-from graphsearch.study.evidence import gather
 from graphsearch.study.settings import BaselineKind
 from graphsearch.tasks import Verdict
 from graphsearch.trials import ItemResult
@@ -27,6 +26,7 @@ __all__ = [
     "alternatives",
     "derive",
     "fit_fusers",
+    "is_plain",
     "measure_prices",
 ]
 
@@ -210,6 +210,17 @@ def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alterna
     return [row for row in rows if row.kind in wanted]
 
 
+def is_plain(graph: "CollaborationGraph") -> bool:
+    """True for a graph such as alternatives have: one call, or copies of one combined or fused."""
+    sink = graph.nodes[graph.sink]
+    others = [i for i in range(len(graph)) if i != graph.sink]
+    if not others:
+        return True
+    copies = len(others) > 1 and len({graph.nodes[i] for i in others}) == 1
+    flat = not any(graph.in_degree(i) for i in others)
+    return copies and flat and (sink.model is None or sink.role == "fuser")
+
+
 def derive(
     alternative: Alternative,
     items: "Sequence[Item]",
@@ -323,12 +334,4 @@ def _texts(run: "GraphRun | None") -> Sequence[str]:
 
 
 def _used(study: "Study", results: Sequence[ItemResult]) -> Mapping[str, float]:
-    budget = study.parts.graph_budget
-    evidence = gather(
-        results,
-        allowed=float(budget),
-        planned=0.0,
-        currency=budget.currency,
-        level=study.parts.settings.level,
-    )
-    return evidence.used_by
+    return study.parts.evidence(results, planned=0.0).used_by

@@ -18,7 +18,7 @@ from graphsearch.study.baselines import (
     fit_fusers,
     measure_prices,
 )
-from graphsearch.study.evidence import Evidence, gather
+from graphsearch.study.evidence import Evidence
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal
 from graphsearch.study.select import Choice, choose
@@ -69,15 +69,9 @@ def _used(study: "Study", choice: Choice, items: int) -> float:
 
     The same items, because a question's length moves the cost of both alike.
     """
-    budget = study.parts.graph_budget
-    used = gather(
-        choice.results[:items],
-        allowed=float(budget),
-        planned=choice.winner.expected_cost,
-        currency=budget.currency,
-        level=study.parts.settings.level,
-    ).used
-    return choice.winner.expected_cost if used is None else used
+    planned = choice.winner.expected_cost
+    used = study.parts.evidence(choice.results[:items], planned=planned).used
+    return planned if used is None else used
 
 
 def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
@@ -297,14 +291,7 @@ def _archived(study: "Study", entry: "Entry") -> dict[str, Any]:
 
 
 def _summary(study: "Study", results: Sequence[Any], planned: float) -> dict[str, Any]:
-    budget = study.parts.graph_budget
-    evidence = gather(
-        results,
-        allowed=float(budget),
-        planned=planned,
-        currency=budget.currency,
-        level=study.parts.settings.level,
-    )
+    evidence = study.parts.evidence(results, planned=planned)
     return {
         "expected_cost": planned,
         "used_cost": evidence.used,

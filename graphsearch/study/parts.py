@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.calls import Message, Reply, Sampling
 from graphsearch.errors import BudgetRefused
 from graphsearch.searchers.base import Agent, Searcher
+from graphsearch.study.evidence import Evidence, gather
 from graphsearch.study.settings import Settings
 from graphsearch.tasks import Task
+from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
@@ -80,6 +82,22 @@ class Parts:
     def graph_budget(self) -> "Amount":
         """Most a graph may be expected to spend on one question."""
         return self.space.budget
+
+    def evidence(self, results: Sequence[ItemResult], *, planned: float) -> Evidence:
+        """What results of one graph are worth, at this study's level and in its currency.
+
+        Args:
+            results: at most one an item.
+            planned: expected cost of one question.
+        """
+        budget = self.graph_budget
+        return gather(
+            results,
+            allowed=float(budget),
+            planned=planned,
+            currency=budget.currency,
+            level=self.settings.level,
+        )
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a run folder to be gone on with; also the record's provenance."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.errors import StudyStopped
 from graphsearch.events import BaselineDone, BlockDone
 from graphsearch.study.baselines import Alternative, derive
-from graphsearch.study.evidence import Evidence, compare, gather
+from graphsearch.study.evidence import Evidence, compare
 from graphsearch.study.items import arrange
 from graphsearch.study.race import Contestant, split_losers
 from graphsearch.study.result import Row
@@ -230,14 +230,7 @@ def _winner_evidence(
 def _evidence(
     study: "Study", graph: "CollaborationGraph", results: Sequence[ItemResult]
 ) -> Evidence:
-    budget = study.parts.graph_budget
-    return gather(
-        results,
-        allowed=float(budget),
-        planned=study.parts.space.cost.graph(graph),
-        currency=budget.currency,
-        level=study.parts.settings.level,
-    )
+    return study.parts.evidence(results, planned=study.parts.space.cost.graph(graph))
 
 
 def _row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from graphsearch.errors import BudgetRefused, StudyStopped
 from graphsearch.events import Finalists, WinnerFound
 from graphsearch.study.archive import Entry
-from graphsearch.study.evidence import gather
+from graphsearch.study.baselines import is_plain
 from graphsearch.study.items import arrange
 from graphsearch.study.race import Contestant, RunBlock, race
 from graphsearch.study.result import Finalist
@@ -68,7 +68,7 @@ async def choose(study: "Study") -> Choice:
     if settings.winner == "last":
         return _last(study, items)
     best = ranking[: settings.finalists]
-    plain = [entry for entry in ranking if _is_plain(entry.graph)][:_PLAIN]
+    plain = [entry for entry in ranking if is_plain(entry.graph)][:_PLAIN]
     entries = best + [entry for entry in plain if entry not in best]
     _announce(study, entries, len(items))
     field = await race(
@@ -90,17 +90,6 @@ def _refuse_nothing(study: "Study") -> NoReturn:
             "new folder"
         )
     raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
-
-
-def _is_plain(graph: "CollaborationGraph") -> bool:
-    """What the comparison has too: one call, or copies of one call, combined or fused."""
-    sink = graph.nodes[graph.sink]
-    others = [i for i in range(len(graph)) if i != graph.sink]
-    if not others:
-        return True
-    copies = len(others) > 1 and len({graph.nodes[i] for i in others}) == 1
-    flat = not any(graph.in_degree(i) for i in others)
-    return copies and flat and (sink.model is None or sink.role == "fuser")
 
 
 def _block_runner(study: "Study") -> RunBlock:
@@ -147,13 +136,7 @@ def _last(study: "Study", items: "tuple[Item, ...]") -> Choice:
 
 
 def _finalist(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> Finalist:
-    evidence = gather(
-        results,
-        allowed=float(study.parts.graph_budget),
-        planned=entry.expected_cost,
-        currency=study.parts.graph_budget.currency,
-        level=study.parts.settings.level,
-    )
+    evidence = study.parts.evidence(results, planned=entry.expected_cost)
     return Finalist(entry.graph.key, entry.graph.describe(), evidence)
 
 
