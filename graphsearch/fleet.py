@@ -1,7 +1,8 @@
 """The models a search may use, and what is known about each.
 
 A fleet is a YAML file: `name`, `unit_model` and a list of `models`, each with the fields of
-`ModelSpec`. What is not known is left out and stays unknown: a missing price is not free.
+`ModelSpec`, of which only the name is required. What is not known is left out and stays unknown: a
+missing price is not free, and a budget in a currency that needs what is missing is refused.
 
     name: mine
     unit_model: small
@@ -48,9 +49,9 @@ class ModelSpec:
 
     Attributes:
         name: what graphs, searches and reports call it; unique in its fleet.
-        parameters: number of parameters M.
-        layers: number of layers L.
-        width: hidden size D.
+        parameters: number of parameters M, None when unknown.
+        layers: number of layers L, None when unknown.
+        width: hidden size D, None when unknown.
         active_parameters: parameters a token passes through, for mixtures of experts; None when
             all of them.
         bits: bits a weight is stored in.
@@ -69,12 +70,13 @@ class ModelSpec:
         revision: revision of the weights, so that a result can be repeated.
         context: most tokens of prompt and completion together, None when unknown.
         source: where the constants come from.
+        price_source: where the prices come from and of which date they are, "" when not told.
     """
 
     name: str
-    parameters: int
-    layers: int
-    width: int
+    parameters: int | None = None
+    layers: int | None = None
+    width: int | None = None
     active_parameters: int | None = None
     bits: int = 16
     attention: Attention = "full"
@@ -90,16 +92,17 @@ class ModelSpec:
     revision: str | None = None
     context: int | None = None
     source: str = ""
+    price_source: str = ""
 
     @property
-    def compute_parameters(self) -> int:
+    def compute_parameters(self) -> int | None:
         """Parameters that work on each token: the active ones of a mixture of experts."""
         return self.parameters if self.active_parameters is None else self.active_parameters
 
     @property
-    def weight_bytes(self) -> int:
+    def weight_bytes(self) -> int | None:
         """Bytes of the stored weights (`parameters` of `bits` bits, rounded up)."""
-        return -(-self.parameters * self.bits // 8)
+        return None if self.parameters is None else -(-self.parameters * self.bits // 8)
 
     def to_json(self) -> dict[str, Any]:
         """All fields; prices as text, so that no digit is lost."""
@@ -117,18 +120,18 @@ class ModelSpec:
         """
         data = _mapping(data, where)
         _only(data, set(_READERS), where)
-        for name in ("name", "parameters", "layers", "width"):
-            if data.get(name) is None:
-                raise FleetError(f"{name} is missing", where=where)
+        if data.get("name") is None:
+            raise FleetError("name is missing", where=where)
         values = {
             name: _READERS[name](value, f"{where}.{name}")
             for name, value in data.items()
             if value is not None
         }
         spec = cls(**values)
-        if spec.active_parameters is not None and spec.active_parameters > spec.parameters:
+        active, all_of_them = spec.active_parameters, spec.parameters
+        if active is not None and all_of_them is not None and active > all_of_them:
             raise FleetError(
-                f"is {spec.active_parameters}, more than all {spec.parameters} parameters",
+                f"is {active}, more than all {all_of_them} parameters",
                 where=f"{where}.active_parameters",
             )
         return spec
@@ -343,4 +346,5 @@ _READERS: dict[str, Any] = {
     "revision": _text,
     "context": _whole,
     "source": _note,
+    "price_source": _note,
 }

@@ -87,6 +87,13 @@ def changed(path, value):
     return data
 
 
+def test_only_the_name_of_a_model_must_be_known():
+    spec = ModelSpec.from_json({"name": "somewhere", "served_name": "vendor/model"})
+    assert (spec.parameters, spec.layers, spec.width) == (None, None, None)
+    assert (spec.compute_parameters, spec.weight_bytes) == (None, None)
+    assert ModelSpec.from_json(spec.to_json()) == spec
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -102,7 +109,7 @@ def changed(path, value):
         (("models", 1, "decode_rate"), 0, r"fleet.models\[1\].decode_rate: must be finite and ab"),
         (("models", 1, "decode_rate"), float("inf"), r"fleet.models\[1\].decode_rate: must be fin"),
         (("models", 1, "attention"), "sparse", r"fleet.models\[1\].attention: expected full or"),
-        (("models", 1, "width"), None, r"fleet.models\[1\]: width is missing"),
+        (("models", 1, "name"), None, r"fleet.models\[1\]: name is missing"),
         (("models", 1, "name"), "s", r"models\[1\].name: 's' is there twice"),
         (("models", 1, "engine"), 3, r"fleet.models\[1\].engine: expected a text"),
         (("models", 1), "m", r"fleet.models\[1\]: expected a mapping"),

@@ -38,6 +38,19 @@ are the costs of known graphs at 202 and 275 over that unit (17.75, 42.87, 78.98
 kept as published; one parentless call of the unit model is then 0.998 units.
 """
 
+_NEEDED: dict[Currency, tuple[str, ...]] = {
+    "units": ("parameters", "layers", "width"),
+    "flops": ("parameters", "layers", "width"),
+    "flops_plain": ("parameters",),
+    "tokens": (),
+    "usd": ("input_price", "output_price"),
+    "seconds": ("prefill_rate", "decode_rate", "overhead_s"),
+    "calls": (),
+}
+"""Fields of a model that a price is made of."""
+
+_ELSEWHERE: dict[Currency, str] = {"usd": " or in a file of prices (USD per million tokens)"}
+
 _USD_TICKS = 10**12
 _SECOND_TICKS = 10**9
 _PER_MILLION = 10**6
@@ -76,6 +89,10 @@ class CostModel:
     currency: Currency
     scale_bits: bool = False
     _memo: dict[tuple[str, int], int] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+
+    _reasons: dict[str, str | None] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
 
@@ -146,19 +163,31 @@ class CostModel:
 
     def can_price(self, model: str) -> str | None:
         """None when `model` can be priced in this currency, else the reason why not."""
-        spec = self.fleet.model(model)
-        missing: list[str] = []
-        if self.currency == "usd":
-            missing = [n for n in ("input_price", "output_price") if getattr(spec, n) is None]
-        if self.currency == "seconds":
-            names = ("prefill_rate", "decode_rate", "overhead_s")
-            missing = [n for n in names if getattr(spec, n) is None]
+        if model not in self._reasons:
+            reason = self._unpriced(self.fleet.model(model))
+            if reason is None and self.currency == "units":
+                reason = self._unpriced(self.fleet.model(self.fleet.unit_model))
+            self._reasons[model] = reason
+        return self._reasons[model]
+
+    def _unpriced(self, spec: ModelSpec) -> str | None:
+        needed = self.needs(spec)
+        missing = [name for name in needed if getattr(spec, name) is None]
+        if "parameters" in missing and spec.active_parameters is not None:
+            missing.remove("parameters")
         if not missing:
             return None
         return (
-            f"model {model!r} of fleet {self.fleet.name} cannot be priced in {self.currency}: "
-            f"{' and '.join(missing)} unknown"
+            f"model {spec.name!r} of fleet {self.fleet.name} cannot be priced in {self.currency}: "
+            f"{' and '.join(missing)} unknown; give {'it' if len(missing) == 1 else 'them'} in the "
+            f"fleet{_ELSEWHERE.get(self.currency, '')}, or budget in another currency"
         )
+
+    def needs(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Fields of a model that its price in this currency is made of."""
+        if self.currency in {"units", "flops"} and spec.attention == "linear":
+            return ("parameters",)
+        return _NEEDED[self.currency]
 
     # -- exact integers ------------------------------------------------------------------------
 
@@ -239,10 +268,17 @@ class CostModel:
 
     @property
     def unit_flops(self) -> int:
-        """FLOPs of one unit: one parentless call of the fleet's unit model."""
+        """FLOPs of one unit: one parentless call of the fleet's unit model.
+
+        Raises:
+            BudgetRefused: the unit model's size is unknown.
+        """
         flops = self._memo.get(("", 0))
         if flops is None:
             spec = self.fleet.model(self.fleet.unit_model)
+            reason = self.in_currency("units")._unpriced(spec)
+            if reason is not None:
+                raise BudgetRefused(reason)
             unit = _UNIT_PROFILES.get(self.profile, self.profile)
             flops = round(self._flops(spec, unit.question, unit.answer))
             self._memo["", 0] = flops
@@ -263,6 +299,7 @@ class CostModel:
             case "units" | "flops":
                 return self._flops(spec, prompt, answer)
             case "flops_plain":
+                assert spec.compute_parameters is not None
                 return self._effective(spec, 2 * spec.compute_parameters * (prompt + answer))
             case "tokens":
                 return prompt + answer
@@ -278,13 +315,20 @@ class CostModel:
     ) -> int | Fraction:
         """Prefill and decode of design 6.1; one multiply-add counts as two, the cache is reused."""
         m = spec.compute_parameters
-        ld = 0 if spec.attention == "linear" else spec.layers * spec.width
+        assert m is not None
+        ld = 0 if spec.attention == "linear" else _layers_by_width(spec)
         prefill = 2 * m * prompt + 2 * ld * prompt * (prompt + 1)
         decode = 2 * m * answer + 2 * ld * answer * (2 * prompt + answer + 1)
         return self._effective(spec, prefill + decode)
 
     def _effective(self, spec: ModelSpec, flops: int | Fraction) -> int | Fraction:
         return flops * Fraction(spec.bits, 16) if self.scale_bits else flops
+
+
+def _layers_by_width(spec: ModelSpec) -> int:
+    assert spec.layers is not None
+    assert spec.width is not None
+    return spec.layers * spec.width
 
 
 def _usd_ticks(spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction) -> int | Fraction:

@@ -33,7 +33,9 @@ class Pricer:
         self._models: dict[Currency, CostModel] = {
             currency: CostModel(fleet, profile, currency) for currency in CURRENCIES
         }
-        self._unit = self._models["units"].unit_flops
+        units = self._models["units"]
+        # Where the unit model's size is unknown no model has a price in units, see `_price`.
+        self._unit = 1 if units.can_price(fleet.unit_model) else units.unit_flops
         self._known: dict[tuple[str, int, int], Spend] = {}
 
     def spend(self, model: str, usage: Usage) -> Spend:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from graphsearch.calls import Usage
 from graphsearch.cost import CURRENCIES, PROFILES, Amount, CostModel, TokenProfile, parse_profile
 from graphsearch.errors import BudgetRefused, ConfigError, FleetError
+from graphsearch.execution.pricing import Pricer
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph, Node
 
@@ -223,3 +224,47 @@ def test_profiles():
         CostModel(LLAMA, TokenProfile(5, 0), "units")
     with pytest.raises(ConfigError, match="unknown currency"):
         CostModel(LLAMA, SHORT, "euro")
+
+
+class TestModelsOfUnknownSize:
+    FLEET = Fleet("mine", (LLAMA.models[0], ModelSpec("api", input_price=Decimal(1))), "api")
+
+    @pytest.mark.parametrize(
+        ("currency", "missing"),
+        [
+            ("flops", "parameters and layers and width unknown; give them in the fleet"),
+            ("flops_plain", "parameters unknown; give it in the fleet"),
+            ("usd", "output_price unknown; give it in the fleet or in a file of prices"),
+            ("seconds", "prefill_rate and decode_rate and overhead_s unknown"),
+        ],
+    )
+    def test_what_is_missing_is_named(self, currency, missing):
+        cost = CostModel(self.FLEET, SHORT, currency)
+        assert missing in str(cost.can_price("api"))
+        with pytest.raises(BudgetRefused, match="model 'api' of fleet mine cannot be priced"):
+            cost.node("api", 0)
+
+    def test_nothing_has_units_where_the_unit_model_has_no_size(self):
+        cost = CostModel(self.FLEET, SHORT, "units")
+        assert "model 'api'" in str(cost.can_price(LLAMA.models[0].name))
+        with pytest.raises(BudgetRefused, match=r"'api'.*parameters"):
+            _ = cost.unit_flops
+        other = Fleet("mine", self.FLEET.models, LLAMA.models[0].name)
+        assert CostModel(other, SHORT, "units").can_price(LLAMA.models[0].name) is None
+
+    def test_active_parameters_are_enough_for_plain_flops(self):
+        fleet = Fleet("mine", (ModelSpec("moe", active_parameters=10),), "moe")
+        assert CostModel(fleet, SHORT, "flops_plain").can_price("moe") is None
+
+    def test_linear_models_need_no_layers(self):
+        fleet = Fleet("mine", (ModelSpec("rnn", 10, attention="linear"),), "rnn")
+        assert CostModel(fleet, SHORT, "units").node("rnn", 0) == pytest.approx(1)
+
+    def test_tokens_and_calls_can_always_be_counted(self):
+        for currency in ("tokens", "calls"):
+            assert CostModel(self.FLEET, SHORT, currency).can_price("api") is None
+
+    def test_spends_leave_open_what_is_unknown(self):
+        spend = Pricer(self.FLEET, SHORT).spend("api", Usage(5, 5, 1))
+        assert (spend.get("units"), spend.get("usd")) == (None, None)
+        assert (spend.get("tokens"), spend.get("calls")) == (10, 1)
