@@ -15,7 +15,8 @@
         |-- CallTimeout            retryable
         |-- RateLimited            retryable
         |-- Unavailable            retryable
-        |   `-- BrokenReply        a reply came, but not whole or not readable
+        |   |-- BrokenReply        a reply came, but not whole or not readable
+        |   `-- Unreachable        there is no connection to the endpoint
         |-- Rejected               final: the server refuses this call
         |   |-- AccessDenied       no key, a wrong one, or no right or credit
         |   |-- BadRequest         a parameter the server does not take, or no such address
@@ -55,6 +56,7 @@ __all__ = [
     "TaskError",
     "Unavailable",
     "UnknownModel",
+    "Unreachable",
     "WriteFailed",
 ]
 
@@ -156,6 +158,10 @@ class BrokenReply(Unavailable):
     """A reply came, but cut, unreadable or given up by the server."""
 
     may_have_cost = True
+
+
+class Unreachable(Unavailable):
+    """No connection: nothing listens there, the name is unknown, the network is down."""
 
 
 class Rejected(EngineError):

@@ -46,7 +46,7 @@ def test_importing_the_registry_loads_no_engine():
     code = (
         "import sys, graphsearch.engines, graphsearch.engines.embedded, graphsearch.testing\n"
         "import graphsearch.engines.http\n"
-        "print([m for m in sys.modules if 'numpy' in m or 'scripted' in m or 'aiohttp' in m])"
+        "print([m for m in sys.modules if 'numpy' in m or 'scripted' in m or 'httptools' in m])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

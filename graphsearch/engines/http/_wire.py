@@ -4,16 +4,18 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from graphsearch.calls import Call, Outcome, Reply, Usage
+from graphsearch.calls import Call, Outcome, Reply, Sampling, Usage
 from graphsearch.engines.http._errors import Endpoint, error_of
+from graphsearch.engines.http._key import Key
 from graphsearch.errors import BrokenReply
 
-__all__ = ["Response", "contexts_in", "reply_in", "request_body"]
+__all__ = ["Response", "Writer", "contexts_in", "reply_in"]
 
 _GIVEN_UP: Final = frozenset({"abort", "cancelled", "error"})
 _CONTEXT_KEYS: Final = ("max_model_len", "context_length", "context_window", "n_ctx")
 _SEEDS: Final = 2**31 - 1
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_QUOTE: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Response(NamedTuple):
@@ -22,7 +24,7 @@ class Response(NamedTuple):
     Attributes:
         status: of HTTP.
         content_type: without parameters, in lower case.
-        body: as received, without the key.
+        body: as received.
         retry_after: the header, or None.
     """
 
@@ -31,25 +33,45 @@ class Response(NamedTuple):
     body: bytes
     retry_after: str | None = None
 
+    def without(self, key: Key) -> "Response":
+        """The response without a key, should the server quote it."""
+        kind = key.hide(self.content_type.encode("latin-1")).decode("latin-1")
+        return self._replace(body=key.hide(self.body), content_type=kind)
 
-def request_body(call: Call, served_name: str) -> bytes:
-    """The JSON of a request.
+
+class Writer:
+    """Writes requests; what is the same for many of them is written once.
 
     Seeds are folded to 31 bits, the most that every server takes.
     """
-    sampling = call.sampling
-    body: dict[str, Any] = {
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[str, Sampling], str] = {}
+
+    def body(self, call: Call, served_name: str) -> bytes:
+        """The JSON of a request."""
+        head = self._heads.get((served_name, call.sampling))
+        if head is None:
+            head = self._heads[served_name, call.sampling] = _head(served_name, call.sampling)
+        said = ",".join(
+            [f'{{"role":{_QUOTE(m.role)},"content":{_QUOTE(m.content)}}}' for m in call.messages]
+        )
+        body = f'{head},"seed":{call.seed % _SEEDS},"messages":[{said}]}}'
+        return body.encode(errors="replace")  # half a character has no bytes in UTF-8
+
+
+def _head(served_name: str, sampling: Sampling) -> str:
+    """The first part of a request's JSON object, left open."""
+    values: dict[str, Any] = {
         "model": served_name,
-        "messages": [{"role": m.role, "content": m.content} for m in call.messages],
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "seed": call.seed % _SEEDS,
     }
     if sampling.max_tokens is not None:
-        body["max_tokens"] = sampling.max_tokens
+        values["max_tokens"] = sampling.max_tokens
     if sampling.stop:
-        body["stop"] = list(sampling.stop)
-    return _ENCODE(body).encode(errors="replace")  # half a character has no bytes in UTF-8
+        values["stop"] = list(sampling.stop)
+    return _ENCODE(values)[:-1]
 
 
 def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, seconds: float) -> Reply:

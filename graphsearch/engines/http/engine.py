@@ -1,44 +1,29 @@
 """`HttpEngine`: calls to a server that speaks OpenAI's chat completions."""
 
-import asyncio
-import os
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+from urllib.parse import SplitResult, urlsplit
 
 from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http._errors import Endpoint
-from graphsearch.engines.http._key import Key
-from graphsearch.engines.http._wire import Response, contexts_in, reply_in, request_body
-from graphsearch.errors import (
-    BrokenReply,
-    CallTimeout,
-    EngineError,
-    FleetError,
-    Rejected,
-    Unavailable,
-)
+from graphsearch.engines.http._key import Head, Key
+from graphsearch.engines.http._wire import Response, Writer, contexts_in, reply_in
+from graphsearch.errors import FleetError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
-
+    from graphsearch.engines.http._pool import Pool
     from graphsearch.fleet import ModelSpec
 
 __all__ = ["HttpEngine"]
-
-_CONNECT_WITHIN: Final = 10.0
-_KEEP_IDLE: Final = 4.0
-"""Seconds an idle connection is kept: less than the 5 after which uvicorn, and so vLLM, closes
-one, so that no call is sent on a connection that is just being closed."""
 
 
 class HttpEngine:
     """Sends calls to any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, TGI, ...
 
-    Connections are pooled and belong to the event loop of the first call; when that loop ends they
-    are closed, and the next loop gets its own. Nothing is tried again here. A call that is
+    Connections are pooled and belong to the event loop of the call; when that loop ends they are
+    closed, and the next loop gets its own. Nothing is tried again here. A call that is
     cancelled closes its connection, so that the server can give it up too. Redirects are not
     followed and proxies of the environment not used: the key goes to this server alone.
 
@@ -63,16 +48,17 @@ class HttpEngine:
         timeout_s: float = 600.0,
         message_overhead: int = 64,
     ) -> None:
-        self._base = _checked(base_url)
+        self._server = _checked(base_url)
+        self._base = base_url.rstrip("/")
         self._served = dict(served_names or {})
         self._key_name = api_key_env
         self._timeout = timeout_s
         self._overhead = message_overhead
         self._chat = Endpoint(f"{self._base}/chat/completions", api_key_env)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._session: ClientSession
+        self._write = Writer()
+        self._pool: Pool | None = None
         self._key: Key | None = None
-        self._closer: AsyncGenerator[None, None]
+        self._post: Head
 
     @classmethod
     def for_models(cls, specs: "Sequence[ModelSpec]") -> Self:
@@ -114,8 +100,10 @@ class HttpEngine:
             EngineError: the call brought no reply; `design/engines.md` has the table.
         """
         served = self._served.get(call.model, call.model)
+        body = self._write.body(call, served)
         begun = time.perf_counter()
-        response = await self._ask("POST", self._chat, request_body(call, served))
+        pool = await self._ready()
+        response = await self._ask(pool, self._post, body)
         seconds = time.perf_counter() - begun
         return reply_in(response, self._chat, served, seconds=seconds)
 
@@ -126,82 +114,51 @@ class HttpEngine:
             EngineError: the server cannot be asked.
         """
         endpoint = Endpoint(f"{self._base}/models", self._key_name)
-        return contexts_in(await self._ask("GET", endpoint), endpoint)
+        pool = await self._ready()
+        return contexts_in(await self._ask(pool, self._head("GET", "/models")), endpoint)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        if self._loop is asyncio.get_running_loop():
-            self._loop = None
-            await self._closer.aclose()
+        if self._pool is not None and self._pool.is_here:
+            pool, self._pool = self._pool, None
+            await pool.aclose()
 
-    async def _ask(self, method: str, endpoint: Endpoint, body: bytes | None = None) -> Response:
-        if self._loop is not asyncio.get_running_loop():
-            await self._connect()
-        import aiohttp
+    async def _ready(self) -> "Pool":
+        """The connections of this event loop; a key that was changed counts from a new one on."""
+        if self._pool is None or not self._pool.is_here:
+            from graphsearch.engines.http._pool import Pool
 
-        try:
-            async with self._session.request(
-                method, endpoint.url, data=body, allow_redirects=False
-            ) as response:
-                raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            # Not chained: errors of aiohttp may hold the request's headers, and so the key.
-            raise self._failure(error, endpoint.url) from None
-        if self._key is not None:
-            raw = self._key.hide(raw)
-        headers = response.headers
-        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Response(response.status, kind, raw, headers.get("Retry-After"))
+            self._key = None if self._key_name is None else Key(self._key_name)
+            self._post = self._head("POST", "/chat/completions", "Content-Type: application/json")
+            self._pool = Pool(self._server)
+            await self._pool.open()
+        return self._pool
 
-    def _failure(self, error: Exception, url: str) -> EngineError:
-        """What it means that there is no whole response."""
-        import aiohttp
+    async def _ask(self, pool: "Pool", head: Head, body: bytes = b"") -> Response:
+        response = await pool.ask(head, body, self._timeout)
+        return response if self._key is None else response.without(self._key)
 
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                return Unavailable(f"{url}: no connection in {_CONNECT_WITHIN:g} s")
-            case TimeoutError():
-                return CallTimeout(f"{url}: no reply in {self._timeout:g} s")
-            case aiohttp.ClientSSLError():
-                return Rejected(f"{url}: no safe connection: {_why(error)}")
-            case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
-                return BrokenReply(f"{url}: a reply that breaks off ({type(error).__name__})")
-        return Unavailable(f"{url}: {_why(error)}")
-
-    async def _connect(self) -> None:
-        import aiohttp
-
-        self._key = None if self._key_name is None else Key(self._key_name)
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._key is not None:
-            headers["Authorization"] = self._key.header()
-        # How many calls are in flight is decided above; here every one gets its connection.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_IDLE),
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_WITHIN),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._loop = asyncio.get_running_loop()
-        self._closer = _closing(self._session)
-        await anext(self._closer)
+    def _head(self, method: str, path: str, *more: str) -> Head:
+        """Request line and the headers that are the same for all requests."""
+        lines = [
+            f"{method} {self._server.path.rstrip('/')}{path} HTTP/1.1",
+            f"Host: {self._server.netloc}",
+            "Accept: application/json",
+            "Accept-Encoding: identity",
+            "User-Agent: graphsearch",
+            *more,
+        ]
+        return Head(lines, self._key)
 
 
-async def _closing(session: "ClientSession") -> AsyncGenerator[None, None]:
-    """Closes a session when it is closed itself: by us, or by its event loop when that ends."""
-    try:
-        yield
-    finally:
-        await session.close()
-
-
-def _checked(url: str) -> str:
+def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        _ = f"{parts.netloc}{parts.path}".encode("ascii")
     except ValueError:
         usable = False
-    if not usable:
+    if not usable or any(mark <= " " for mark in url):
         raise FleetError("is no URL such as http://127.0.0.1:8000/v1", where="endpoint")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise FleetError(
@@ -209,13 +166,4 @@ def _checked(url: str) -> str:
             "environment variable, named by api_key_env",
             where="endpoint",
         )
-    return url.rstrip("/")
-
-
-def _why(error: Exception) -> str:
-    """An error of the operating system in its words, another one in its own or by its name."""
-    inner = getattr(error, "os_error", error)
-    number = getattr(inner, "errno", None)
-    if isinstance(number, int) and number > 0:
-        return os.strerror(number)
-    return getattr(inner, "strerror", None) or str(inner) or type(error).__name__
+    return parts
