@@ -28,12 +28,13 @@ Models of one engine, endpoint and key share an engine and its connections.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from graphsearch.errors import FleetError
+from graphsearch.serve import Serve
 
 __all__ = ["BUILTIN_FLEETS", "Attention", "Fleet", "ModelSpec"]
 
@@ -71,6 +72,7 @@ class ModelSpec:
         context: most tokens of prompt and completion together, None when unknown.
         source: where the constants come from.
         price_source: where the prices come from and of which date they are, "" when not told.
+        serve: how a vLLM of one's own serves it, None where somebody else does.
     """
 
     name: str
@@ -93,6 +95,12 @@ class ModelSpec:
     context: int | None = None
     source: str = ""
     price_source: str = ""
+    serve: Serve | None = None
+
+    @property
+    def serve_digest(self) -> str:
+        """Changes when the flags of its own server may change replies; "" without such a server."""
+        return "" if self.serve is None else self.serve.digest
 
     @property
     def compute_parameters(self) -> int | None:
@@ -109,6 +117,10 @@ class ModelSpec:
         out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("input_price", "output_price"):
             out[name] = None if out[name] is None else str(out[name])
+        if self.serve is None:  # left out, as it was before there were such servers
+            del out["serve"]
+        else:
+            out["serve"] = self.serve.to_json()
         return out
 
     @classmethod
@@ -227,7 +239,15 @@ class Fleet:
 
         data = read_yaml(path, error=FleetError)
         where = str(source) if str(source) in BUILTIN_FLEETS else str(path)
-        return cls.from_json(data, where=where)
+        return cls.from_json(data, where=where)._at(path.resolve().parent)
+
+    def _at(self, home: Path) -> "Fleet":
+        """The same, with the paths of its servers relative to `home`."""
+        models = (
+            spec if spec.serve is None else replace(spec, serve=spec.serve.at(home))
+            for spec in self.models
+        )
+        return replace(self, models=tuple(models))
 
 
 def _find(source: str | Path) -> Path:
@@ -347,4 +367,5 @@ _READERS: dict[str, Any] = {
     "context": _whole,
     "source": _note,
     "price_source": _note,
+    "serve": Serve.from_json,
 }
