@@ -17,25 +17,27 @@ from typing import Any
 import benchmarks
 from benchmarks._goals import judge
 
-LONG = frozenset({"http"})
-"""Parts that run only when they are named: those that take about a minute."""
+ENGINES = ("http", "faults", "budgets")
+"""Parts of `make bench-engines`, which run only when they are named: they take minutes."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     known = sorted(m.name for m in iter_modules(benchmarks.__path__) if m.name[0] != "_")
     parser = argparse.ArgumentParser(prog="benchmarks", description=(__doc__ or "").split("\n")[0])
-    named = f"all but {', '.join(sorted(LONG))} when left out; {', '.join(known)}"
+    named = f"all but {', '.join(ENGINES)} when left out; {', '.join(known)}"
     parser.add_argument("parts", nargs="*", help=named)
     parser.add_argument(
         "--install", action="store_true", help="let demo time a fresh clone too (downloads)"
     )
+    parser.add_argument("--engines", action="store_true", help="all that `make bench-engines` runs")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.parts if name not in known]
     if unknown:
         parser.error(f"no benchmark named {unknown[0]!r}; known: {', '.join(known)}")
     results: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    for name in given.parts or [name for name in known if name not in LONG]:
+    short = [name for name in known if name not in ENGINES]
+    for name in given.parts or (ENGINES if given.engines else short):
         print(f"{name} ...", file=sys.stderr, flush=True)
         options = {"install": given.install} if name == "demo" else {}
         begun, part = time.perf_counter(), import_module(f"benchmarks.{name}")

@@ -98,6 +98,38 @@ def _http() -> list[Goal]:
     ]
 
 
+def _faults() -> list[Goal]:
+    says, at = "search over http, 30 % faults, same seed:", ("faults", "faults")
+    own = ("faults", "model_outcomes")
+    return [
+        Goal(f"{says} it ends", (*at, "ended"), "==", 1),
+        Goal(f"{says} share of faults", (*at, "share_of_faults"), ">=", 0.25),
+        Goal(f"{says} another winner", (*at, "winner_differs"), "==", 0),
+        Goal(f"{says} scores that differ", (*at, "scores_that_differ"), "==", 0),
+        Goal(f"{says} tests or comparisons that differ", (*at, "evidence_differs"), "==", 0),
+        Goal(f"{says} failures of the infrastructure graded", (*at, "failures_graded"), "==", 0),
+        Goal(f"{says} tokens booked less tokens sent whole", (*at, "booked_less_sent"), "==", 0),
+        Goal(
+            f"{says} replies that may have been made, less those booked at the worst case",
+            (*at, "maybe_made_less_booked_at_worst"),
+            "==",
+            0,
+        ),
+        Goal(f"{says} lost tokens above their bookings", (*at, "waste_below_lost"), "==", 0),
+        Goal("empty and truncated replies miscounted", (*own, "miscounted"), "==", 0),
+        Goal("of them scored other than 0", (*own, "of_them_not_scored_0"), "==", 0),
+    ]
+
+
+def _budgets() -> list[Goal]:
+    says = "randomised runs at 64 streams, budgets in USD, tokens, FLOPs, seconds:"
+    return [
+        Goal(f"{says} runs", ("budgets", "runs"), ">=", 1000),
+        Goal(f"{says} overruns", ("budgets", "overruns"), "==", 0),
+        Goal(f"{says} with unbooked tokens", ("budgets", "runs_with_unbooked_tokens"), "==", 0),
+    ]
+
+
 def _resume() -> list[Goal]:
     return [
         Goal("searches killed with SIGKILL: kills", ("resume", "kills"), ">=", 50),
@@ -117,5 +149,7 @@ GOALS: tuple[Goal, ...] = (
     *_engine(),
     Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
     *_http(),
+    *_faults(),
+    *_budgets(),
     *_resume(),
 )

@@ -129,6 +129,11 @@ class Journal:
         for row in self._reader.execute(query).mappings():
             yield dict(row)
 
+    def failed_rows(self) -> Iterator[dict[str, Any]]:
+        """All attempts that brought no reply, as plain rows, in the order they were written."""
+        for row in self._reader.execute(select(failures).order_by(failures.c.id)).mappings():
+            yield dict(row)
+
     def _write(self) -> Writer:
         if self._writer is None:
             raise TypeError("this store was opened for reading only")

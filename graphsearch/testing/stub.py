@@ -6,7 +6,8 @@
     assert server.served.usage == what_was_booked
 
 It listens on the loopback device, in the event loop that entered it; `python -m
-graphsearch.testing.stub` serves one in a process of its own. A word is a token.
+graphsearch.testing.stub` serves one in a process of its own, and tells at `/served` (beside `/v1`)
+what it has counted. A word is a token.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from importlib import import_module
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from graphsearch.calls import Usage
 from graphsearch.testing._stub_protocol import Deed, Request, StubProtocol, response
@@ -77,6 +79,8 @@ class Served:
     Attributes:
         requests: completions asked for.
         replies: completions sent whole.
+        empty: those of them without a text.
+        cut: those that `max_tokens` cut.
         usage: tokens of those.
         lost: replies made but not sent whole: cut, replaced, or their client had left.
         lost_usage: tokens of those.
@@ -88,6 +92,8 @@ class Served:
 
     requests: int = 0
     replies: int = 0
+    empty: int = 0
+    cut: int = 0
     usage: Usage = field(default_factory=Usage)
     lost: int = 0
     lost_usage: Usage = field(default_factory=Usage)
@@ -207,6 +213,8 @@ class StubServer:
                 return Deed(response(200, _json({"object": "list", "data": self._listed()})))
             case "GET", "/health":
                 return Deed(response(200, b"{}"))
+            case "GET", "/served":
+                return Deed(response(200, _json(self.served.to_json())))
         return Deed(_error(404, "Not Found"))
 
     def _listed(self) -> list[dict[str, Any]]:
@@ -227,17 +235,14 @@ class StubServer:
         if fault is not None:
             served.faults[fault] += 1
         refused = self._refusal(asked)
-        data, usage = refused, None
-        if refused is None:
-            data, usage = _completion(asked, self._answer(asked))
-        assert data is not None
-        return self._deed(fault, data, usage)
+        made = _completion(asked, self._answer(asked)) if refused is None else _Made(refused)
+        return self._deed(fault, made)
 
-    def _deed(self, fault: StubFault | None, data: bytes, usage: Usage | None) -> Deed:
-        """What is done about a request whose whole response would be `data`."""
-        after = self._latency
-        sent = self._closing(usage, lost=False)
-        lost = self._closing(usage, lost=True)
+    def _deed(self, fault: StubFault | None, made: "_Made") -> Deed:
+        """What is done about a request whose whole response would be `made`."""
+        after, data = self._latency, made.data
+        sent = self._closing(made, lost=False)
+        lost = self._closing(made, lost=True)
         unmade, left = self._closing(None, lost=False), self._closing(None, lost=False, left=True)
         match fault:
             case StubFault.RATE_LIMITED:
@@ -268,21 +273,23 @@ class StubServer:
         return Deed(data, after, done=sent, left=left)
 
     def _closing(
-        self, usage: Usage | None, *, lost: bool, left: bool = False
+        self, made: "_Made | None", *, lost: bool, left: bool = False
     ) -> Callable[[], None]:
         served = self.served
 
         def close() -> None:
             served.in_flight -= 1
             served.given_up += left
-            if usage is None:
+            if made is None or made.usage is None:
                 return
             if lost:
                 served.lost += 1
-                served.lost_usage += usage
+                served.lost_usage += made.usage
             else:
                 served.replies += 1
-                served.usage += usage
+                served.empty += made.is_empty
+                served.cut += made.is_cut
+                served.usage += made.usage
 
         return close
 
@@ -334,14 +341,22 @@ def _words(asked: Mapping[str, Any]) -> int:
     return sum(len(str(message["content"]).split()) for message in asked["messages"])
 
 
-def _completion(asked: Mapping[str, Any], answer: str | StubReply) -> tuple[bytes, Usage | None]:
-    """The bytes of a response and what it used; an error uses nothing."""
+class _Made(NamedTuple):
+    """The bytes of a response, and what it used: None for an error."""
+
+    data: bytes
+    usage: Usage | None = None
+    is_empty: bool = False
+    is_cut: bool = False
+
+
+def _completion(asked: Mapping[str, Any], answer: str | StubReply) -> _Made:
     reply = StubReply(answer) if isinstance(answer, str) else answer
     headers, kind = dict(reply.headers), reply.content_type
     if reply.body is not None or reply.status != 200:
         body = reply.body
         body = _json({"error": {"message": reply.text}}) if body is None else body
-        return response(reply.status, body, content_type=kind, headers=headers), None
+        return _Made(response(reply.status, body, content_type=kind, headers=headers))
     words, most = (reply.text or "").split(), asked.get("max_tokens")
     is_cut = most is not None and len(words) > most
     text = " ".join(words[:most]) if is_cut else reply.text
@@ -363,7 +378,8 @@ def _completion(asked: Mapping[str, Any], answer: str | StubReply) -> tuple[byte
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
         }
-    return response(200, _json(data), content_type=kind, headers=headers), usage
+    whole = response(200, _json(data), content_type=kind, headers=headers)
+    return _Made(whole, usage, is_empty=not text, is_cut=is_cut)
 
 
 def _error(
@@ -404,8 +420,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stub", description="An OpenAI-compatible stub server.")
     parser.add_argument("--port", type=int, default=0, help="any free one when left out")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds a reply takes")
+    parser.add_argument("--answer", help="module:function that answers a request's JSON")
+    parser.add_argument("--rates", type=json.loads, help='faults as JSON, {"reset": 0.1}')
+    parser.add_argument("--seed", type=int, default=0, help="of the plan of faults")
+    parser.add_argument("--slow", type=float, default=1.0, help="more seconds of a slow reply")
+    parser.add_argument("--retry-after", default="0", help="header of a rate limit that tells")
     given = parser.parse_args(arguments)
-    asyncio.run(_serve(StubServer(latency_s=given.latency), given.port))
+    server = StubServer(
+        _function(given.answer),
+        latency_s=given.latency,
+        rates=given.rates,
+        seed=given.seed,
+        slow_s=given.slow,
+        retry_after=given.retry_after,
+    )
+    asyncio.run(_serve(server, given.port))
+
+
+def _function(path: str | None) -> Callable[[dict[str, Any]], str | StubReply] | None:
+    if path is None:
+        return None
+    module, _, name = path.partition(":")
+    found: Callable[[dict[str, Any]], str | StubReply] = getattr(import_module(module), name)
+    return found
 
 
 if __name__ == "__main__":
