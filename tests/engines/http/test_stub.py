@@ -4,6 +4,8 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections import Counter
 
 import pytest
@@ -107,3 +109,27 @@ def test_a_process_of_its_own():
         out, _ = process.communicate()
     served = json.loads(out)
     assert (served["requests"], served["usage"]["completion_tokens"]) == (1, 3)
+
+
+def test_a_process_of_its_own_takes_an_answer_and_faults_and_tells_what_it_counted():
+    command = [sys.executable, "-m", "graphsearch.testing.stub"]
+    command += ["--answer", "builtins:repr", "--rates", '{"rate_limited": 1}', "--seed", "3"]
+    with subprocess.Popen([*command, "--retry-after", "5"], stdin=-1, stdout=-1) as process:
+        url = json.loads(process.stdout.readline())["base_url"]
+        body = json.dumps({"model": "m", "messages": [], "max_tokens": 9}).encode()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{url}/chat/completions", body, timeout=30)
+        caught.value.close()
+        with urllib.request.urlopen(url.replace("/v1", "/served"), timeout=30) as found:
+            served = json.loads(found.read())
+        process.communicate()
+    assert served["in_flight"] == 0
+    assert caught.value.headers["Retry-After"] == "5"
+    assert (served["requests"], served["replies"], served["faults"]) == (1, 0, {"rate_limited": 1})
+
+
+async def test_empty_and_cut_replies_are_counted_apart():
+    server = StubServer(lambda asked: "" if "is 0 ?" in str(asked) else "a b c d")
+    found = await outcomes(server, [call(0), call(1), call(2)])
+    assert (server.served.replies, server.served.empty, server.served.cut) == (3, 1, 2)
+    assert len(found) == 3
