@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphsearch.engines.base import Engine
     from graphsearch.events import Listener
     from graphsearch.fleet import Fleet
+    from graphsearch.prices import PriceList
     from graphsearch.roles import Role
     from graphsearch.space import RoleOption, SinkOption, Space
     from graphsearch.study.quote import Quote
@@ -46,6 +47,7 @@ def optimize(
     *,
     task: str | Path | Task,
     fleet: "str | Path | Fleet",
+    prices: "str | Path | PriceList | None" = None,
     graph_budget: "str | Amount",
     search_budget: Budgets,
     evaluation_budget: "Budgets | None" = None,
@@ -73,6 +75,8 @@ def optimize(
     Args:
         task: a registered name, a file of questions, or a `Task`.
         fleet: a built-in name, a YAML file, or a `Fleet`.
+        prices: of models whose fleet does not tell them: a file, or a `PriceList`. For models of
+            engine `litellm` the list that comes along fills what is left.
         graph_budget: most a graph may be expected to spend on one question, such as `18 units`.
         search_budget: most the study may spend in all; one or several currencies.
         evaluation_budget: a budget of its own for the sealed test and the baselines.
@@ -102,6 +106,7 @@ def optimize(
     parts = join(
         task=task,
         fleet=fleet,
+        prices=prices,
         graph_budget=graph_budget,
         search_budget=search_budget,
         evaluation_budget=evaluation_budget,
@@ -167,6 +172,7 @@ def join(
     *,
     task: str | Path | Task,
     fleet: "str | Path | Fleet",
+    prices: "str | Path | PriceList | None" = None,
     graph_budget: "str | Amount",
     search_budget: Budgets,
     evaluation_budget: "Budgets | None" = None,
@@ -191,7 +197,7 @@ def join(
     if concurrency is not None and concurrency < 1:
         raise ConfigError(f"must be at least 1, got {concurrency}", where="concurrency")
     the_task = _task(task, task_options, profile)
-    the_fleet = _fleet(fleet)
+    the_fleet = _fleet(fleet, prices)
     roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
     the_space = _space(space, the_fleet, the_task, graph_budget, roles)
     options = dict(searcher_options or {})
@@ -242,10 +248,13 @@ def _task(
     return found if profile is None else replace(found, profile=profile)
 
 
-def _fleet(fleet: "str | Path | Fleet") -> "Fleet":
+def _fleet(fleet: "str | Path | Fleet", prices: "str | Path | PriceList | None") -> "Fleet":
     from graphsearch.fleet import Fleet
+    from graphsearch.prices import PriceList, with_prices
 
-    return fleet if isinstance(fleet, Fleet) else Fleet.load(fleet)
+    found = fleet if isinstance(fleet, Fleet) else Fleet.load(fleet)
+    own = PriceList.load(prices) if isinstance(prices, (str, Path)) else prices
+    return with_prices(found, own)
 
 
 def _space(

@@ -11,7 +11,12 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, on the last line of the output.")
 ]
 ConfigFile = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="A configuration file, or: demo, puzzle, recall.")
+    str | None,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A configuration file, or: demo, puzzle, recall.",
+        show_default=False,
+    ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 FleetName = Annotated[

@@ -1,10 +1,26 @@
 """`graphsearch run` and `graphsearch resume`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphsearch.cli._named import (
+    AnswerField,
+    DataFile,
+    GraderName,
+    GroupField,
+    IdField,
+    KeyNames,
+    ModelNames,
+    Models,
+    PriceFile,
+    Prices,
+    Profile,
+    QuestionField,
+    Questions,
+    read_order,
+)
 from graphsearch.cli._options import AsJson, ConfigFile, FleetName, RunFolder, Seed
 from graphsearch.cli._output import emit
 
@@ -12,7 +28,7 @@ if TYPE_CHECKING:
     from graphsearch.config import Config
     from graphsearch.study.result import Result
 
-__all__ = ["overrides", "resume", "run"]
+__all__ = ["GraphBudget", "SearchBudget", "SearcherName", "resume", "run"]
 
 _TRACES = ("study.db", "config.yaml", "result.json")
 
@@ -31,40 +47,53 @@ SearcherName = Annotated[
 
 
 def run(
-    config: ConfigFile,
+    config: ConfigFile = None,
+    data: DataFile = None,
+    grader: GraderName = None,
+    model: ModelNames = None,
+    price: Prices = None,
+    api_key_env: KeyNames = None,
+    fleet: FleetName = None,
+    prices: PriceFile = None,
+    graph_budget: GraphBudget = None,
+    search_budget: SearchBudget = None,
+    searcher: SearcherName = None,
+    seed: Seed = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Run folder; runs/NAME when left out.")
     ] = None,
-    seed: Seed = None,
-    searcher: SearcherName = None,
-    graph_budget: GraphBudget = None,
-    search_budget: SearchBudget = None,
-    fleet: FleetName = None,
+    question_field: QuestionField = None,
+    answer_field: AnswerField = None,
+    id_field: IdField = None,
+    group_field: GroupField = None,
+    profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for the best graph; writes a run folder.
 
-    The folder holds the configuration, every call, the result and its report. Ctrl-C stops the
-    search with all kept; `graphsearch resume` goes on.
+    What to search says CONFIG, or --data and --model with two budgets. The folder holds the
+    configuration, every call, the result and its report. Ctrl-C stops the search with all kept;
+    `graphsearch resume` goes on.
     """
-    from graphsearch.config import check_agent, check_names, find_config, load_config, placed
+    from graphsearch.config import check_agent, check_names, pinned, placed
 
-    path = find_config(config)
-    given = overrides(
+    order = read_order(
+        config,
+        Questions(data, grader, question_field, answer_field, id_field, group_field, profile),
+        Models(model, price, api_key_env, fleet),
         seed=seed,
         searcher=searcher,
         graph_budget=graph_budget,
         search_budget=search_budget,
-        fleet=fleet,
+        prices=prices,
         out=out,
     )
-    settings = load_config(path, given)
-    folder = Path(settings.out or Path("runs") / path.stem)
+    folder = Path(order.settings.out or Path("runs") / order.name)
     _refuse_taken(folder)
-    with placed(str(path), given):
-        check_names(settings)
-        check_agent(settings)
-        _search(settings, folder, as_json=as_json)
+    with placed(order.source, order.given):
+        check_names(order.settings)
+        check_agent(order.settings)
+        _search(pinned(order.settings), folder, as_json=as_json)
 
 
 def resume(run: RunFolder, as_json: AsJson = False) -> None:
@@ -87,14 +116,6 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
     settings = load_config(stored)
     _refuse_emptied(run)
     _search(settings, run, as_json=as_json)
-
-
-def overrides(*, fleet: str | None = None, **values: Any) -> dict[str, Any]:
-    """What was given on the command line, by configuration key; a fleet path becomes absolute."""
-    given = {key: value for key, value in values.items() if value is not None and value != []}
-    if fleet is not None:
-        given["fleet"] = str(Path(fleet).resolve()) if Path(fleet).is_file() else fleet
-    return given
 
 
 def _refuse_taken(folder: Path) -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from graphsearch.fleet import Fleet
     from graphsearch.study.result import Result
 
-__all__ = ["say_result", "summary"]
+__all__ = ["price_lines", "price_records", "say_result", "summary"]
 
 
 def summary(result: "Result", folder: Path, report: Path | None) -> dict[str, Any]:
@@ -58,3 +59,24 @@ def say_result(result: "Result", report: Path | None) -> None:
     typer.echo(str(result))
     if report is not None:
         typer.echo(f"\nreport: {report}")
+
+
+def price_records(fleet: "Fleet") -> dict[str, dict[str, str | None]]:
+    """Prices of a fleet's models in USD per million tokens, with where each is from."""
+    return {
+        spec.name: {
+            "input": None if spec.input_price is None else str(spec.input_price),
+            "output": None if spec.output_price is None else str(spec.output_price),
+            "source": spec.price_source or None,
+        }
+        for spec in fleet.models
+    }
+
+
+def price_lines(fleet: "Fleet") -> list[str]:
+    """A line for each source of prices that names one, so that nobody takes old ones for new."""
+    by_source: dict[str, list[str]] = {}
+    for spec in fleet.models:
+        if spec.price_source:
+            by_source.setdefault(spec.price_source, []).append(spec.name)
+    return [f"prices of {', '.join(names)}: {source}" for source, names in by_source.items()]

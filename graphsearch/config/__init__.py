@@ -7,7 +7,7 @@ The core knows nothing of this package; names of tasks, searchers and agents are
 parts by registries.
 """
 
-from graphsearch.config._join import check_agent, check_names, study_arguments
+from graphsearch.config._join import check_agent, check_names, pinned, study_arguments
 from graphsearch.config._load import (
     config_digest,
     config_names,
@@ -47,6 +47,7 @@ __all__ = [
     "json_schema",
     "load_config",
     "parse_config",
+    "pinned",
     "placed",
     "study_arguments",
 ]

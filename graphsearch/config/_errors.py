@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from graphsearch.config._place import option_of
 from graphsearch.errors import ConfigError
 
 __all__ = ["explain"]
@@ -56,7 +57,8 @@ def explain(
     fault = min(faults, key=lambda f: f["type"] != "extra_forbidden")  # a typo explains the rest
     loc = fault["loc"]
     if loc and loc[0] in given:
-        source, loc = "--" + str(loc[0]).replace("_", "-"), loc[1:]
+        key = str(loc[0])
+        source, loc = option_of(key, given[key], _path(loc[1:])), ()
     where = ": ".join(part for part in (source, _path(loc)) if part) or None
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return ConfigError(_sentence(fault, model) + more, where=where)

@@ -9,7 +9,7 @@ from graphsearch.config._models import Config, SpaceConfig
 from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.fleet import Fleet
 
-__all__ = ["check_agent", "check_names", "study_arguments"]
+__all__ = ["check_agent", "check_names", "pinned", "study_arguments"]
 
 
 def study_arguments(config: Config) -> dict[str, Any]:
@@ -30,7 +30,8 @@ def study_arguments(config: Config) -> dict[str, Any]:
         "task_options": dict(task.options),
         "prompt_set": task.prompt_set,
         "profile": task.profile and TokenProfile(task.profile.question, task.profile.answer),
-        "fleet": config.fleet,
+        "fleet": config.fleet if isinstance(config.fleet, str) else Fleet.from_json(config.fleet),
+        "prices": config.prices,
         "graph_budget": config.graph_budget,
         "search_budget": config.search_budget,
         "evaluation_budget": config.evaluation_budget,
@@ -55,21 +56,49 @@ def space_arguments(space: SpaceConfig) -> dict[str, Any]:
 
 
 def check_names(config: Config) -> Fleet:
-    """Load the fleet and check that every model named elsewhere is in it.
+    """Load the fleet, with its prices, and check that every model named elsewhere is in it.
 
     Args:
         config: the configuration.
+
+    Returns:
+        The fleet as the study will have it.
 
     Raises:
         FleetError: the fleet is not there or is wrong.
         ConfigError: a model is not of the fleet, with the path to its name.
     """
-    fleet = Fleet.load(config.fleet)
+    fleet = _priced(config)
     for path, name in _model_names(config):
         if name not in fleet.names:
             message = f"fleet {fleet.name} has no model {name!r}; it has {', '.join(fleet.names)}"
             raise ConfigError(message, where=path)
     return fleet
+
+
+def pinned(config: Config) -> Config:
+    """The configuration with prices of a list written into its fleet.
+
+    Lists are newer in the next release, and files of the user change; a study keeps the prices it
+    began with. A fleet that brings its own prices stays the name or the path it is.
+    """
+    fleet = _priced(config)
+    if isinstance(config.fleet, str) and fleet == Fleet.load(config.fleet):
+        return config.model_copy(update={"prices": None})
+    whole = fleet.to_json()
+    whole["models"] = [
+        {key: value for key, value in spec.items() if value not in (None, "")}
+        for spec in whole["models"]
+    ]
+    return config.model_copy(update={"fleet": whole, "prices": None})
+
+
+def _priced(config: Config) -> Fleet:
+    from graphsearch.prices import PriceList, with_prices
+
+    given = config.fleet
+    fleet = Fleet.load(given) if isinstance(given, str) else Fleet.from_json(given)
+    return with_prices(fleet, None if config.prices is None else PriceList.load(config.prices))
 
 
 def check_agent(config: Config) -> None:

@@ -70,6 +70,7 @@ def parse_config(
     source: str | None = None,
     base: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Config:
     """A checked configuration from a JSON value.
 
@@ -78,6 +79,7 @@ def parse_config(
         source: its path, for errors.
         base: folder that paths inside are relative to; None leaves them as they are.
         overrides: top-level keys to set instead.
+        options: top-level keys whose faults name their option; those of `overrides` by default.
 
     Raises:
         ConfigError: with the path to the bad value.
@@ -90,7 +92,8 @@ def parse_config(
     try:
         config = Config.model_validate(merged)
     except ValidationError as error:
-        raise explain(error, Config, source, given=overrides or {}) from error
+        given = overrides or {} if options is None else options
+        raise explain(error, Config, source, given=given) from error
     return config if base is None else _with_absolute_paths(config, base.resolve())
 
 
@@ -148,8 +151,12 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
         changes["file"] = str(base / task.file)
     if task.prompt_set is not None and _is_path(task.prompt_set):
         changes["prompt_set"] = str(base / task.prompt_set)
-    fleet = str(base / config.fleet) if _is_path(config.fleet) else config.fleet
-    return config.model_copy(update={"task": task.model_copy(update=changes), "fleet": fleet})
+    top: dict[str, Any] = {"task": task.model_copy(update=changes)}
+    if isinstance(config.fleet, str) and _is_path(config.fleet):
+        top["fleet"] = str(base / config.fleet)
+    if config.prices is not None:
+        top["prices"] = str(base / config.prices)
+    return config.model_copy(update=top)
 
 
 def _is_path(name: str) -> bool:

@@ -38,7 +38,8 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 1
 
-Name = Annotated[str, Field(min_length=1, max_length=4096)]
+_LONGEST_NAME: Final = 4096
+Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
 Options = dict[str, JsonValue]
 
 
@@ -71,10 +72,30 @@ def _with_currency(value: Any) -> Any:
     return value
 
 
+def _fleet(value: Any) -> Any:
+    """A fleet given whole is checked at once; a name is looked up when the parts are joined."""
+    if isinstance(value, str):
+        if not 0 < len(value) <= _LONGEST_NAME:
+            raise ValueError("must be a name or a path")
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError("must be the name of a fleet, a path to one, or one given whole")
+    from graphsearch.fleet import Fleet
+
+    try:
+        Fleet.from_json(value)
+    except GraphsearchError as error:
+        raise ValueError(str(error).removeprefix("fleet: ").removeprefix("fleet.")) from error
+    return value
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else _with_currency(value)
 
 
+FleetField = Annotated[
+    str | Options, BeforeValidator(_fleet, json_schema_input_type=Name | Options)
+]
 _ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 AmountText = Annotated[
     _ShortText,
@@ -287,8 +308,12 @@ class Config(_Model):
     """Version of this shape."""
     task: TaskConfig
     """What is asked."""
-    fleet: Name
-    """Name of a fleet that comes along, or a path to one (relative to the configuration)."""
+    fleet: FleetField
+    """Name of a fleet that comes along, a path to one (relative to the configuration), or the
+    fleet itself: what its file would hold."""
+    prices: Name | None = None
+    """A file of prices and contexts (relative to the configuration) for models whose fleet does
+    not tell them."""
     space: SpaceConfig = Field(default_factory=SpaceConfig)
     """Which graphs are allowed."""
     graph_budget: AmountText

@@ -7,21 +7,21 @@ from typing import Any
 from graphsearch.config._models import Config
 from graphsearch.errors import BudgetRefused, FleetError, InputError, TaskError
 
-__all__ = ["placed"]
+__all__ = ["option_of", "placed"]
 
 _HOMES: tuple[tuple[type[InputError], str], ...] = ((TaskError, "task"), (FleetError, "fleet"))
 
 
 @contextmanager
-def placed(source: str, given: Mapping[str, Any]) -> Iterator[None]:
+def placed(source: str | None, given: Mapping[str, Any]) -> Iterator[None]:
     """Say where a value stands that one of the parts refuses.
 
     A part knows its own name for a value at most (`searcher.options`); this adds the file, or
     names the option where the value came from the command line.
 
     Args:
-        source: the configuration file.
-        given: top-level keys that came from the command line.
+        source: the configuration file, None where the command line says all.
+        given: top-level keys that came from the command line, with their values.
     """
     try:
         yield
@@ -32,10 +32,30 @@ def placed(source: str, given: Mapping[str, Any]) -> Iterator[None]:
         message = str(error).removeprefix(f"{error.where}: ")
         raise type(error)(message, where=where) from error
     except BudgetRefused as error:
+        if source is None:
+            raise
         raise BudgetRefused(f"{source}: {error}") from error
 
 
-def _place(error: InputError, source: str, given: Mapping[str, Any]) -> str | None:
+def option_of(key: str, value: Any, rest: str = "") -> str:
+    """The option that brought a value: `--seed`, `--data`, `--grader`, `--model`, ...
+
+    Args:
+        key: top-level key of the configuration.
+        value: what the command line gave for it.
+        rest: path to the bad value within it.
+    """
+    if key == "fleet" and isinstance(value, Mapping):
+        key = "model"
+    elif key == "task":
+        first, _, rest_of_it = rest.partition(".")
+        inner, _, deeper = rest_of_it.partition(".")
+        key, rest = (inner, deeper) if first == "options" and inner else ("data", rest)
+    option = "--" + key.replace("_", "-")
+    return f"{option}: {rest}" if rest else option
+
+
+def _place(error: InputError, source: str | None, given: Mapping[str, Any]) -> str | None:
     path = error.where
     if path is None:
         path = next((home for kind, home in _HOMES if isinstance(error, kind)), "")
@@ -43,9 +63,8 @@ def _place(error: InputError, source: str, given: Mapping[str, Any]) -> str | No
     if path and key not in Config.model_fields:
         return error.where  # a place of its own: another file, a line of the data
     if key in given:
-        option = "--" + key.replace("_", "-")
-        return f"{option}: {rest}" if rest else option
-    return f"{source}: {path}" if path else source
+        return option_of(key, given[key], rest)
+    return ": ".join(part for part in (source, path) if part) or None
 
 
 def _split(path: str) -> tuple[str, str]:

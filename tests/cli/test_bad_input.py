@@ -151,7 +151,7 @@ def test_graphs_that_are_no_graphs(call, tmp_path, value):
         ({"unit_model": "b"}, "f.yaml"),
         ({"models": [{"name": "a", "parameters": "x", "layers": 1, "width": 1}]}, "f.yaml.models"),
         ({"models": [{"name": "a", "parameters": -1, "layers": 1, "width": 1}]}, "f.yaml.models"),
-        ({"models": [{"name": "a"}]}, "f.yaml.models[0]"),
+        ({"models": [{"layers": 2}]}, "f.yaml.models[0]"),
         ({"models": 3}, "f.yaml.models"),
     ],
 )
@@ -263,7 +263,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(call, place):
     assert err.endswith("error: none.yaml: no such file\n")
 
 
-@pytest.mark.parametrize("arguments", [["frob"], ["run"], ["run", "a", "b"], ["run", "a", "--zz"]])
+@pytest.mark.parametrize("arguments", [["frob"], ["run", "a", "b"], ["run", "a", "--zz"]])
 def test_usage(call, arguments):
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")

@@ -16,11 +16,12 @@ from graphsearch.config import (
     json_schema,
     load_config,
     parse_config,
+    pinned,
     study_arguments,
 )
 from graphsearch.errors import ConfigError, FleetError
 from graphsearch.study.settings import BASELINES, Settings
-from graphsearch.yamlfile import parse_yaml
+from graphsearch.yamlfile import dump_yaml, parse_yaml
 
 BASE = {
     "task": "puzzle",
@@ -81,7 +82,7 @@ BAD = [
     ),
     ({"searcher": {"name": ""}}, "searcher.name: must not be empty"),
     ({"agent": "chat"}, "agent: the chat agent needs a model of the fleet"),
-    ({"fleet": None}, "fleet: must be a text, got nothing"),
+    ({"fleet": None}, "fleet: must be the name of a fleet, a path to one, or one given whole"),
     ({"evaluation": {"blocks": [8, 0]}}, "evaluation.blocks[1]: must be at least 1, got 0"),
     ({"evaluation": {"level": 1.0}}, "evaluation.level: must be below 1.0, got 1.0"),
     ({"evaluation": {"baselines": ["all"]}}, "evaluation.baselines[0]: must be 'single'"),
@@ -192,3 +193,50 @@ def test_configurations_that_come_along():
 def test_the_published_schema_is_current():
     published = Path(__file__).parents[2] / "configs" / "schema.json"
     assert json.loads(published.read_text()) == json_schema()
+
+
+INLINE = {
+    "name": "mine",
+    "unit_model": "openai/gpt-4o-mini",
+    "models": [
+        {"name": "openai/gpt-4o-mini", "engine": "litellm"},
+        {"name": "m", "endpoint": "http://127.0.0.1:1/v1", "input_price": "1", "output_price": "2"},
+    ],
+}
+
+
+def test_a_fleet_may_be_given_whole():
+    config = parse_config({**BASE, "fleet": INLINE})
+    assert check_names(config).names == ("openai/gpt-4o-mini", "m")
+    assert study_arguments(config)["fleet"].model("m").output_price == 2
+    assert parse_config(parse_yaml(config_yaml(config), "again")) == config
+
+
+def test_a_fleet_given_whole_is_checked():
+    wrong = {**INLINE, "models": [{"name": "m", "layers": "four"}]}
+    with pytest.raises(ConfigError, match=r"^c.yaml: fleet: models\[0\].layers: expected a whole"):
+        parse_config({**BASE, "fleet": wrong}, source="c.yaml")
+    with pytest.raises(ConfigError, match=r"^c\.yaml: fleet: mine.unit_model: 'x'"):
+        parse_config({**BASE, "fleet": {**INLINE, "unit_model": "x"}}, source="c.yaml")
+
+
+def test_a_study_keeps_the_prices_it_began_with():
+    fleet = pinned(parse_config({**BASE, "fleet": INLINE})).fleet
+    first, second = fleet["models"]
+    assert (first["input_price"], first["context"]) == ("0.15", 128_000)
+    assert "as of 2026" in first["price_source"]
+    assert "price_source" not in second
+    # A fleet that tells all itself stays a name.
+    assert pinned(parse_config({**BASE, "fleet": "embedded"})).fleet == "embedded"
+
+
+def test_prices_are_relative_to_the_configuration(tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        'as_of: "2026-11-01"\nmodels: {nano: {input_price: 1, output_price: 2}}'
+    )
+    (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "embedded", "prices": "p.yaml"}))
+    config = load_config(tmp_path / "c.yaml")
+    assert config.prices == str(tmp_path / "p.yaml")
+    kept = pinned(config)
+    assert kept.prices is None
+    assert kept.fleet["models"][0]["price_source"] == "p.yaml, as of 2026-11-01"

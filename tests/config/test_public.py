@@ -31,6 +31,7 @@ import graphsearch.export
                 "json_schema",
                 "load_config",
                 "parse_config",
+                "pinned",
                 "placed",
                 "study_arguments",
             },

@@ -1,0 +1,379 @@
+"""Models and questions named on the command line, in place of a configuration file.
+
+A model is `URL#NAME` (any server that speaks OpenAI's chat completions) or `PROVIDER/NAME` (what
+LiteLLM reaches). What the command line cannot tell, a model's size above all, stays unknown.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from urllib.parse import urldefrag, urlsplit
+
+import typer
+
+from graphsearch.errors import BudgetRefused, ConfigError, FleetError
+
+if TYPE_CHECKING:
+    from graphsearch.config import Config
+    from graphsearch.fleet import Fleet, ModelSpec
+
+__all__ = [
+    "AnswerField",
+    "DataFile",
+    "GraderName",
+    "GroupField",
+    "IdField",
+    "KeyNames",
+    "ModelNames",
+    "Models",
+    "Order",
+    "PriceFile",
+    "Prices",
+    "Profile",
+    "QuestionField",
+    "Questions",
+    "fleet_of",
+    "read_order",
+]
+
+DataFile = Annotated[
+    str | None,
+    typer.Option("--data", help="Questions with answers (.jsonl, .csv), in place of CONFIG."),
+]
+GraderName = Annotated[
+    str | None, typer.Option("--grader", help="Judges answers to --data: exact, numeric, choice.")
+]
+QuestionField = Annotated[
+    str | None, typer.Option("--question-field", help="Field of --data that holds the question.")
+]
+AnswerField = Annotated[
+    str | None, typer.Option("--answer-field", help="Field that holds the known answer.")
+]
+IdField = Annotated[str | None, typer.Option("--id-field", help="Field that holds an id.")]
+GroupField = Annotated[
+    str | None,
+    typer.Option("--group-field", help="Field whose equal values mark questions of one origin."),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", help="Mean tokens of question and answer of --data: 120,300."),
+]
+ModelNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="A model, as URL#NAME (http://127.0.0.1:8000/v1#qwen-0.5b) or PROVIDER/NAME "
+        "(openai/gpt-4o-mini, by LiteLLM); once for each.",
+    ),
+]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price",
+        help="Price of a --model, as NAME=IN/OUT in USD per million tokens: qwen-0.5b=0.02/0.06.",
+    ),
+]
+KeyNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--api-key-env", help="Environment variable of a --model's key, as NAME=VARIABLE."
+    ),
+]
+PriceFile = Annotated[
+    str | None,
+    typer.Option("--prices", help="A file of prices, for models whose fleet does not tell them."),
+]
+
+_FLEET: Final = "named"
+_TYPED: Final = "given by --price"
+_SIZES: Final = frozenset({"units", "flops", "flops_plain"})
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked, as the command line says it; None where it says nothing."""
+
+    data: str | None = None
+    grader: str | None = None
+    question_field: str | None = None
+    answer_field: str | None = None
+    id_field: str | None = None
+    group_field: str | None = None
+    profile: str | None = None
+
+    def options(self) -> dict[str, str]:
+        """Options of the loader that were given."""
+        names = ("grader", "question_field", "answer_field", "id_field", "group_field")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Who is asked, as the command line says it."""
+
+    models: Sequence[str] | None = None
+    price: Sequence[str] | None = None
+    api_key_env: Sequence[str] | None = None
+    fleet: str | None = None
+
+    def value(self) -> "str | dict[str, Any] | None":
+        """The configuration's `fleet`: a name or path, or a fleet given whole; None when not said.
+
+        Raises:
+            ConfigError: options that contradict each other, or one that cannot be read.
+        """
+        if self.models:
+            if self.fleet is not None:
+                raise ConfigError("name models by --model or a fleet by --fleet, not both")
+            fleet = fleet_of(self.models, price=self.price or (), keys=self.api_key_env or ())
+            return {"name": fleet.name, "unit_model": fleet.unit_model, "models": _short(fleet)}
+        for option, given in (("--price", self.price), ("--api-key-env", self.api_key_env)):
+            if given:
+                raise ConfigError(
+                    "is for models named by --model; those of a fleet have theirs in its file",
+                    where=option,
+                )
+        if self.fleet is None:
+            return None
+        return str(Path(self.fleet).resolve()) if Path(self.fleet).is_file() else self.fleet
+
+
+class Order(NamedTuple):
+    """A search as it was asked for.
+
+    Attributes:
+        settings: its configuration.
+        source: the configuration's file, None where the command line says all.
+        given: top-level keys that the command line set.
+        name: what the run folder is called when nothing else is said.
+    """
+
+    settings: "Config"
+    source: str | None
+    given: Mapping[str, Any]
+    name: str
+
+
+def read_order(config: str | None, questions: Questions, models: Models, **overrides: Any) -> Order:
+    """What to search: a configuration with options laid over it, or options alone.
+
+    Args:
+        config: a configuration file or the name of one.
+        questions: of `--data` and its options.
+        models: of `--model`, `--fleet` and their options.
+        **overrides: further top-level keys; None and empty lists count as not given.
+
+    Raises:
+        ConfigError: neither or both were given, or something in them is wrong.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None and value != []}
+    fleet = models.value()
+    if fleet is not None:
+        given["fleet"] = fleet
+    if given.get("prices") is not None:
+        given["prices"] = str(Path(given["prices"]).resolve())
+    if config is None:
+        order = _without_file(questions, given)
+    else:
+        order = _with_file(config, questions, given)
+    if models.models:
+        refuse_unpriced(order.settings)
+    return order
+
+
+def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Order:
+    from graphsearch.config import find_config, load_config
+
+    if questions.data is not None:
+        raise ConfigError(
+            f"the configuration {config} says already what is asked; give one of the two",
+            where="--data",
+        )
+    stray = next(iter(questions.options()), "profile" if questions.profile else None)
+    if stray is not None:
+        raise ConfigError(
+            "goes with --data; with a configuration it stands in the file's task",
+            where="--" + stray.replace("_", "-"),
+        )
+    path = find_config(config)
+    return Order(load_config(path, given), str(path), given, path.stem)
+
+
+def _without_file(questions: Questions, given: dict[str, Any]) -> Order:
+    from graphsearch.config import Config, parse_config
+
+    if questions.data is None:
+        raise ConfigError(
+            "nothing says what to search: give a configuration (a file, or demo, puzzle, recall), "
+            "or --data, --model, --graph-budget and --search-budget"
+        )
+    if "fleet" not in given:
+        raise ConfigError(
+            "no models are named; give --model URL#NAME or --model PROVIDER/NAME for each, or "
+            "--fleet",
+            where="--model",
+        )
+    path = Path(questions.data)
+    task: dict[str, Any] = {"file": str(path.resolve()), "options": questions.options()}
+    if questions.profile is not None:
+        task["profile"] = _profile(questions.profile)
+    given = {"task": task, **given}
+    placed_by = {**dict.fromkeys(Config.model_fields), **given}
+    settings = parse_config(given, overrides=given, options=placed_by)
+    return Order(settings, None, placed_by, path.stem)
+
+
+def _profile(text: str) -> dict[str, int]:
+    from graphsearch.cost import parse_profile
+
+    try:
+        found = parse_profile(text)
+    except ConfigError as error:
+        raise ConfigError(str(error), where="--profile") from error
+    return {"question": found.question, "answer": found.answer}
+
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+def fleet_of(
+    models: Sequence[str], *, price: Sequence[str] = (), keys: Sequence[str] = ()
+) -> "Fleet":
+    """The fleet of models named on the command line; the first is its unit model.
+
+    Args:
+        models: each `URL#NAME` or `PROVIDER/NAME`.
+        price: each `NAME=IN/OUT`.
+        keys: each `NAME=VARIABLE`.
+
+    Raises:
+        ConfigError: one of them cannot be read, or names no model.
+    """
+    from graphsearch.fleet import Fleet, ModelSpec
+
+    rows = _distinct([_model(text) for text in models])
+    names = [row["name"] for row in rows]
+    for text in price:
+        name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
+        rows[names.index(name)] |= _price(text, value)
+    for text in keys:
+        name, value = _assigned(text, names, "--api-key-env", "NAME=VARIABLE")
+        rows[names.index(name)]["api_key_env"] = value
+    try:
+        specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
+    except FleetError as error:
+        option = "--api-key-env" if str(error.where).endswith("api_key_env") else "--model"
+        message = str(error).removeprefix(f"{error.where}: ")
+        raise ConfigError(message, where=option) from error
+    return Fleet(_FLEET, specs, specs[0].name)
+
+
+def _model(text: str) -> dict[str, Any]:
+    if "://" in text:
+        url, name = urldefrag(text)
+        if not name:
+            raise ConfigError(
+                f"{url} names a server but no model; write {url}#NAME (graphsearch doctor --model "
+                f"{url} lists those it serves)",
+                where="--model",
+            )
+        return {"name": name, "engine": "http", "endpoint": url}
+    provider, _, name = text.partition("/")
+    if not provider or not name:
+        raise ConfigError(
+            f"expected URL#NAME such as http://127.0.0.1:8000/v1#qwen-0.5b, or PROVIDER/NAME such "
+            f"as openai/gpt-4o-mini, got {text!r}",
+            where="--model",
+        )
+    return {"name": text, "engine": "litellm"}
+
+
+def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Models of one name at several servers are told apart by the server."""
+    names = [row["name"] for row in rows]
+    for row in rows:
+        if names.count(row["name"]) > 1 and "endpoint" in row:
+            row["served_name"] = row["name"]
+            row["name"] = f"{row['name']}@{urlsplit(row['endpoint']).netloc}"
+    names = [row["name"] for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{twice!r} is named twice", where="--model")
+    return rows
+
+
+def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple[str, str]:
+    name, equals, value = text.rpartition("=")
+    if not equals or not value:
+        raise ConfigError(f"expected {shape}, got {text!r}", where=option)
+    if name not in names:
+        known = ", ".join(names)
+        raise ConfigError(f"there is no model {name!r}; named are {known}", where=option)
+    return name, value
+
+
+def _price(text: str, value: str) -> dict[str, Any]:
+    from graphsearch.fleet import ModelSpec
+
+    prompt, slash, answer = value.partition("/")
+    row = {"input_price": prompt, "output_price": answer, "price_source": _TYPED}
+    try:
+        if not slash:
+            raise FleetError("no / in it")
+        ModelSpec.from_json({"name": "any", **row})
+    except FleetError as error:
+        raise ConfigError(
+            f"expected NAME=IN/OUT in USD per million tokens, such as qwen-0.5b=0.02/0.06, "
+            f"got {text!r}",
+            where="--price",
+        ) from error
+    return row
+
+
+def _short(fleet: "Fleet") -> list[dict[str, Any]]:
+    return [
+        {key: value for key, value in spec.to_json().items() if value not in (None, "")}
+        for spec in fleet.models
+    ]
+
+
+# -- budgets ---------------------------------------------------------------------------------------
+
+
+def refuse_unpriced(settings: "Config") -> None:
+    """Refuse budgets in currencies that models named on the command line have no price in.
+
+    Raises:
+        BudgetRefused: with all that has to be given.
+    """
+    from graphsearch.config import check_names
+    from graphsearch.cost import Amount, CostModel, TokenProfile
+
+    fleet = check_names(settings)
+    several = (settings.graph_budget, *settings.search_budget, *(settings.evaluation_budget or ()))
+    for budget in map(Amount.parse, several):
+        cost = CostModel(fleet, TokenProfile(1, 1), budget.currency)
+        unknown = [spec for spec in fleet.models if cost.can_price(spec.name) is not None]
+        if unknown:
+            raise BudgetRefused(f"a budget of {budget} cannot be kept: {_remedy(budget, unknown)}")
+
+
+def _remedy(budget: Any, unknown: "Iterable[ModelSpec]") -> str:
+    names = [spec.name for spec in unknown]
+    listed = ", ".join(names)
+    if budget.currency == "usd":
+        options = " ".join(f"--price {name}=IN/OUT" for name in names)
+        return (
+            f"the price of {listed} is unknown; give {options} (USD per million prompt and "
+            "completion tokens, such as 0.02/0.06), or a file by --prices"
+        )
+    if budget.currency in _SIZES:
+        return (
+            f"the size of {listed} is unknown (parameters, layers, width); write a fleet file that "
+            "tells it and give --fleet, or budget in usd, tokens or calls"
+        )
+    return (
+        f"the speed of {listed} is unknown (prefill_rate, decode_rate, overhead_s); write a fleet "
+        "file that tells it and give --fleet, or budget in usd, tokens or calls"
+    )

@@ -1,0 +1,173 @@
+"""`PriceList`: prices of one date, and what a fleet takes from it.
+
+A file of prices is YAML:
+
+    as_of: "2026-11-01"
+    source: our contract            # optional; the file's name when left out
+    models:
+      openai/gpt-4o-mini: {input_price: "0.15", output_price: "0.60", context: 128_000}
+      qwen-0.5b: {input_price: "0.02", output_price: "0.06"}
+
+Prices are in USD per million tokens; what is left out is unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from graphsearch.errors import FleetError
+from graphsearch.fleet import Fleet, ModelSpec
+
+__all__ = ["Price", "PriceList", "with_prices"]
+
+_SHIPPED: Final = Path(__file__).parent / "prices.yaml"
+_OF_A_LIST: Final = ("as_of", "source", "models")
+_OF_A_MODEL: Final = ("input_price", "output_price", "context")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What is known of a model.
+
+    Attributes:
+        input_price: USD per million prompt tokens, None when unknown.
+        output_price: USD per million completion tokens, None when unknown.
+        context: most tokens that it reads at this price, None when unknown.
+    """
+
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+    context: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """Prices of one date.
+
+    Attributes:
+        as_of: the date they were true.
+        source: where they come from.
+        models: by `provider/model` as LiteLLM writes it, or by a model's name in the fleet.
+    """
+
+    as_of: date
+    source: str
+    models: Mapping[str, Price]
+
+    @property
+    def note(self) -> str:
+        """Source and date, as a model's `price_source`."""
+        return f"{self.source}, as of {self.as_of.isoformat()}"
+
+    def of(self, spec: ModelSpec) -> Price | None:
+        """The entry of a model, by its name at its endpoint, then by its name in the fleet."""
+        if spec.served_name is not None and spec.served_name in self.models:
+            return self.models[spec.served_name]
+        return self.models.get(spec.name)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> "PriceList":
+        """The list in a file, or the one that comes along.
+
+        Raises:
+            FleetError: the file cannot be read, with the path to the bad value.
+        """
+        if path is None:
+            return _shipped()
+        from graphsearch.yamlfile import read_yaml
+
+        return cls.from_json(read_yaml(Path(path), error=FleetError), where=str(path))
+
+    @classmethod
+    def from_json(cls, data: Any, *, where: str = "prices") -> "PriceList":
+        """Read a list and check every field.
+
+        Raises:
+            FleetError: with the path to the bad value.
+        """
+        _mapping(data, _OF_A_LIST, where)
+        models = data.get("models")
+        if not isinstance(models, Mapping):
+            raise FleetError(f"expected a mapping, got {models!r}", where=f"{where}: models")
+        prices = {
+            str(name): _price(str(name), row, f"{where}: models.{name}")
+            for name, row in models.items()
+        }
+        source = data.get("source") or Path(where).name
+        if not isinstance(source, str):
+            raise FleetError(f"expected a text, got {source!r}", where=f"{where}: source")
+        return cls(_date(data.get("as_of"), f"{where}: as_of"), source, prices)
+
+
+def with_prices(fleet: Fleet, own: PriceList | None = None) -> Fleet:
+    """The fleet with prices and contexts where it has none of its own.
+
+    Prices come in pairs: a model that has one of them keeps what it has. The list that comes
+    along holds for models that engine `litellm` calls at their provider's own address alone:
+    another server may serve a model of the same name at another price.
+
+    Args:
+        fleet: what it says itself always wins.
+        own: the user's list; it holds for models of any engine.
+    """
+    return replace(fleet, models=tuple(_filled(spec, own) for spec in fleet.models))
+
+
+def _filled(spec: ModelSpec, own: PriceList | None) -> ModelSpec:
+    lists = [own] if own is not None else []
+    if spec.engine == "litellm" and spec.endpoint is None:
+        lists.append(PriceList.load())
+    for prices in lists:
+        price = prices.of(spec)
+        if price is not None:
+            return _taken(spec, price, prices.note)
+    return spec
+
+
+def _taken(spec: ModelSpec, price: Price, note: str) -> ModelSpec:
+    if spec.context is None:
+        spec = replace(spec, context=price.context)
+    if spec.input_price is not None or spec.output_price is not None:
+        return spec
+    if price.input_price is None and price.output_price is None:
+        return spec
+    return replace(
+        spec,
+        input_price=price.input_price,
+        output_price=price.output_price,
+        price_source=note,
+    )
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> PriceList:
+    from graphsearch.yamlfile import read_yaml
+
+    return PriceList.from_json(read_yaml(_SHIPPED, error=FleetError), where=str(_SHIPPED))
+
+
+def _mapping(data: Any, known: tuple[str, ...], where: str) -> None:
+    if not isinstance(data, Mapping):
+        raise FleetError(f"expected a mapping, got {data!r}", where=where)
+    unknown = next((key for key in data if key not in known), None)
+    if unknown is not None:
+        raise FleetError(f"unknown key {unknown!r}; known are {', '.join(known)}", where=where)
+
+
+def _price(name: str, row: Any, where: str) -> Price:
+    _mapping(row, _OF_A_MODEL, where)
+    spec = ModelSpec.from_json({"name": name, **row}, where=where)
+    return Price(spec.input_price, spec.output_price, spec.context)
+
+
+def _date(value: Any, where: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise FleetError(
+            f"expected the date of the prices such as '2026-11-01', got {value!r}", where=where
+        ) from None
