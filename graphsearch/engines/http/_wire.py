@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from graphsearch.calls import Call, Outcome, Reply, Sampling, Usage
+from graphsearch.calls import Call, Reply, Sampling, Usage
+from graphsearch.engines.completions import GIVEN_UP, text_and_outcome, token_count
 from graphsearch.engines.http._errors import Endpoint, error_of
-from graphsearch.engines.http._key import Key
+from graphsearch.engines.keys import Key
 from graphsearch.errors import BrokenReply
 
 __all__ = ["Response", "Writer", "contexts_in", "reply_in"]
 
-_GIVEN_UP: Final = frozenset({"abort", "cancelled", "error"})
 _CONTEXT_KEYS: Final = ("max_model_len", "context_length", "context_window", "n_ctx")
 _SEEDS: Final = 2**31 - 1
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -88,11 +88,11 @@ def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, second
         finish = choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BrokenReply(f"{endpoint.url} sent JSON that is no chat completion") from None
-    if finish in _GIVEN_UP:
+    if finish in GIVEN_UP:
         raise BrokenReply(f"{endpoint.url} gave up the reply of {served_name!r} ({finish})")
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise BrokenReply(f"{endpoint.url} sent a message whose content is no text")
-    text, outcome = _text_and_outcome(content or "", refusal or "", finish)
+    text, outcome = text_and_outcome(content or "", refusal or "", finish)
     detail = {"finish_reason": finish} if isinstance(finish, str) else {}
     return Reply(text, _usage(data.get("usage")), outcome, seconds, detail)
 
@@ -128,29 +128,18 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
     return data
 
 
-def _text_and_outcome(content: str, refusal: str, finish: object) -> tuple[str, Outcome]:
-    if refusal or finish == "content_filter":
-        return content or refusal, Outcome.REFUSED
-    if not content.strip():
-        return "", Outcome.EMPTY
-    return content, Outcome.TRUNCATED if finish == "length" else Outcome.ANSWERED
-
-
 def _usage(found: object) -> Usage:
     told = found if isinstance(found, Mapping) else {}
-    return Usage(_count(told.get("prompt_tokens")), _count(told.get("completion_tokens")), calls=1)
-
-
-def _count(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and value >= 0 else None  # type: ignore[operator,return-value]
+    return Usage(
+        token_count(told.get("prompt_tokens")), token_count(told.get("completion_tokens")), calls=1
+    )
 
 
 def _context(row: Mapping[str, Any]) -> int | None:
     meta = row.get("meta")
     for source in (row, meta if isinstance(meta, Mapping) else {}):
         for key in _CONTEXT_KEYS:
-            found = _count(source.get(key))
+            found = token_count(source.get(key))
             if found:
                 return found
     return None

@@ -8,8 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http._errors import Endpoint
-from graphsearch.engines.http._key import Head, Key
+from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response, Writer, contexts_in, reply_in
+from graphsearch.engines.keys import Key
 from graphsearch.errors import FleetError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.engines.http import HttpEngine
-from graphsearch.engines.http._errors import seconds_to_wait
+from graphsearch.engines.refusals import seconds_to_wait
 from graphsearch.errors import (
     AccessDenied,
     BadRequest,
