@@ -1,10 +1,11 @@
-"""`graphsearch fleet`: the fleets there are, what is in one, and training the embedded one."""
+"""`graphsearch fleet`: the fleets there are, what is in one, their servers, the embedded one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graphsearch.cli import _servers
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import UNKNOWN, emit, table
 
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Fleets: list them, show one, train the embedded one.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fleets: list and show them, start and stop servers, train and save the embedded one.",
+    no_args_is_help=True,
+)
+_servers.register(app)
 
 
 @app.command("list")

@@ -17,7 +17,12 @@ from graphsearch.engines.embedded.vocabulary import EOS, IDS, PAD, UNKNOWN
 
 FORMAT: Final = 1
 POSITIONS: Final = 256
-_CHAT_TEMPLATE: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+# What `prompt_text` of the NumPy engine does: contents in order, a space between them.
+_CHAT_TEMPLATE: Final = (
+    "{% for message in messages %}"
+    "{{ '' if loop.first else ' ' }}{{ message['content'] }}"
+    "{% endfor %}"
+)
 
 
 @dataclass(frozen=True, slots=True)

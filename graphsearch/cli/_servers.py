@@ -1,0 +1,173 @@
+"""`graphsearch fleet save`, `up`, `status` and `down`: servers of vLLM for a fleet's models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphsearch.cli._options import AsJson
+from graphsearch.cli._output import UNKNOWN, emit, seconds, table
+
+if TYPE_CHECKING:
+    from graphsearch.engines.vllm import ServerPlan, ServerStatus
+    from graphsearch.fleet import Fleet
+
+__all__ = ["register"]
+
+GiB = 2**30
+
+FleetFile = Annotated[str, typer.Argument(metavar="FLEET", help="Name of a fleet, or a path.")]
+MaybeFleet = Annotated[
+    str | None, typer.Argument(metavar="[FLEET]", help="Its servers alone; all when left out.")
+]
+Models = Annotated[
+    str | None, typer.Option("--models", help="Models to serve, with commas; all when left out.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(up)
+    app.command()(status)
+    app.command()(down)
+    app.command()(save)
+
+
+def up(
+    fleet: FleetFile,
+    models: Models = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds each server has to come up.", min=1)
+    ] = 900,
+    device: Annotated[
+        str, typer.Option("--device", help="Where to plan memory: auto, gpu or cpu.")
+    ] = "auto",
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the commands and the memory; start nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a vLLM server for each model that has a block 'serve', one after the other.
+
+    What is up already is left as it is. When one fails, and at Ctrl-C, what was started is stopped.
+    They run until 'graphsearch fleet down'.
+    """
+    from graphsearch.engines.vllm import find_machine, plan_servers, start_servers
+    from graphsearch.fleet import Fleet
+
+    found, chosen = Fleet.load(fleet), _names(models)
+    machine = find_machine(device)
+    if plan:
+        _show_plans(found, plan_servers(found, machine, models=chosen), as_json=as_json)
+        return
+    servers = start_servers(
+        found, chosen, machine=machine, timeout_s=timeout, say=_hearer(quiet=as_json)
+    )
+    _show(servers, as_json=as_json, fleet=found.name)
+
+
+def status(fleet: MaybeFleet = None, as_json: AsJson = False) -> None:
+    """Show the servers that were started here: up, asleep, starting, stuck or gone."""
+    from graphsearch.engines.vllm import list_servers
+
+    _show(list_servers(_loaded(fleet)), as_json=as_json)
+
+
+def down(fleet: MaybeFleet = None, as_json: AsJson = False) -> None:
+    """Stop the servers that 'fleet up' started, also one that crashed or was killed."""
+    from graphsearch.engines.vllm import stop_servers
+
+    stopped = stop_servers(_loaded(fleet))
+    if as_json:
+        emit({"stopped": [one.to_json() for one in stopped]})
+        return
+    for one in stopped:
+        was = " (it was gone already)" if one.phase == "gone" else ""
+        typer.echo(f"stopped {one.model} at {one.url}{was}")
+    if not stopped:
+        typer.echo("no server was started here")
+
+
+def save(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if absent.")],
+    models: Annotated[
+        str | None, typer.Option("--models", help="Sizes to save, with commas; all when left out.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="Port of the first server.")] = 8101,
+    as_json: AsJson = False,
+) -> None:
+    """Save the embedded fleet as Hugging Face folders, with a fleet.yaml that serves them."""
+    from graphsearch.engines.vllm import save_fleet
+    from graphsearch.fleet import Fleet
+
+    path = save_fleet(folder, _names(models), first_port=port)
+    names = Fleet.load(path).names
+    if as_json:
+        emit({"fleet": str(path), "folders": {name: str(folder / name) for name in names}})
+    else:
+        typer.echo(f"saved {', '.join(names)} in {folder}; serve them: graphsearch fleet up {path}")
+
+
+def _names(written: str | None) -> list[str] | None:
+    if written is None:
+        return None
+    return [part.strip() for part in written.split(",") if part.strip()]
+
+
+def _loaded(fleet: str | None) -> "Fleet | None":
+    from graphsearch.fleet import Fleet
+
+    return None if fleet is None else Fleet.load(fleet)
+
+
+def _hearer(*, quiet: bool) -> Any:
+    """Says what is going on, with the time since the last word of it, on standard error."""
+    import time
+
+    last = time.monotonic()
+
+    def say(sentence: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        after = f" after {seconds(now - last)}" if not sentence.startswith("starting") else ""
+        last = now
+        if not quiet:
+            typer.echo(sentence + after, err=True)
+
+    return say
+
+
+def _show(servers: "tuple[ServerStatus, ...]", *, as_json: bool, fleet: str | None = None) -> None:
+    if as_json:
+        named = {} if fleet is None else {"fleet": fleet}
+        emit({**named, "servers": [one.to_json() for one in servers]})
+        return
+    if not servers:
+        typer.echo("no server was started here")
+        return
+    rows = [
+        (one.model, one.phase, one.url, UNKNOWN if one.pid is None else str(one.pid), str(one.log))
+        for one in servers
+    ]
+    table(("model", "state", "endpoint", "pid", "log"), rows, align="lllrl")
+
+
+def _show_plans(fleet: "Fleet", plans: "tuple[ServerPlan, ...]", *, as_json: bool) -> None:
+    if as_json:
+        emit({"fleet": fleet.name, "plans": [_plan_json(plan) for plan in plans]})
+        return
+    for plan in plans:
+        where = f" of GPU {', '.join(map(str, plan.share.devices))}" if plan.share.devices else ""
+        typer.echo(f"{plan.model}: {plan.share.memory / GiB:.1f} GiB{where}\n  {plan.line}")
+
+
+def _plan_json(plan: "ServerPlan") -> dict[str, Any]:
+    return {
+        "model": plan.model,
+        "command": list(plan.command),
+        "env": dict(plan.env),
+        "memory_bytes": plan.share.memory,
+        "gpu_memory": plan.share.fraction,
+        "devices": list(plan.share.devices),
+        "sleeps": plan.sleeps,
+    }

@@ -1,0 +1,43 @@
+"""vLLM, in servers that are started and stopped here, and in this process.
+
+Servers are spoken to by the engine `http`, or by `vllm-sleep` where they take turns in a GPU's
+memory. See `design/vllm.md`.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "ServerFailed": "graphsearch.engines.vllm._starting",
+    "ServerPlan": "graphsearch.engines.vllm.plan",
+    "ServerStatus": "graphsearch.engines.vllm.launcher",
+    "Servers": "graphsearch.engines.vllm.launcher",
+    "State": "graphsearch.engines.vllm._state",
+    "find_machine": "graphsearch.engines.vllm.machine",
+    "list_servers": "graphsearch.engines.vllm.launcher",
+    "plan_servers": "graphsearch.engines.vllm.plan",
+    "save_fleet": "graphsearch.engines.vllm.saving",
+    "start_servers": "graphsearch.engines.vllm.launcher",
+    "stop_servers": "graphsearch.engines.vllm.launcher",
+}
+
+__all__ = [
+    "ServerFailed",
+    "ServerPlan",
+    "ServerStatus",
+    "Servers",
+    "State",
+    "find_machine",
+    "list_servers",
+    "plan_servers",
+    "save_fleet",
+    "start_servers",
+    "stop_servers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -1,0 +1,157 @@
+"""Starts one server and waits until it answers."""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from graphsearch.engines.vllm._probe import ask
+from graphsearch.engines.vllm._processes import identity
+from graphsearch.engines.vllm._state import Record, State
+from graphsearch.engines.vllm._stopping import GRACE
+from graphsearch.engines.vllm.plan import ServerPlan
+from graphsearch.errors import FleetError, GraphsearchError
+
+__all__ = ["ServerFailed", "log_tail", "spawn", "wait_until_up"]
+
+_KEEPER: Final = Path(__file__).with_name("_keeper.py")
+_LAST_LINES: Final = 25
+_LAST_BYTES: Final = 16_000
+_LOOK_EVERY: Final = (0.05, 0.5)
+
+
+class ServerFailed(GraphsearchError):
+    """A server did not come up; the message holds the last lines of its log."""
+
+
+def spawn(plan: ServerPlan, state: State, *, fleet: str, attached: bool) -> Record:
+    """Start a server's keeper, which starts the server; on disk before it is there.
+
+    Args:
+        plan: what to start.
+        state: where it is recorded.
+        fleet: name of the fleet.
+        attached: whether the server shall end when this process does, however it ends.
+
+    Raises:
+        FleetError: a key that it shall ask for is not in the environment.
+    """
+    env = _environment(plan)
+    record = Record(
+        fleet=fleet,
+        model=plan.model,
+        served_name=plan.served_name,
+        host=plan.host,
+        port=plan.port,
+        digest=plan.digest,
+        token=secrets.token_hex(16),
+        log=state.log(plan.port),
+        created=time.time(),
+        sleeps=plan.sleeps,
+    )
+    state.put(record)
+    parent = os.getpid() if attached else 0
+    # -I: what its server's environment says to Python is meant for the server.
+    words = [sys.executable, "-I", str(_KEEPER), "--token", record.token, "--cwd", plan.cwd]
+    words += ["--parent", str(parent), "--grace", str(GRACE), "--", *plan.command]
+    writing = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # Not subprocess: its objects complain when they are let go while their process runs.
+    pid = os.posix_spawn(
+        words[0],
+        words,
+        env,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(record.log), writing, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    record = replace(record, keeper=identity(pid))
+    state.put(record)
+    return record
+
+
+def _environment(plan: ServerPlan) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if name not in plan.without}
+    env |= plan.env
+    if plan.key_env is not None:
+        key = os.environ.get(plan.key_env)
+        if not key:
+            raise FleetError(
+                f"the environment variable {plan.key_env}, which holds the key its server shall "
+                "ask for, is not set",
+                where=f"model {plan.model}: api_key_env",
+            )
+        env["VLLM_API_KEY"] = key
+    return env
+
+
+def wait_until_up(
+    record: Record,
+    plan: ServerPlan,
+    *,
+    timeout_s: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Wait until a server answers and has its model.
+
+    Raises:
+        ServerFailed: it ended, did not answer in time, or has another model; with the last lines
+            of its log.
+    """
+    until = clock() + timeout_s
+    pause, longest = _LOOK_EVERY
+    while True:
+        if not record.alive:
+            raise ServerFailed(_said(record, f"ended{_exit_code(record)} before it was up"))
+        answer = ask(record.host, record.port, "/health")
+        if answer is not None and answer.status == 200:
+            _check_model(record, plan)
+            return
+        if clock() >= until:
+            raise ServerFailed(_said(record, f"was not up after {timeout_s:.0f} s"))
+        time.sleep(pause)
+        pause = min(longest, 1.5 * pause)
+
+
+def _check_model(record: Record, plan: ServerPlan) -> None:
+    key = None if plan.key_env is None else os.environ.get(plan.key_env)
+    answer = ask(record.host, record.port, "/v1/models", key=key)
+    there = () if answer is None else answer.models
+    if record.served_name not in there:
+        named = ", ".join(there) or "no model"
+        raise ServerFailed(
+            _said(record, f"is up and has {named} where {record.served_name} was meant")
+        )
+
+
+def _exit_code(record: Record) -> str:
+    if record.keeper is not None:
+        with suppress(ChildProcessError):  # not ours: an earlier process started it
+            pid, status = os.waitpid(record.keeper.pid, os.WNOHANG)
+            if pid:
+                return f" with code {os.waitstatus_to_exitcode(status)}"
+    return ""
+
+
+def _said(record: Record, what: str) -> str:
+    tail = log_tail(record.log)
+    last = f"; the last lines of {record.log}:\n{tail}" if tail else f"; {record.log} is empty"
+    return f"model {record.model}: its server {what}{last}"
+
+
+def log_tail(path: Path, lines: int = _LAST_LINES) -> str:
+    """The last lines of a log, "" when there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

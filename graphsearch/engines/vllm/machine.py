@@ -1,0 +1,109 @@
+"""The memory there is to plan with: of GPUs, or of the machine where vLLM runs on its cores."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from graphsearch.errors import FleetError
+
+__all__ = ["Device", "Machine", "find_machine"]
+
+GiB: Final = 2**30
+MiB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Memory that servers share.
+
+    Attributes:
+        index: number of the GPU, as `CUDA_VISIBLE_DEVICES` counts; -1 for the machine's own memory.
+        name: what it is.
+        total: bytes.
+        free: bytes.
+    """
+
+    index: int
+    name: str
+    total: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where servers run.
+
+    Attributes:
+        kind: `gpu`, or `cpu` where vLLM runs on cores.
+        devices: GPUs, or the machine's memory as one.
+        cores: cores we may use.
+    """
+
+    kind: Literal["cpu", "gpu"]
+    devices: tuple[Device, ...]
+    cores: int
+
+
+def find_machine(kind: str = "auto") -> Machine:
+    """What is here.
+
+    Args:
+        kind: `gpu`, `cpu`, or `auto`: GPUs if `nvidia-smi` shows some.
+
+    Raises:
+        FleetError: there is none of that kind, or no such kind.
+    """
+    if kind not in {"auto", "cpu", "gpu"}:
+        raise FleetError(f"{kind!r} is no kind of device; auto, cpu and gpu are")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    devices = () if kind == "cpu" else _gpus()
+    if devices:
+        return Machine("gpu", devices, cores or 1)
+    if kind == "gpu":
+        raise FleetError("there is no GPU that nvidia-smi shows")
+    return Machine("cpu", (_memory(),), cores or 1)
+
+
+def _gpus() -> tuple[Device, ...]:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ()
+    query = "--query-gpu=index,name,memory.total,memory.free"
+    done = subprocess.run(
+        [command, query, "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    rows = (line.split(", ") for line in done.stdout.splitlines()) if done.returncode == 0 else ()
+    return tuple(
+        Device(int(row[0]), row[1], int(row[2]) * MiB, int(row[3]) * MiB)
+        for row in rows
+        if len(row) == 4 and row[2].isdigit() and row[3].isdigit()
+    )
+
+
+def _memory() -> Device:
+    found: dict[str, int] = {}
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, rest = line.partition(":")
+        if name in {"MemTotal", "MemAvailable"}:
+            found[name] = int(rest.split()[0]) * 1024
+    total, free = (min(found[name], _limit()) for name in ("MemTotal", "MemAvailable"))
+    return Device(-1, "memory", total, free)
+
+
+def _limit() -> int:
+    """Bytes that a container may use."""
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            word = Path(path).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if word.isdigit():
+            return int(word)
+    return 2**63

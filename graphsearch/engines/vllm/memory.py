@@ -1,0 +1,273 @@
+"""How much memory each server of a fleet gets.
+
+    least  = weights + keys and values of one reply of full length + overhead
+    wanted = weights + those of as many replies as may be written at once + overhead
+    keys and values of a token = 2 x layers x kv_width x bytes of an element
+
+Every server gets its least and the same share of what it wants beyond that. Servers that sleep by
+turns need room only beside those of their own group and those that never sleep. The overhead
+cannot be computed; the constants below are estimates for GPUs and measured for cores.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from graphsearch.engines.vllm.machine import Device, GiB, Machine
+from graphsearch.errors import FleetError
+from graphsearch.fleet import ModelSpec
+from graphsearch.serve import Serve
+
+__all__ = ["Need", "Share", "need_of", "share_out"]
+
+USABLE: Final = 0.92  # of a GPU's memory; the rest is the driver's, and what no plan foresees
+USABLE_MEMORY: Final = 0.9  # of the machine's own
+GPU_OVERHEAD: Final = 2 * GiB  # context of CUDA, activations, graphs
+CPU_OVERHEAD: Final = 2 * GiB  # three processes with PyTorch: 1.9 GiB were seen
+ASLEEP: Final = GiB  # what a sleeping server keeps of its GPU
+STREAMS: Final = 64  # replies at once to have room for where the fleet does not say
+CONTEXT: Final = 8192  # tokens to have room for where nobody says
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a server needs, in bytes.
+
+    Attributes:
+        model: its model.
+        weights: of the weights, as they are computed with.
+        kv_token: of keys and values of one token.
+        context: most tokens of one reply with its prompt.
+        streams: replies to have room for.
+        overhead: what is needed beside.
+        group: who is awake with it; None for a server that never sleeps.
+        devices: GPUs it must be on; empty when it may be put anywhere.
+        fixed: share of each of its GPUs that the fleet fixes, None when it does not.
+    """
+
+    model: str
+    weights: int
+    kv_token: int
+    context: int
+    streams: int
+    overhead: int
+    group: str | None = None
+    devices: tuple[int, ...] = ()
+    fixed: float | None = None
+
+    @property
+    def least(self) -> int:
+        """With one reply at a time."""
+        return self.weights + self.kv_token * self.context + self.overhead
+
+    @property
+    def more(self) -> int:
+        """Bytes it wants beyond the least."""
+        return self.kv_token * self.context * (self.streams - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a server gets.
+
+    Attributes:
+        devices: its GPUs; empty on cores.
+        memory: bytes in all.
+        fraction: of the memory of each of its GPUs, for `--gpu-memory-utilization`.
+        kv_gib: whole GiB for keys and values, for `VLLM_CPU_KVCACHE_SPACE`.
+    """
+
+    devices: tuple[int, ...]
+    memory: int
+    fraction: float | None = None
+    kv_gib: int | None = None
+
+
+def need_of(spec: ModelSpec, serve: Serve, *, sleeps: bool, gpu: bool) -> Need:
+    """What one model needs.
+
+    Raises:
+        FleetError: its size is unknown, and the fleet fixes no share either.
+    """
+    config = _config(serve.folder)
+    wide = 4 if serve.dtype in {"float32", "float"} else 2
+    context = serve.max_model_len or spec.context or config.get("max_position_embeddings")
+    return Need(
+        model=spec.name,
+        weights=_weights(spec, serve),
+        kv_token=2 * wide * _kv_elements(spec, serve, config),
+        context=int(context or CONTEXT),
+        streams=serve.max_num_seqs or STREAMS,
+        overhead=GPU_OVERHEAD if gpu else CPU_OVERHEAD,
+        group=(serve.group or f"model {spec.name}") if sleeps else None,
+        devices=serve.devices,
+        fixed=serve.gpu_memory,
+    )
+
+
+def _config(folder: Path | None) -> Mapping[str, Any]:
+    """What a local folder says of its model; whether it is right is vLLM's to say."""
+    try:
+        data = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _weights(spec: ModelSpec, serve: Serve) -> int:
+    folder = serve.folder
+    stored = sum(f.stat().st_size for f in folder.glob("*.safetensors")) if folder else 0
+    size = stored or spec.weight_bytes
+    if size is None:
+        if serve.gpu_memory is not None:
+            return 0
+        raise FleetError(
+            "its memory cannot be planned without its number of parameters; tell it, or fix "
+            "serve.gpu_memory",
+            where=f"model {spec.name}",
+        )
+    return size * 32 // spec.bits if serve.dtype in {"float32", "float"} else size
+
+
+def _kv_elements(spec: ModelSpec, serve: Serve, config: Mapping[str, Any]) -> int:
+    """Elements of the keys of one token, over all layers."""
+    if spec.attention == "linear":
+        return 0
+    layers = config.get("num_hidden_layers") or spec.layers
+    heads, size = config.get("num_key_value_heads"), config.get("head_dim")
+    width = serve.kv_width or (heads * size if heads and size else spec.width)
+    if layers is None or width is None:
+        if serve.gpu_memory is not None:
+            return 0
+        raise FleetError(
+            "its memory cannot be planned without its layers and width; tell them, or fix "
+            "serve.gpu_memory",
+            where=f"model {spec.name}",
+        )
+    return int(layers * width)
+
+
+def share_out(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
+    """Share the memory out.
+
+    Returns:
+        A share for each model.
+
+    Raises:
+        FleetError: they do not fit, with the numbers; or a GPU is named that is not there.
+    """
+    if machine.kind == "cpu":
+        return _on_cores(needs, machine)
+    return _on_gpus(needs, machine)
+
+
+def _on_cores(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
+    """Everything stays awake: there is no GPU to sleep for."""
+    device = machine.devices[0]
+    room = USABLE_MEMORY * device.total
+    given = {need.model: max(1, _gib(need.kv_token * need.context)) for need in needs}
+    rest = {need.model: need.weights + need.overhead for need in needs}
+    if sum(rest.values()) + GiB * sum(given.values()) > room:
+        rows = [(need.model, rest[need.model] + GiB * given[need.model]) for need in needs]
+        raise FleetError(
+            _too_much(rows, room, device, "run fewer of them, or some on another machine")
+        )
+    for need in needs:  # whole GiB alone can be given: one server after another
+        wanted = max(1, _gib(need.kv_token * need.context * need.streams))
+        left = int((room - sum(rest.values()) - GiB * sum(given.values())) // GiB)
+        given[need.model] += max(0, min(wanted - given[need.model], left))
+    return {name: Share((), rest[name] + GiB * gib, kv_gib=gib) for name, gib in given.items()}
+
+
+def _on_gpus(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
+    total = {device.index: device.total for device in machine.devices}
+    placed = _placed(needs, machine)
+    part = {need.model: len(placed[need.model]) for need in needs}
+    fill = 1.0
+    for device in machine.devices:
+        here = [need for need in needs if device.index in placed[need.model]]
+        for group in _awake_together(here):
+            least = sum(_least_on(need, device, part[need.model]) for need in group)
+            least += ASLEEP * sum(need not in group for need in here)
+            room = USABLE * device.total - least
+            if room < 0:
+                rows = [(n.model, _least_on(n, device, part[n.model])) for n in group]
+                raise FleetError(_too_much(rows, USABLE * device.total, device, _advice(group)))
+            more = sum(need.more / part[need.model] for need in group if need.fixed is None)
+            fill = min(fill, room / more) if more else fill
+    return {
+        need.model: _share(
+            need, placed[need.model], fill, min(total[i] for i in placed[need.model])
+        )
+        for need in needs
+    }
+
+
+def _share(need: Need, devices: tuple[int, ...], fill: float, smallest: int) -> Share:
+    if need.fixed is not None:
+        return Share(devices, int(need.fixed * smallest * len(devices)), fraction=need.fixed)
+    memory = need.least + int(fill * need.more)
+    # Rounded up: a server that gets a byte too few does not start.
+    fraction = math.ceil(1000 * memory / len(devices) / smallest) / 1000
+    return Share(devices, memory, fraction=fraction)
+
+
+def _least_on(need: Need, device: Device, parts: int) -> float:
+    """Bytes on one of its GPUs."""
+    return need.fixed * device.total if need.fixed is not None else need.least / parts
+
+
+def _placed(needs: Sequence[Need], machine: Machine) -> dict[str, tuple[int, ...]]:
+    """The GPUs of each: those it names; else the one that is least full, large models first."""
+    free = {device.index: float(device.total) for device in machine.devices}
+    placed: dict[str, tuple[int, ...]] = {}
+    for need in sorted(needs, key=lambda need: (not need.devices, -need.least)):
+        for index in need.devices:
+            if index not in free:
+                there = ", ".join(map(str, free))
+                raise FleetError(
+                    f"there is no GPU {index}; there is {there}",
+                    where=f"model {need.model}: serve.devices",
+                )
+        # Those of one group shall be together; for that the order of models is good enough.
+        chosen = need.devices or (max(free, key=lambda index: free[index]),)
+        placed[need.model] = chosen
+        if need.group is None:
+            for index in chosen:
+                free[index] -= need.least / len(chosen)
+    return placed
+
+
+def _awake_together(needs: Sequence[Need]) -> list[list[Need]]:
+    """The sets of servers that are awake at one time."""
+    always = [need for need in needs if need.group is None]
+    groups = dict.fromkeys(need.group for need in needs if need.group is not None)
+    if not groups:
+        return [always] if always else []
+    return [always + [need for need in needs if need.group == group] for group in groups]
+
+
+def _advice(group: Sequence[Need]) -> str:
+    if len(group) > 1 and all(need.group is None for need in group):
+        return (
+            "let them sleep by turns (engine: vllm-sleep), run fewer of them, or shorten "
+            "serve.max_model_len"
+        )
+    return "shorten serve.max_model_len, quantise, spread them over GPUs, or run fewer of them"
+
+
+def _too_much(rows: Sequence[tuple[str, float]], room: float, device: Device, advice: str) -> str:
+    where = "the memory" if device.index < 0 else f"GPU {device.index} ({device.name})"
+    each = ", ".join(f"{model} {size / GiB:.1f}" for model, size in rows)
+    needed = sum(size for _, size in rows)
+    return (
+        f"{where} has {room / GiB:.1f} GiB for servers, and these need at least "
+        f"{needed / GiB:.1f}: {each}; {advice}"
+    )
+
+
+def _gib(size: int) -> int:
+    return math.ceil(size / GiB)
