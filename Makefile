@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup lint test test-train bench bench-engines bench-torch schema clean
+.PHONY: help demo setup lint test test-train test-litellm bench bench-engines bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -45,6 +45,15 @@ $(VENV)-torch/.ready: pyproject.toml
 test-train: $(VENV)-torch/.ready  ## the tests of the training code (needs PyTorch, in a venv of its own)
 	$(VENV)-torch/bin/python -m pytest tests/engines/embedded
 
+$(VENV)-litellm/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-litellm
+	$(VENV)-litellm/bin/pip install --quiet --disable-pip-version-check -e '.[dev,litellm]'
+	@touch $@
+
+test-litellm: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),litellm
+test-litellm: $(VENV)-litellm/.ready  ## the tests of engine litellm with the real package (in a venv of its own)
+	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm
+
 bench: export GRAPHSEARCH_TORCH_PYTHON := $(wildcard $(VENV)-torch/bin/python)
 bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS="space demo --install")
 	@$(BIN)/python -m benchmarks $(PARTS)
@@ -59,4 +68,4 @@ schema: $(VENV)/.core  ## write the JSON Schema of configurations
 	$(BIN)/python -m graphsearch.config configs/schema.json
 
 clean:  ## remove environments, caches and runs
-	rm -rf $(VENV) $(VENV)-torch runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-torch $(VENV)-litellm runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

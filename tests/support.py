@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,9 @@ def chromium() -> str:
         _missing("browser", "no chromium on the PATH")
         raise AssertionError
     return command
+
+
+def litellm() -> None:
+    """The package LiteLLM; the test skips where it is not installed."""
+    if find_spec("litellm") is None:
+        _missing("litellm", "it is not installed (make test-litellm installs it)")

@@ -22,6 +22,7 @@ _BUILTIN = {
     "embedded": "graphsearch.engines.embedded.engine:EmbeddedEngine",
     "faulty": "graphsearch.engines.faulty:FaultyEngine",
     "http": "graphsearch.engines.http:HttpEngine",
+    "litellm": "graphsearch.engines.litellm:LitellmEngine",
     "replay": "graphsearch.engines.replay:ReplayEngine",
     "scripted": "graphsearch.engines.scripted:ScriptedEngine",
 }
@@ -36,8 +37,8 @@ def make_engine(name: str, **options: Any) -> Engine:
     """Build an engine by its registered name; loads no model and opens no connection.
 
     Args:
-        name: `embedded`, `http`, `replay`, `scripted`, `faulty`, or a name that an installed
-            package registered.
+        name: `embedded`, `http`, `litellm`, `replay`, `scripted`, `faulty`, or a name that an
+            installed package registered.
         **options: the engine's own keyword arguments.
 
     Raises:

@@ -1,0 +1,142 @@
+"""Errors of LiteLLM as typed errors.
+
+It maps what providers say to its own types and keeps the status. What it raises for a connection
+that failed and for a reply that could not be read has the status 500 too, but no headers of a
+response: then the errors it was made of tell the two apart.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from graphsearch.engines.keys import without_secrets
+from graphsearch.engines.refusals import kind_of, seconds_to_wait, short
+from graphsearch.errors import (
+    AccessDenied,
+    BadRequest,
+    BrokenReply,
+    CallTimeout,
+    ContextTooLong,
+    EngineError,
+    RateLimited,
+    Unavailable,
+    UnknownModel,
+    Unreachable,
+)
+
+__all__ = ["POLICY", "error_of"]
+
+POLICY: Final = "ContentPolicyViolationError"
+"""The provider refused prompt or reply: an outcome of the model, not an error."""
+
+_BY_NAME: Final[Mapping[str, type[EngineError]]] = {
+    "ContextWindowExceededError": ContextTooLong,
+    "Timeout": CallTimeout,
+    "RateLimitError": RateLimited,
+    "AuthenticationError": AccessDenied,
+    "PermissionDeniedError": AccessDenied,
+    "PaymentRequiredError": AccessDenied,
+    "BadGatewayError": Unavailable,
+    "ServiceUnavailableError": Unavailable,
+    "APIResponseValidationError": BrokenReply,
+    "UnprocessableEntityError": BadRequest,
+    "UnsupportedParamsError": BadRequest,
+    "LiteLLMUnknownProvider": UnknownModel,
+}
+_NO_KEY: Final = re.compile(r"missing credentials|api[_ -]?key", re.IGNORECASE)
+"""What clients below LiteLLM say, before they ask anybody, when they find no key."""
+_CONNECTION: Final = frozenset(
+    {
+        "ClientConnectorError",
+        "ClientConnectorDNSError",
+        "ClientConnectorCertificateError",
+        "ConnectError",
+        "ConnectTimeout",
+        "ConnectionRefusedError",
+        "gaierror",
+    }
+)
+"""Errors, below LiteLLM's, that say that there was no connection."""
+
+
+def error_of(error: Exception, served_name: str, *, key_name: str | None) -> EngineError:
+    """The error that an exception of LiteLLM stands for; it does not hold the exception.
+
+    Args:
+        error: what LiteLLM raised; it may hold the request with its headers.
+        served_name: the model asked for, as LiteLLM calls it.
+        key_name: environment variable of the key, None where LiteLLM chose one.
+    """
+    name = type(error).__name__
+    status = _status(error)
+    said = " ".join(without_secrets(str(error)).split())
+    kind = _kind(error, name, status, said)
+    shown = name if status is None else f"{name} {status}"
+    message = f"litellm {served_name}: {shown}: {short(said) or 'nothing said'}"
+    return kind(message + _advice(kind, key_name), retry_after=_wait(error))
+
+
+def _kind(error: Exception, name: str, status: int | None, said: str) -> type[EngineError]:
+    if name == "RateLimitError" and kind_of(429, said) is AccessDenied:
+        return AccessDenied  # for want of credit: waiting does not help
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if status is None:
+        return Unavailable
+    if "LLM Provider NOT provided" in said:
+        return UnknownModel
+    if _headers(error) is None and status >= 500:
+        if _NO_KEY.search(said):
+            return AccessDenied
+        return Unreachable if _has_no_connection(error) else BrokenReply
+    return kind_of(status, said)
+
+
+def _advice(kind: type[EngineError], key_name: str | None) -> str:
+    if kind is UnknownModel:
+        return " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
+    if kind is not AccessDenied:
+        return ""
+    if key_name is None:
+        return " (set the environment variable of this provider's key, or name one as api_key_env)"
+    return f" (the key is that of the environment variable {key_name})"
+
+
+def _status(error: Exception) -> int | None:
+    status = getattr(error, "status_code", None)
+    try:
+        return None if status is None else int(status)
+    except (TypeError, ValueError):
+        return None
+
+
+def _headers(error: Exception) -> Mapping[str, Any] | None:
+    """Headers of the response that the error tells of; None when there was none."""
+    for holder in (error, getattr(error, "response", None)):
+        for name in ("litellm_response_headers", "headers"):
+            found = getattr(holder, name, None)
+            if found:
+                return {str(key).lower(): value for key, value in dict(found).items()}
+    return None
+
+
+def _wait(error: Exception) -> float | None:
+    found = (_headers(error) or {}).get("retry-after")
+    return None if found is None else seconds_to_wait(str(found))
+
+
+def _has_no_connection(error: Exception) -> bool:
+    return any(type(cause).__name__ in _CONNECTION for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those it came from."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, getattr(one, "os_error", None)]

@@ -1,0 +1,173 @@
+"""`LitellmEngine`: calls to every provider that LiteLLM reaches."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from graphsearch.calls import Call, Reply
+from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.keys import Key
+from graphsearch.engines.litellm._clients import leave, use
+from graphsearch.engines.litellm._errors import POLICY, error_of
+from graphsearch.engines.litellm._load import check_release, load_litellm
+from graphsearch.engines.litellm._reply import refusal_reply, reply_in
+from graphsearch.errors import CallTimeout, EngineError
+
+if TYPE_CHECKING:
+    from graphsearch.fleet import ModelSpec
+
+__all__ = ["LitellmEngine"]
+
+_SEEDS: Final = 2**31 - 1
+_NO_KEY: Final = "none"
+"""Sent to an endpoint of one's own that wants no key, so that LiteLLM sends no provider's."""
+
+_ALONE: Final[dict[str, Any]] = {
+    "num_retries": 0,
+    "max_retries": 0,
+    "caching": False,
+    "cache": {"no-cache": True, "no-store": True},
+    "no-log": True,
+    "drop_params": True,
+}
+"""Nothing of LiteLLM's but the call itself. What a provider does not take (a seed, often) is not
+sent to it: no provider promises equal replies for equal seeds anyway."""
+
+
+class LitellmEngine:
+    """Sends calls through LiteLLM, which speaks each provider's own protocol.
+
+    LiteLLM is imported with the first call, which takes seconds. For servers that speak OpenAI's
+    chat completions engine `http` does the same for a thirtieth of the CPU.
+
+    Args:
+        served_names: LiteLLM's name of each model, `provider/model`, for those called otherwise.
+        endpoint: LiteLLM's `api_base`, None for the provider's own address.
+        api_key_env: the environment variable that holds the key. None leaves it to LiteLLM, which
+            knows each provider's variable; with an endpoint of one's own it sends no key then.
+        timeout_s: seconds after which a call is given up.
+        message_overhead: most tokens that a chat template adds to a message.
+
+    Raises:
+        FleetError: LiteLLM is not installed, or is a release known to be harmful.
+    """
+
+    def __init__(
+        self,
+        served_names: Mapping[str, str] | None = None,
+        *,
+        endpoint: str | None = None,
+        api_key_env: str | None = None,
+        timeout_s: float = 600.0,
+        message_overhead: int = 64,
+    ) -> None:
+        check_release()
+        self._served = dict(served_names or {})
+        self._endpoint = endpoint
+        self._key_name = api_key_env
+        self._timeout = timeout_s
+        self._overhead = message_overhead
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._litellm: Any = None
+        self._key: Key | None = None
+
+    @classmethod
+    def for_models(cls, specs: "Sequence[ModelSpec]") -> Self:
+        """The engine of models that share an endpoint and a key."""
+        first = specs[0]
+        served = {spec.name: spec.served_name for spec in specs if spec.served_name is not None}
+        return cls(served, endpoint=first.endpoint, api_key_env=first.api_key_env)
+
+    def __repr__(self) -> str:
+        return "LitellmEngine()" if self._endpoint is None else f"LitellmEngine({self._endpoint!r})"
+
+    def info(self, model: str) -> EngineInfo:
+        """Facts about a model; the fingerprint is its name, as with engine `http`."""
+        name = f"litellm {self._served.get(model, model)}"
+        return EngineInfo("litellm", name, message_overhead=self._overhead)
+
+    def count_tokens(self, model: str, text: str) -> None:
+        """Unknown: LiteLLM guesses where it has no tokenizer, and does not say so."""
+        return
+
+    async def generate(self, call: Call) -> Reply:
+        """Make one call.
+
+        Raises:
+            EngineError: the call brought no reply; `design/engines.md` has the table.
+        """
+        served = self._served.get(call.model, call.model)
+        self._ready()
+        begun = time.perf_counter()
+        found = await self._ask(call, served)
+        seconds = time.perf_counter() - begun
+        # Raised here, outside any handler: what LiteLLM raises may hold the request and its key.
+        if isinstance(found, EngineError):
+            raise found
+        if found is None:
+            return refusal_reply(seconds=seconds)
+        return reply_in(found, served, seconds=seconds)
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened in this event loop."""
+        if self._loop is None or self._loop is not asyncio.get_running_loop():
+            return
+        loop, self._loop = self._loop, None
+        await leave(self._litellm, loop)
+
+    async def _ask(self, call: Call, served: str) -> Any:
+        """The response, None for a refused prompt, or the error it stands for."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._litellm.acompletion(
+                    model=served,
+                    messages=[
+                        {"role": m.role, "content": _whole(m.content)} for m in call.messages
+                    ],
+                    api_key=self._value(),
+                    api_base=self._endpoint,
+                    timeout=self._timeout,
+                    seed=call.seed % _SEEDS,
+                    **_sampling(call),
+                    **_ALONE,
+                )
+        except TimeoutError:
+            return CallTimeout(f"litellm {served}: no reply in {self._timeout:g} s")
+        except Exception as error:
+            # All that LiteLLM raises, whatever it is, says that this call brought no reply.
+            if type(error).__name__ == POLICY:
+                return None
+            return error_of(error, served, key_name=self._key_name)
+
+    def _value(self) -> str | None:
+        if self._key is not None:
+            return self._key.value()
+        return None if self._endpoint is None else _NO_KEY
+
+    def _ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._key = None if self._key_name is None else Key(self._key_name)
+        self._litellm = load_litellm()
+        use(self._litellm, loop)
+        self._loop = loop
+
+
+def _sampling(call: Call) -> dict[str, Any]:
+    """What is drawn how; what is OpenAI's default anyway is left out, some providers refuse it."""
+    sampling = call.sampling
+    out: dict[str, Any] = {"temperature": sampling.temperature}
+    if sampling.top_p != 1.0:
+        out["top_p"] = sampling.top_p
+    if sampling.max_tokens is not None:
+        out["max_tokens"] = sampling.max_tokens
+    if sampling.stop:
+        out["stop"] = list(sampling.stop)
+    return out
+
+
+def _whole(text: str) -> str:
+    """Half a character has no bytes in UTF-8; a question mark stands for it."""
+    return text.encode(errors="replace").decode()
