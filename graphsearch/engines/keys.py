@@ -1,8 +1,12 @@
 """A key from the environment that shows itself to nobody but the server."""
 
+import json
 import os
 import re
+from collections.abc import Sequence
+from html import escape
 from typing import Final
+from urllib.parse import quote
 
 from graphsearch.errors import AccessDenied
 
@@ -24,7 +28,7 @@ class Key:
         AccessDenied: it is not set, or cannot be sent in a header.
     """
 
-    __slots__ = ("_value", "name")
+    __slots__ = ("_spellings", "_value", "name")
 
     def __init__(self, name: str) -> None:
         value = os.environ.get(name, "").strip()
@@ -34,6 +38,7 @@ class Key:
             raise AccessDenied(f"the key in the environment variable {name} has odd characters")
         self.name = name
         self._value = value
+        self._spellings = _spellings(value) if len(value) >= _LEAST_SECRET else ()
 
     def __repr__(self) -> str:
         return f"Key({self.name!r})"
@@ -47,11 +52,30 @@ class Key:
         return self._value
 
     def hide(self, data: bytes) -> bytes:
-        """What a server sent, without the key, should it quote it."""
-        secret = self._value.encode()
-        if len(secret) < _LEAST_SECRET or secret not in data:
-            return data
-        return data.replace(secret, f"[{self.name}]".encode())
+        """What a server sent, without the key, should it quote it: as it is, or escaped."""
+        for spelling in self._spellings:
+            if spelling in data:
+                data = data.replace(spelling, f"[{self.name}]".encode())
+        return data
+
+
+def _spellings(value: str) -> Sequence[bytes]:
+    """A value as it is, and as servers write it in JSON, addresses and pages.
+
+    Mostly these are all one: only what is neither letter nor digit is ever escaped.
+    """
+    odd = {letter for letter in value if not letter.isalnum()}
+    tables: list[dict[str, str]] = [
+        {"/": "\\/", '"': '\\"', "\\": "\\\\"},  # PHP
+        {letter: f"\\u{ord(letter):04x}" for letter in odd},
+        {letter: f"\\u{ord(letter):04X}" for letter in odd},
+        {letter: f"\\u{ord(letter):04X}" for letter in odd & set("+<>&'\"`")},  # .NET
+        {letter: f"&#{ord(letter)};" for letter in odd},
+        {letter: f"&#x{ord(letter):X};" for letter in odd},
+    ]
+    texts = [value, *("".join(table.get(letter, letter) for letter in value) for table in tables)]
+    texts += [quote(value), quote(value, safe=""), escape(value), json.dumps(value)[1:-1]]
+    return [text.encode() for text in dict.fromkeys(texts)]
 
 
 def without_secrets(text: str) -> str:

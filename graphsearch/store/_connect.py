@@ -3,51 +3,76 @@
 import sqlite3
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from graphsearch.errors import StoreError
 
-__all__ = ["connect", "file_of", "reader_of"]
+__all__ = ["address_of", "connect", "file_of", "reader_of", "said_by"]
 
 FILE_NAME = "study.db"
 SYNCHRONOUS = "FULL"
 """A paid reply survives a power cut too; group commits make it cheap."""
 
 
-def file_of(path_or_url: str | Path) -> Path | None:
+def address_of(path_or_url: str | Path | URL) -> Path | URL:
+    """A path, or a URL that does not show its password.
+
+    Raises:
+        StoreError: the URL cannot be read.
+    """
+    if isinstance(path_or_url, str) and "://" in path_or_url:
+        try:
+            return make_url(path_or_url)
+        except ArgumentError as error:
+            # The message of a bad URL may hold the URL, and so a password.
+            raise _unusable(error) from None
+    return path_or_url if isinstance(path_or_url, URL) else Path(path_or_url)
+
+
+def file_of(address: Path | URL) -> Path | None:
     """The SQLite file meant, or None for the URL of a server.
 
     A folder means the file `study.db` in it; so does any path that does not exist and does not
     end in `.db`.
     """
-    if isinstance(path_or_url, str) and "://" in path_or_url:
-        url = make_url(path_or_url)
-        if url.get_backend_name() != "sqlite":
+    if isinstance(address, URL):
+        if address.get_backend_name() != "sqlite":
             return None
-        path_or_url = url.database or ""
-    path = Path(path_or_url)
-    return path if path.suffix == ".db" or path.is_file() else path / FILE_NAME
+        address = Path(address.database or "")
+    return address if address.suffix == ".db" or address.is_file() else address / FILE_NAME
 
 
-def connect(path_or_url: str | Path, *, read_only: bool) -> Engine:
+def connect(address: Path | URL, *, read_only: bool) -> Engine:
     """A SQLAlchemy engine; opens nothing yet.
 
     Raises:
-        StoreError: the URL cannot be read or its driver is not installed.
+        StoreError: the URL's driver is unknown or not installed.
     """
-    path = file_of(path_or_url)
+    path = file_of(address)
     if path is not None:
         return _sqlite(path, read_only)
+    assert isinstance(address, URL)
     try:
-        return create_engine(make_url(str(path_or_url)))
+        return create_engine(address)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        # The message of a bad URL may hold the URL, and so a password.
-        raise StoreError(f"this database URL cannot be used ({type(error).__name__})") from None
+        raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> StoreError:
+    return StoreError(f"this database URL cannot be used ({type(error).__name__})")
+
+
+def said_by(engine: Engine, error: object) -> str:
+    """What a driver says went wrong, without the password of its address."""
+    text, password = str(error), engine.url.password
+    for written in (password, quote(password or "", safe=""), quote_plus(password or "")):
+        text = text.replace(written, "***") if written else text
+    return text
 
 
 def reader_of(engine: Engine, name: str) -> Connection:
@@ -57,10 +82,10 @@ def reader_of(engine: Engine, name: str) -> Connection:
     def _explain(context: ExceptionContext) -> None:
         found = context.connection
         if found is not None and found.get_execution_options().get("reads"):
+            why = said_by(engine, context.original_exception)
             raise StoreError(
-                f"cannot be read: {context.original_exception}; the file is damaged or gone",
-                where=name,
-            )
+                f"cannot be read: {why}; the file is damaged or gone", where=name
+            ) from None
 
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT", reads=True)
 

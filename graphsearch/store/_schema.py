@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
 from graphsearch.errors import StoreError
+from graphsearch.store._connect import said_by
 from graphsearch.store._tables import meta, metadata
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "prepare"]
@@ -41,7 +42,7 @@ def prepare(engine: Engine, name: str, *, create: bool, read_only: bool) -> None
             if version < SCHEMA_VERSION:
                 _migrate(connection, version, name, allowed=not read_only)
     except DatabaseError as error:
-        raise StoreError(f"cannot be opened: {error.orig}", where=name) from None
+        raise StoreError(f"cannot be opened: {said_by(engine, error.orig)}", where=name) from None
 
 
 def _make(connection: Connection, name: str, *, allowed: bool) -> None:

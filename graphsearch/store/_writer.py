@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from graphsearch.errors import StoreError, WriteFailed
+from graphsearch.store._connect import said_by
 from graphsearch.store._statements import Statement
 
 __all__ = ["Row", "Writer"]
@@ -148,7 +149,7 @@ class Writer:
         statement.run_many(connection, rows)
 
     def _problem(self, error: Exception) -> WriteFailed:
-        cause = getattr(error, "orig", None) or error
+        cause = said_by(self._engine, getattr(error, "orig", None) or error)
         return WriteFailed(
             f"cannot be written: {cause}; everything committed before is kept", where=self._name
         )

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 from graphsearch.calls import canonical_json
 from graphsearch.errors import GraphError, StoreError
 from graphsearch.ledger import Booked
-from graphsearch.store._connect import connect, file_of, reader_of
+from graphsearch.store._connect import address_of, connect, file_of, reader_of
 from graphsearch.store._lock import FolderLock
 from graphsearch.store._records import trial_from_json, trial_to_json
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
@@ -60,14 +60,16 @@ class Store:
         Raises:
             StoreError: it is in use, absent, damaged, of another schema, or cannot be reached.
         """
-        path = file_of(path_or_url)
+        address = address_of(path_or_url)
+        del path_or_url  # a traceback with local variables shows no password
+        path = file_of(address)
         name = str(path) if path is not None else "the database"
         if path is not None and not path.exists() and (read_only or not create):
             raise StoreError("there is no study here", where=name)
         lock = None
         if path is not None and not read_only:
             lock = _lock(path)
-        engine = connect(path_or_url, read_only=read_only)
+        engine = connect(address, read_only=read_only)
         try:
             prepare(engine, name, create=create, read_only=read_only)
             return cls(name, engine, lock=lock, read_only=read_only)

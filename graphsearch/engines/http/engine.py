@@ -49,6 +49,7 @@ class HttpEngine:
         timeout_s: float = 600.0,
         message_overhead: int = 64,
     ) -> None:
+        self._base = ""  # what is shown while the URL may still hold a secret
         self._server = _checked(base_url)
         self._base = base_url.rstrip("/")
         self._served = dict(served_names or {})
