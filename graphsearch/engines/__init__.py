@@ -3,7 +3,8 @@
 `make_engine` builds one by name, `engines_for` those that a fleet names. Other packages add theirs
 with an entry point of the group `graphsearch.engines`, which names a callable that takes the
 engine's options as keywords. Where it has an attribute `for_models`, that is called instead with
-the list of `ModelSpec` to serve, all of one endpoint and key.
+the list of `ModelSpec` to serve, all of one endpoint and key; of all of them, where it has a true
+attribute `spans_endpoints`.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ _BUILTIN = {
     "litellm": "graphsearch.engines.litellm:LitellmEngine",
     "replay": "graphsearch.engines.replay:ReplayEngine",
     "scripted": "graphsearch.engines.scripted:ScriptedEngine",
+    "vllm": "graphsearch.engines.vllm.engine:VllmEngine",
+    "vllm-sleep": "graphsearch.engines.vllm.turns:SleepingServers",
 }
 
 
@@ -37,8 +40,8 @@ def make_engine(name: str, **options: Any) -> Engine:
     """Build an engine by its registered name; loads no model and opens no connection.
 
     Args:
-        name: `embedded`, `http`, `litellm`, `replay`, `scripted`, `faulty`, or a name that an
-            installed package registered.
+        name: `embedded`, `http`, `litellm`, `vllm`, `vllm-sleep`, `replay`, `scripted`, `faulty`, or
+            a name that an installed package registered.
         **options: the engine's own keyword arguments.
 
     Raises:
@@ -61,7 +64,9 @@ def engines_for(fleet: Fleet, models: Sequence[str]) -> dict[str, Engine]:
     """
     groups: dict[tuple[str, str | None, str | None], list[ModelSpec]] = {}
     for spec in map(fleet.model, dict.fromkeys(models)):
-        groups.setdefault((spec.engine, spec.endpoint, spec.api_key_env), []).append(spec)
+        apart = not getattr(_factory(spec.engine), "spans_endpoints", False)
+        place = (spec.endpoint, spec.api_key_env) if apart else (None, None)
+        groups.setdefault((spec.engine, *place), []).append(spec)
     made: dict[str, Engine] = {}
     for specs in groups.values():
         made.update(dict.fromkeys((spec.name for spec in specs), _of(specs)))
