@@ -40,8 +40,8 @@ def make_engine(name: str, **options: Any) -> Engine:
     """Build an engine by its registered name; loads no model and opens no connection.
 
     Args:
-        name: `embedded`, `http`, `litellm`, `vllm`, `vllm-sleep`, `replay`, `scripted`, `faulty`, or
-            a name that an installed package registered.
+        name: `embedded`, `http`, `litellm`, `vllm`, `vllm-sleep`, `replay`, `scripted`, `faulty`,
+            or a name that an installed package registered.
         **options: the engine's own keyword arguments.
 
     Raises:

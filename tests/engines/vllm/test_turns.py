@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsearch.calls import Call, Message, Sampling
@@ -39,10 +39,12 @@ class Gpu:
         try:
             assert self.awake == group
             self.running.append(group)
-            for _ in range(steps):
-                await asyncio.sleep(0)
-                assert self.awake == group
-            self.running.remove(group)
+            try:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                    assert self.awake == group
+            finally:
+                self.running.remove(group)
         finally:
             turns.leave()
 
@@ -116,6 +118,7 @@ async def test_nobody_is_woken_for_a_call_that_was_given_up():
     ),
     st.integers(1, 4),
 )
+@settings(max_examples=200)
 def test_every_call_ends_whatever_comes_and_goes(plan, turn):
     async def one(gpu, turns, group, steps, after):
         for _ in range(after):
