@@ -1,28 +1,21 @@
 """The checks of `graphsearch doctor`."""
 
-import asyncio
 import importlib.metadata
 import os
 import platform
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from graphsearch.calls import Call, Message, Reply, Sampling
-from graphsearch.engines.base import Engine
-from graphsearch.errors import AccessDenied, FleetError, GraphsearchError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.cli._probe import ModelReport, State
 
-__all__ = ["Check", "run_checks"]
+__all__ = ["Check", "machine_checks", "model_checks"]
 
-State = Literal["ok", "poor", "bad"]
 LEAST_PYTHON = (3, 11)
 LEAST_DISK = 500_000_000
-ANSWER_WITHIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +39,36 @@ class Check:
         return asdict(self)
 
 
-def run_checks(fleet: str, *, engine: Callable[[str], Engine] | None = None) -> list[Check]:
-    """All checks, in order.
+def machine_checks() -> list[Check]:
+    """Checks of what every search needs."""
+    return [_python(), *_packages(), _cores(), _disk(Path.cwd())]
 
-    Args:
-        fleet: name of a fleet, or a path to one.
-        engine: makes an engine by name; the registry when left out.
 
-    Raises:
-        FleetError: the fleet itself cannot be read.
-    """
-    models = Fleet.load(fleet)
-    make = (lambda spec: engine(spec.engine)) if engine is not None else _engine
-    checks = [_python(), *_packages(), _cores(), _disk(Path.cwd())]
-    return checks + [_model(spec, make) for spec in models.models]
+def model_checks(report: ModelReport) -> list[Check]:
+    """A model as a line, and one more for each problem beyond the first."""
+    name = f"model {report.name}"
+    rest = report.findings
+    head = Check(name, "ok", _line(report))
+    if not report.answers and rest:
+        (first, *rest) = rest
+        head = Check(name, first.state, first.found, first.advice)
+    return [head, *(Check(f"{name}: {f.about}", f.state, f.found, f.advice) for f in rest)]
+
+
+def _line(report: ModelReport) -> str:
+    parts = [f"answers in {report.seconds or 0:.2f} s"]
+    if report.tokens_per_second is not None:
+        parts.append(f"{report.tokens_per_second:,.0f} tokens/s")
+    if report.context is not None:
+        parts.append(f"context {report.context:,}")
+    if report.input_price is not None and report.output_price is not None:
+        dated = f" ({report.price_source})" if report.price_source else ""
+        parts.append(f"USD {report.input_price}/{report.output_price} per Mtok{dated}")
+    else:
+        parts.append("price unknown")
+    if report.weights:
+        parts.append(f"weights {report.weights[:12]}")
+    return ", ".join(parts)
 
 
 def _python() -> Check:
@@ -95,62 +104,3 @@ def _disk(folder: Path) -> Check:
     if free >= LEAST_DISK:
         return Check("disk", "ok", found)
     return Check("disk", "poor", found, f"free {LEAST_DISK / 1e6:.0f} MB for run folders")
-
-
-def _model(spec: ModelSpec, make: Callable[[ModelSpec], Engine]) -> Check:
-    """Make one real call of the model."""
-    name = f"model {spec.name}"
-    try:
-        engine = make(spec)
-    except FleetError as error:
-        advice = f"install what brings the engine {spec.engine!r}, or give the model another one"
-        return Check(name, "bad", _first_line(error), advice)
-    try:
-        found = asyncio.run(_ask(spec, engine))
-    except TimeoutError:
-        advice = f"see whether {_where(spec)} is busy or stuck"
-        return Check(name, "bad", f"no answer within {ANSWER_WITHIN:.0f} s", advice)
-    except (GraphsearchError, OSError, ValueError, KeyError) as error:
-        return Check(name, "bad", _first_line(error), _advice(spec, error))
-    return Check(name, "ok", found)
-
-
-async def _ask(spec: ModelSpec, engine: Engine) -> str:
-    started = time.perf_counter()
-    call = Call(spec.name, (Message("user", _question(spec)),), Sampling(0.0, max_tokens=24))
-    try:
-        reply: Reply = await asyncio.wait_for(engine.generate(call), ANSWER_WITHIN)
-        info = engine.info(spec.name)
-        mark = "" if info.name == "http" else info.fingerprint  # http knows a name, no weights
-    finally:
-        await engine.aclose()
-    taken = time.perf_counter() - started
-    weights = f", weights {mark.rpartition(':')[2][:12]}" if mark else ""
-    return f"answers in {taken:.2f} s ({reply.usage.completion_tokens} tokens{weights})"
-
-
-def _question(spec: ModelSpec) -> str:
-    """The embedded models know no words but those of their tasks."""
-    return "S P 2 7 9 10 > 36 :" if spec.engine == "embedded" else "Reply with the word ready."
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _where(spec: ModelSpec) -> str:
-    return spec.endpoint or f"engine {spec.engine}"
-
-
-def _advice(spec: ModelSpec, error: Exception) -> str:
-    if isinstance(error, AccessDenied):
-        return "put the key in an environment variable and name it as api_key_env in the fleet"
-    if spec.engine == "embedded":
-        return "reinstall graphsearch, or make the weights anew with: graphsearch fleet train"
-    return f"check that {_where(spec)} is up and serves {spec.served_name or spec.name}"
-
-
-def _engine(spec: ModelSpec) -> Engine:
-    from graphsearch.engines import engines_for
-
-    return engines_for(Fleet("one", (spec,), spec.name), [spec.name])[spec.name]

@@ -35,6 +35,7 @@ __all__ = [
     "Questions",
     "fleet_of",
     "read_order",
+    "served_at",
 ]
 
 DataFile = Annotated[
@@ -86,6 +87,7 @@ PriceFile = Annotated[
 ]
 
 _FLEET: Final = "named"
+_LISTS_WITHIN: Final = 10.0
 _TYPED: Final = "given by --price"
 _SIZES: Final = frozenset({"units", "flops", "flops_plain"})
 
@@ -336,6 +338,29 @@ def _short(fleet: "Fleet") -> list[dict[str, Any]]:
         {key: value for key, value in spec.to_json().items() if value not in (None, "")}
         for spec in fleet.models
     ]
+
+
+def served_at(url: str) -> "Mapping[str, int | None]":
+    """Names of the models that a server lists, each with its context where told.
+
+    Raises:
+        FleetError: it is no URL.
+        EngineError: the server does not tell.
+        TimeoutError: it does not answer.
+    """
+    import asyncio
+
+    from graphsearch.engines.http import HttpEngine
+
+    async def ask() -> "Mapping[str, int | None]":
+        engine = HttpEngine(url)
+        try:
+            async with asyncio.timeout(_LISTS_WITHIN):
+                return await engine.list_models()
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(ask())
 
 
 # -- budgets ---------------------------------------------------------------------------------------

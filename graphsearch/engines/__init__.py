@@ -12,11 +12,19 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from graphsearch.engines.base import Engine, EngineInfo
+from graphsearch.engines.base import Engine, EngineInfo, ListsModels, Opens
 from graphsearch.errors import FleetError
 from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["Engine", "EngineInfo", "engine_names", "engines_for", "make_engine"]
+__all__ = [
+    "Engine",
+    "EngineInfo",
+    "ListsModels",
+    "Opens",
+    "engine_names",
+    "engines_for",
+    "make_engine",
+]
 
 _GROUP = "graphsearch.engines"
 _BUILTIN = {

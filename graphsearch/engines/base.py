@@ -1,11 +1,12 @@
 """What an engine is: the place where a model's calls go."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from graphsearch.calls import Call, Reply
 
-__all__ = ["Engine", "EngineInfo"]
+__all__ = ["Engine", "EngineInfo", "ListsModels", "Opens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class EngineInfo:
         concurrency: most calls worth having in flight, or None for no opinion.
         message_overhead: most tokens the server's chat template adds to a message, beyond what
             `count_tokens` tells of its text.
+        weights: what is known of the weights themselves, such as their digest; "" where the engine
+            knows a name alone.
     """
 
     name: str
@@ -27,6 +30,7 @@ class EngineInfo:
     deterministic: bool = False
     concurrency: int | None = None
     message_overhead: int = 0
+    weights: str = ""
 
 
 @runtime_checkable
@@ -54,4 +58,22 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Release connections, threads and memory. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """An engine that can be asked which models it serves."""
+
+    async def list_models(self) -> Mapping[str, int | None]:
+        """Names of models as calls must name them, each with its context in tokens where told."""
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """An engine whose first call is late because it has to load something before it."""
+
+    async def open(self) -> None:
+        """Load what the first call would."""
         ...

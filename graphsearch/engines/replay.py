@@ -114,7 +114,8 @@ class ReplayEngine:
         """
         served = self._served.get(model, model)
         options = [served, self._prompt, self._seed, self._rate]
-        return EngineInfo("replay", digest([self._read().mark, options]), deterministic=True)
+        mark = self._read().mark
+        return EngineInfo("replay", digest([mark, options]), deterministic=True, weights=mark)
 
     def count_tokens(self, model: str, text: str) -> int | None:
         """An estimate from its length."""

@@ -7,12 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.calls import Reply, Usage
 from graphsearch.cli import _checks
 from graphsearch.cli._app import app
 from graphsearch.cli._output import amount, interval, percent, seconds, table
-from graphsearch.engines.base import EngineInfo
-from graphsearch.errors import AccessDenied, FleetError, Unavailable
 
 ROOT = Path(__file__).parents[2]
 COMPLETE = ROOT / "examples" / "complete12.yaml"
@@ -65,60 +62,6 @@ def test_fleets():
     row = next(line for line in lines if line.startswith("llama-70b"))
     assert row.endswith("-")
     assert row[: head.index("layers") + 6].endswith(" 80")
-
-
-class Engine:
-    """Answers, or fails as told."""
-
-    def __init__(self, error=None):
-        self.error = error
-        self.closed = False
-
-    def info(self, model):
-        return EngineInfo("fake", "mark:0123456789abcdef")
-
-    async def generate(self, call):
-        if self.error is not None:
-            raise self.error
-        return Reply("yes", Usage(3, 1, 1))
-
-    async def aclose(self):
-        self.closed = True
-
-
-def test_doctor_calls_every_model():
-    engine = Engine()
-    checks = _checks.run_checks("llama", engine=lambda name: engine)
-    models = [check for check in checks if check.name.startswith("model ")]
-    assert models[0].name == "model llama-1b"
-    assert all(check.state == "ok" and "weights 0123456789ab" in check.found for check in models)
-    assert {check.name for check in checks} >= {"python", "package numpy", "cores", "disk"}
-    assert engine.closed
-
-
-@pytest.mark.parametrize(
-    ("make", "found", "advice"),
-    [
-        (lambda name: Engine(Unavailable("refused")), "refused", "check that engine http is up"),
-        (lambda name: Engine(AccessDenied("MY_KEY is not set")), "MY_KEY", "put the key in an"),
-        (lambda name: Engine(TimeoutError()), "no answer within", "see whether engine http is"),
-        (lambda name: (_ for _ in ()).throw(FleetError("no engine")), "no engine", "install what"),
-    ],
-)
-def test_doctor_advises(make, found, advice):
-    check = _checks.run_checks("llama", engine=make)[-1]
-    assert check.state == "bad"
-    assert check.found.startswith(found)
-    assert check.advice.startswith(advice)
-
-
-def test_doctor_fails_when_anything_is_bad(monkeypatch):
-    sick = _checks.Check("python", "bad", "3.1", "install a newer one")
-    monkeypatch.setattr(_checks, "run_checks", lambda fleet: [sick])
-    done = CliRunner().invoke(app, ["doctor"])
-    assert done.exit_code == 1
-    assert done.stdout.endswith("\npython: install a newer one\n")
-    assert json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["healthy"] is False
 
 
 def test_doctor_names_packages_that_are_missing(monkeypatch):

@@ -68,6 +68,7 @@ class EmbeddedEngine:
             fingerprint=f"{_FORMAT}:{self._digests[model]}",
             deterministic=True,
             concurrency=2 * self._batch_size * self._count,
+            weights=self._digests[model],
         )
 
     def count_tokens(self, model: str, text: str) -> int:

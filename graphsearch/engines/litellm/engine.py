@@ -91,6 +91,10 @@ class LitellmEngine:
         """Unknown: LiteLLM guesses where it has no tokenizer, and does not say so."""
         return
 
+    async def open(self) -> None:
+        """Import LiteLLM, which takes seconds."""
+        self._ready()
+
     async def generate(self, call: Call) -> Reply:
         """Make one call.
 

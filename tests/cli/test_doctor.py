@@ -1,0 +1,297 @@
+"""`doctor`: what is found of each model, and one line of advice for each problem."""
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from typer.testing import CliRunner
+
+from graphsearch.calls import Outcome, Reply, Usage
+from graphsearch.cli import _checks, _probe
+from graphsearch.cli._app import app
+from graphsearch.engines.base import EngineInfo
+from graphsearch.errors import AccessDenied, BadRequest, FleetError, Unavailable, UnknownModel
+from graphsearch.fleet import ModelSpec
+from graphsearch.testing import StubReply, StubServer
+
+KEY = "sk-planted-0123456789abcdef"
+PRICED = {"input_price": Decimal("0.1"), "output_price": Decimal("0.4"), "price_source": "list"}
+
+
+class Engine:
+    """Answers, or fails as told."""
+
+    def __init__(self, error=None, *, reply=None, weights="0123456789abcdef"):
+        self.error = error
+        self.reply = reply or Reply("yes", Usage(3, 8, 1), seconds=0.5)
+        self.weights = weights
+        self.closed = False
+
+    def info(self, model):
+        return EngineInfo("fake", "mark", weights=self.weights)
+
+    async def generate(self, call):
+        if self.error is not None:
+            raise self.error
+        return self.reply
+
+    async def aclose(self):
+        self.closed = True
+
+
+class Listing(Engine):
+    """It also tells what it serves."""
+
+    def __init__(self, models, error=None, **options):
+        super().__init__(error, **options)
+        self.models = models
+
+    async def list_models(self):
+        if isinstance(self.models, Exception):
+            raise self.models
+        return self.models
+
+
+def probe(engine, /, **fields):
+    spec = ModelSpec(**{"name": "m", "endpoint": "http://127.0.0.1:9/v1", **fields})
+    (report,) = asyncio.run(_probe.probe_all([spec], lambda spec: engine))
+    assert getattr(engine, "closed", True)
+    return report
+
+
+def only(report):
+    (finding,) = report.findings
+    return finding
+
+
+class TestAModel:
+    def test_that_is_well(self):
+        report = probe(Listing({"m": 4096}), **PRICED)
+        assert (report.state, report.findings) == ("ok", [])
+        assert (report.reachable, report.answers, report.serves) == (True, True, ["m"])
+        assert (report.context, report.context_source) == (4096, "server")
+        assert report.tokens_per_second == 16.0
+        (check,) = _checks.model_checks(report)
+        assert check.found == (
+            "answers in 0.50 s, 16 tokens/s, context 4,096, USD 0.1/0.4 per Mtok (list), "
+            "weights 0123456789ab"
+        )
+
+    def test_of_which_only_a_name_is_known(self):
+        (check,) = _checks.model_checks(probe(Engine(weights="")))
+        assert check.found == "answers in 0.50 s, 16 tokens/s, price unknown"
+
+    def test_that_is_served_under_another_name(self):
+        engine = Listing({"vendor/m-1b": None, "other": 8}, UnknownModel("no such model"))
+        finding = only(probe(engine, served_name="m-1b"))
+        assert (finding.about, finding.state) == ("name", "bad")
+        assert finding.advice == (
+            "it serves vendor/m-1b, other; give the server's own name of the model as "
+            "served_name; 'vendor/m-1b', perhaps"
+        )
+
+    def test_that_answers_to_any_name(self):
+        finding = only(probe(Listing({"file.gguf": None})))
+        assert (finding.about, finding.state) == ("name", "poor")
+        assert finding.found == "it answers, but lists file.gguf, not 'm'"
+
+    def test_whose_server_has_no_list(self):
+        report = probe(Listing(BadRequest("404")))
+        assert (report.state, report.reachable, report.serves) == ("ok", True, None)
+
+    def test_with_more_context_in_the_fleet_than_at_the_server(self):
+        finding = only(probe(Listing({"m": 2048}), context=4096))
+        assert (finding.about, finding.state) == ("context", "poor")
+        assert finding.advice == "write context: 2048 into the fleet"
+
+    def test_that_is_not_there(self):
+        report = probe(Listing(Unavailable("refused")))
+        finding = only(report)
+        assert (finding.about, finding.state, finding.found) == ("reach", "bad", "refused")
+        assert finding.advice.startswith("start what should listen at http://127.0.0.1:9/v1")
+        assert (report.reachable, report.answers) == (False, False)
+
+    def test_that_does_not_answer_in_time(self):
+        finding = only(probe(Engine(TimeoutError())))
+        assert finding.found == "no answer within 60 s"
+        assert "is busy or stuck" in finding.advice
+
+    def test_whose_engine_is_not_there(self):
+        def make(spec):
+            raise FleetError("no engine")
+
+        (report,) = asyncio.run(_probe.probe_all([ModelSpec("m")], make))
+        assert (only(report).about, report.reachable) == ("engine", None)
+
+    def test_without_text(self):
+        engine = Engine(reply=Reply("", Usage(3, 48, 1), Outcome.EMPTY))
+        assert only(probe(engine)).advice.startswith("a model that thinks before it answers")
+
+    def test_without_token_counts(self):
+        report = probe(Engine(reply=Reply("yes", Usage(None, None, 1))))
+        assert (only(report).about, report.tokens_per_second) == ("tokens", None)
+
+    @pytest.mark.parametrize(
+        ("fields", "missed"),
+        [
+            ({"engine": "litellm", "endpoint": None}, True),
+            ({"api_key_env": "SOME_KEY"}, True),
+            ({}, False),
+            ({"engine": "litellm", "endpoint": None, **PRICED}, False),
+        ],
+    )
+    def test_a_price_is_missed_where_somebody_sends_a_bill(self, fields, missed):
+        assert [f.about for f in probe(Engine(), **fields).findings] == ["price"] * missed
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "advice"),
+        [
+            (None, None, "put the key in an environment variable and name it as api_key_env"),
+            ("SOME_KEY", None, "set the environment variable SOME_KEY to the key"),
+            ("SOME_KEY", "wrong", "the key in SOME_KEY is not accepted"),
+        ],
+    )
+    def test_whose_key_is_missing_or_wrong(self, monkeypatch, variable, value, advice):
+        monkeypatch.delenv("SOME_KEY", raising=False)
+        if value is not None:
+            monkeypatch.setenv("SOME_KEY", value)
+        report = probe(Listing(AccessDenied("401")), api_key_env=variable, **PRICED)
+        assert (only(report).about, only(report).state) == ("key", "bad")
+        assert only(report).advice.startswith(advice)
+
+
+def test_models_are_asked_side_by_side():
+    """Each waits until all are being listed, and until all are being asked."""
+
+    async def main():
+        barrier = asyncio.Barrier(8)
+
+        class Waiting(Engine):
+            async def list_models(self):
+                await barrier.wait()
+                return {}
+
+            async def generate(self, call):
+                await barrier.wait()
+                return self.reply
+
+        specs = [ModelSpec(f"m{i}") for i in range(8)]
+        return await _probe.probe_all(specs, lambda spec: Waiting())
+
+    assert all(report.answers for report in asyncio.run(main()))
+
+
+def test_what_has_to_load_is_loaded_before_any_is_asked():
+    order = []
+
+    class Late(Engine):
+        async def open(self):
+            await asyncio.sleep(0)
+            order.append("opened")
+
+    class Quick(Engine):
+        async def generate(self, call):
+            order.append("asked")
+            return self.reply
+
+    engines = {"a": Quick(), "b": Late()}
+    specs = [ModelSpec("a"), ModelSpec("b")]
+    asyncio.run(_probe.probe_all(specs, lambda spec: engines[spec.name]))
+    assert order == ["opened", "asked"]
+
+
+@contextmanager
+def stub(**options):
+    loop = asyncio.new_event_loop()
+    server = StubServer(**options)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        yield server.base_url
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def doctor(*arguments):
+    done = CliRunner().invoke(app, ["doctor", *arguments, "--json"])
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (done.exit_code == 0) == found["healthy"]
+    return found
+
+
+class TestTheCommand:
+    def test_of_the_embedded_fleet(self):
+        found = doctor()
+        assert {check["name"] for check in found["checks"]} >= {"python", "package numpy", "disk"}
+        assert [model["name"] for model in found["models"]] == ["nano", "xs", "s", "m"]
+        assert all(model["answers"] and model["weights"] for model in found["models"])
+
+    def test_of_models_named_on_the_line(self):
+        with stub(answer=lambda asked: StubReply("ready"), models={"small": 512}) as url:
+            found = doctor("--model", f"{url}#small", "--price", "small=0.02/0.06")
+        (model,) = found["models"]
+        assert (model["state"], model["context"], model["input_price"]) == ("ok", 512, "0.02")
+
+    def test_of_a_url_alone(self):
+        with stub(models={"small": 512, "large": 4096}) as url:
+            done = CliRunner().invoke(app, ["doctor", "--model", url])
+        assert done.exit_code == 0, done.stdout
+        assert "serves small (context 512), large (context 4,096)" in done.stdout
+        done = CliRunner().invoke(app, ["doctor", "--model", "http://127.0.0.1:9/v1"])
+        assert done.exit_code == 1
+        assert "server http://127.0.0.1:9/v1: see whether it is up" in done.stdout
+
+    def test_of_a_fleet_in_which_each_model_has_another_problem(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("STUB_KEY", KEY)
+        monkeypatch.setenv("WRONG_KEY", "sk-another-key-that-is-wrong")
+        monkeypatch.delenv("NO_KEY", raising=False)
+        with stub(models={"good": 512}, key=KEY) as url:
+            rows = [
+                ("good", url, "STUB_KEY"),
+                ("bad-name", url, "STUB_KEY"),
+                ("bad-key", url, "WRONG_KEY"),
+                ("no-key", url, "NO_KEY"),
+                ("down", "http://127.0.0.1:9/v1", None),
+            ]
+            models = [
+                {"name": name, "endpoint": where, **({"api_key_env": key} if key else {})}
+                for name, where, key in rows
+            ]
+            (tmp_path / "f.yaml").write_text(
+                json.dumps({"name": "f", "unit_model": "good", "models": models})
+            )
+            prices = {name: {"input_price": 1, "output_price": 2} for name, _, _ in rows}
+            (tmp_path / "p.yaml").write_text(json.dumps({"as_of": "2026-11-01", "models": prices}))
+            paths = ("--fleet", str(tmp_path / "f.yaml"), "--prices", str(tmp_path / "p.yaml"))
+            found = doctor(*paths)
+            shown = CliRunner().invoke(app, ["doctor", *paths]).stdout
+        assert not found["healthy"]
+        problems = {m["name"]: [f["about"] for f in m["findings"]] for m in found["models"]}
+        assert problems == {
+            "good": [],
+            "bad-name": ["name"],
+            "bad-key": ["key"],
+            "no-key": ["key"],
+            "down": ["reach"],
+        }
+        assert found["models"][0]["price_source"] == "p.yaml, as of 2026-11-01"
+        assert "model bad-name: it serves good; give the server's own name" in shown
+        assert "model no-key: set the environment variable NO_KEY" in shown
+        assert KEY not in json.dumps(found) + shown
+        assert "sk-another" not in json.dumps(found) + shown
+
+
+def test_doctor_fails_when_anything_is_bad(monkeypatch):
+    sick = _checks.Check("python", "bad", "3.1", "install a newer one")
+    monkeypatch.setattr(_checks, "machine_checks", lambda: [sick])
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
+    assert done.stdout.endswith("\npython: install a newer one\n")
+    assert json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["healthy"] is False
