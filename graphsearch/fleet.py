@@ -117,6 +117,8 @@ class ModelSpec:
         out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("input_price", "output_price"):
             out[name] = None if out[name] is None else str(out[name])
+        if not self.price_source:  # left out, as before there were lists of prices
+            del out["price_source"]
         if self.serve is None:  # left out, as it was before there were such servers
             del out["serve"]
         else:

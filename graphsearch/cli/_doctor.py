@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices, served_at
+from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices
+from graphsearch.cli._named_models import served_at
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import emit, table
 

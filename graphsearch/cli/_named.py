@@ -4,19 +4,18 @@ A model is `URL#NAME` (any server that speaks OpenAI's chat completions) or `PRO
 LiteLLM reaches). What the command line cannot tell, a model's size above all, stays unknown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
-from urllib.parse import urldefrag, urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError
+from graphsearch.cli._named_models import fleet_of, refuse_unpriced
+from graphsearch.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.config import Config
-    from graphsearch.fleet import Fleet, ModelSpec
 
 __all__ = [
     "AnswerField",
@@ -33,9 +32,7 @@ __all__ = [
     "Profile",
     "QuestionField",
     "Questions",
-    "fleet_of",
     "read_order",
-    "served_at",
 ]
 
 DataFile = Annotated[
@@ -86,11 +83,6 @@ PriceFile = Annotated[
     typer.Option("--prices", help="A file of prices, for models whose fleet does not tell them."),
 ]
 
-_FLEET: Final = "named"
-_LISTS_WITHIN: Final = 10.0
-_TYPED: Final = "given by --price"
-_SIZES: Final = frozenset({"units", "flops", "flops_plain"})
-
 
 @dataclass(frozen=True, slots=True)
 class Questions:
@@ -128,8 +120,11 @@ class Models:
         if self.models:
             if self.fleet is not None:
                 raise ConfigError("name models by --model or a fleet by --fleet, not both")
-            fleet = fleet_of(self.models, price=self.price or (), keys=self.api_key_env or ())
-            return {"name": fleet.name, "unit_model": fleet.unit_model, "models": _short(fleet)}
+            from graphsearch.config import written_fleet
+
+            return written_fleet(
+                fleet_of(self.models, price=self.price or (), keys=self.api_key_env or ())
+            )
         for option, given in (("--price", self.price), ("--api-key-env", self.api_key_env)):
             if given:
                 raise ConfigError(
@@ -234,171 +229,3 @@ def _profile(text: str) -> dict[str, int]:
     except ConfigError as error:
         raise ConfigError(str(error), where="--profile") from error
     return {"question": found.question, "answer": found.answer}
-
-
-# -- models ----------------------------------------------------------------------------------------
-
-
-def fleet_of(
-    models: Sequence[str], *, price: Sequence[str] = (), keys: Sequence[str] = ()
-) -> "Fleet":
-    """The fleet of models named on the command line; the first is its unit model.
-
-    Args:
-        models: each `URL#NAME` or `PROVIDER/NAME`.
-        price: each `NAME=IN/OUT`.
-        keys: each `NAME=VARIABLE`.
-
-    Raises:
-        ConfigError: one of them cannot be read, or names no model.
-    """
-    from graphsearch.fleet import Fleet, ModelSpec
-
-    rows = _distinct([_model(text) for text in models])
-    names = [row["name"] for row in rows]
-    for text in price:
-        name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
-        rows[names.index(name)] |= _price(text, value)
-    for text in keys:
-        name, value = _assigned(text, names, "--api-key-env", "NAME=VARIABLE")
-        rows[names.index(name)]["api_key_env"] = value
-    try:
-        specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
-    except FleetError as error:
-        option = "--api-key-env" if str(error.where).endswith("api_key_env") else "--model"
-        message = str(error).removeprefix(f"{error.where}: ")
-        raise ConfigError(message, where=option) from error
-    return Fleet(_FLEET, specs, specs[0].name)
-
-
-def _model(text: str) -> dict[str, Any]:
-    if "://" in text:
-        url, name = urldefrag(text)
-        if not name:
-            raise ConfigError(
-                f"{url} names a server but no model; write {url}#NAME (graphsearch doctor --model "
-                f"{url} lists those it serves)",
-                where="--model",
-            )
-        return {"name": name, "engine": "http", "endpoint": url}
-    provider, _, name = text.partition("/")
-    if not provider or not name:
-        raise ConfigError(
-            f"expected URL#NAME such as http://127.0.0.1:8000/v1#qwen-0.5b, or PROVIDER/NAME such "
-            f"as openai/gpt-4o-mini, got {text!r}",
-            where="--model",
-        )
-    return {"name": text, "engine": "litellm"}
-
-
-def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Models of one name at several servers are told apart by the server."""
-    names = [row["name"] for row in rows]
-    for row in rows:
-        if names.count(row["name"]) > 1 and "endpoint" in row:
-            row["served_name"] = row["name"]
-            row["name"] = f"{row['name']}@{urlsplit(row['endpoint']).netloc}"
-    names = [row["name"] for row in rows]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"{twice!r} is named twice", where="--model")
-    return rows
-
-
-def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple[str, str]:
-    name, equals, value = text.rpartition("=")
-    if not equals or not value:
-        raise ConfigError(f"expected {shape}, got {text!r}", where=option)
-    if name not in names:
-        known = ", ".join(names)
-        raise ConfigError(f"there is no model {name!r}; named are {known}", where=option)
-    return name, value
-
-
-def _price(text: str, value: str) -> dict[str, Any]:
-    from graphsearch.fleet import ModelSpec
-
-    prompt, slash, answer = value.partition("/")
-    row = {"input_price": prompt, "output_price": answer, "price_source": _TYPED}
-    try:
-        if not slash:
-            raise FleetError("no / in it")
-        ModelSpec.from_json({"name": "any", **row})
-    except FleetError as error:
-        raise ConfigError(
-            f"expected NAME=IN/OUT in USD per million tokens, such as qwen-0.5b=0.02/0.06, "
-            f"got {text!r}",
-            where="--price",
-        ) from error
-    return row
-
-
-def _short(fleet: "Fleet") -> list[dict[str, Any]]:
-    return [
-        {key: value for key, value in spec.to_json().items() if value not in (None, "")}
-        for spec in fleet.models
-    ]
-
-
-def served_at(url: str) -> "Mapping[str, int | None]":
-    """Names of the models that a server lists, each with its context where told.
-
-    Raises:
-        FleetError: it is no URL.
-        EngineError: the server does not tell.
-        TimeoutError: it does not answer.
-    """
-    import asyncio
-
-    from graphsearch.engines.http import HttpEngine
-
-    async def ask() -> "Mapping[str, int | None]":
-        engine = HttpEngine(url)
-        try:
-            async with asyncio.timeout(_LISTS_WITHIN):
-                return await engine.list_models()
-        finally:
-            await engine.aclose()
-
-    return asyncio.run(ask())
-
-
-# -- budgets ---------------------------------------------------------------------------------------
-
-
-def refuse_unpriced(settings: "Config") -> None:
-    """Refuse budgets in currencies that models named on the command line have no price in.
-
-    Raises:
-        BudgetRefused: with all that has to be given.
-    """
-    from graphsearch.config import check_names
-    from graphsearch.cost import Amount, CostModel, TokenProfile
-
-    fleet = check_names(settings)
-    several = (settings.graph_budget, *settings.search_budget, *(settings.evaluation_budget or ()))
-    for budget in map(Amount.parse, several):
-        cost = CostModel(fleet, TokenProfile(1, 1), budget.currency)
-        unknown = [spec for spec in fleet.models if cost.can_price(spec.name) is not None]
-        if unknown:
-            raise BudgetRefused(f"a budget of {budget} cannot be kept: {_remedy(budget, unknown)}")
-
-
-def _remedy(budget: Any, unknown: "Iterable[ModelSpec]") -> str:
-    names = [spec.name for spec in unknown]
-    listed = ", ".join(names)
-    if budget.currency == "usd":
-        options = " ".join(f"--price {name}=IN/OUT" for name in names)
-        return (
-            f"the price of {listed} is unknown; give {options} (USD per million prompt and "
-            "completion tokens, such as 0.02/0.06), or a file by --prices"
-        )
-    if budget.currency in _SIZES:
-        return (
-            f"the size of {listed} is unknown (parameters, layers, width); write a fleet file that "
-            "tells it and give --fleet, or budget in usd, tokens or calls"
-        )
-    return (
-        f"the speed of {listed} is unknown (prefill_rate, decode_rate, overhead_s); write a fleet "
-        "file that tells it and give --fleet, or budget in usd, tokens or calls"
-    )

@@ -7,6 +7,7 @@ The core knows nothing of this package; names of tasks, searchers and agents are
 parts by registries.
 """
 
+from graphsearch.config._fleets import written_fleet
 from graphsearch.config._join import check_agent, check_names, pinned, study_arguments
 from graphsearch.config._load import (
     config_digest,
@@ -50,4 +51,5 @@ __all__ = [
     "pinned",
     "placed",
     "study_arguments",
+    "written_fleet",
 ]

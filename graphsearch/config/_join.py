@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.calls import Message, Reply
+from graphsearch.config._fleets import written_fleet
 from graphsearch.config._models import Config, SpaceConfig
 from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.fleet import Fleet
@@ -85,12 +86,7 @@ def pinned(config: Config) -> Config:
     fleet = _priced(config)
     if isinstance(config.fleet, str) and fleet == Fleet.load(config.fleet):
         return config.model_copy(update={"prices": None})
-    whole = fleet.to_json()
-    whole["models"] = [
-        {key: value for key, value in spec.items() if value not in (None, "")}
-        for spec in whole["models"]
-    ]
-    return config.model_copy(update={"fleet": whole, "prices": None})
+    return config.model_copy(update={"fleet": written_fleet(fleet), "prices": None})
 
 
 def _priced(config: Config) -> Fleet:

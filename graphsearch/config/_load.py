@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from graphsearch.calls import digest
 from graphsearch.config._errors import explain
+from graphsearch.config._fleets import written_fleet
 from graphsearch.config._models import SCHEMA_VERSION, Config
 from graphsearch.errors import ConfigError
 from graphsearch.yamlfile import dump_yaml, read_yaml
@@ -154,9 +156,22 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     top: dict[str, Any] = {"task": task.model_copy(update=changes)}
     if isinstance(config.fleet, str) and _is_path(config.fleet):
         top["fleet"] = str(base / config.fleet)
+    elif not isinstance(config.fleet, str):
+        top["fleet"] = _with_absolute_weights(config.fleet, base)
     if config.prices is not None:
         top["prices"] = str(base / config.prices)
     return config.model_copy(update=top)
+
+
+def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
+    """A fleet given whole; paths of the servers in it are relative to the configuration."""
+    if not any("serve" in model for model in fleet["models"]):
+        return fleet
+    from graphsearch.fleet import Fleet
+
+    found = Fleet.from_json(fleet)
+    specs = (s if s.serve is None else replace(s, serve=s.serve.at(base)) for s in found.models)
+    return written_fleet(replace(found, models=tuple(specs)))
 
 
 def _is_path(name: str) -> bool:

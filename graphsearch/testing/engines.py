@@ -11,8 +11,11 @@ Plain methods and `asyncio.run`, so that no pytest plug-in is needed.
 
 import asyncio
 import json
+import socket
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from graphsearch.calls import Call, Outcome, Reply
@@ -20,6 +23,9 @@ from graphsearch.engines.base import Engine
 from graphsearch.errors import EngineError
 
 __all__ = ["EngineConformance"]
+
+_TEMPLATE_TOKENS = 16
+"""What `graphsearch.execution` allows a chat template to add to a message at least."""
 
 
 class EngineConformance(ABC):
@@ -55,6 +61,17 @@ class EngineConformance(ABC):
         assert info == engine.info(model) == other.info(model)
         assert info.concurrency is None or info.concurrency >= 1
 
+    def test_info_needs_no_network_and_no_event_loop(self) -> None:
+        with _no_network():
+            engine = self.make_engine()
+            for index in range(4):
+                engine.info(self.make_call(index).model)
+
+    def test_calls_are_told_apart_by_model(self) -> None:
+        engine = self.make_engine()
+        models = {self.make_call(index).model for index in range(16)}
+        assert len({engine.info(model).fingerprint for model in models}) == len(models)
+
     def test_token_counts_are_unknown_or_whole(self) -> None:
         count = self.make_engine().count_tokens(self.make_call(0).model, "2 + 3")
         assert count is None or (isinstance(count, int) and count >= 1)
@@ -69,6 +86,22 @@ class EngineConformance(ABC):
             assert reply.usage.completion_tokens is None or reply.usage.completion_tokens >= 0
             assert reply.seconds >= 0
             assert json.loads(json.dumps(reply.detail)) == reply.detail
+
+    def test_a_reply_can_be_written_down(self) -> None:
+        for reply in self._replies([self.make_call(index) for index in range(4)]):
+            assert reply.text.encode().decode() == reply.text
+
+    def test_a_prompt_has_no_more_tokens_than_were_reserved_for_it(self) -> None:
+        """Budgets hold because of this: see `Executor.worst_case`."""
+        calls = [self.make_call(index) for index in range(4)]
+        engine = self.make_engine()
+        bounds = [_most_prompt_tokens(engine, call) for call in calls]
+        for reply, bound in zip(self._replies(calls), bounds, strict=True):
+            assert reply.usage.prompt_tokens is None or reply.usage.prompt_tokens <= bound
+
+    def test_many_calls_at_once_are_all_answered(self) -> None:
+        calls = [self.make_call(index % 16) for index in range(64)]
+        assert all(reply.outcome.is_graded for reply in self._replies(calls))
 
     def test_max_tokens_is_kept_and_told(self) -> None:
         call = self.make_call(0)
@@ -101,6 +134,21 @@ class EngineConformance(ABC):
 
         assert asyncio.run(main()).outcome.is_graded
 
+    def test_a_call_given_up_takes_no_other_with_it(self) -> None:
+        async def main() -> list[Reply | BaseException]:
+            engine = self.make_engine()
+            tasks = [asyncio.create_task(engine.generate(self.make_call(i))) for i in range(8)]
+            await asyncio.sleep(0)
+            for task in tasks[::2]:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await engine.aclose()
+            return results
+
+        results = asyncio.run(main())
+        assert all(isinstance(r, Reply | asyncio.CancelledError) for r in results[::2])
+        assert all(isinstance(result, Reply) for result in results[1::2])
+
     def test_an_unknown_model_is_an_error_of_ours(self) -> None:
         if self.unknown_model is None:
             return
@@ -116,6 +164,15 @@ class EngineConformance(ABC):
     def test_it_can_be_closed_twice_and_unused(self) -> None:
         async def main() -> None:
             engine = self.make_engine()
+            await engine.aclose()
+            await engine.aclose()
+
+        asyncio.run(main())
+
+    def test_it_can_be_closed_twice_after_use(self) -> None:
+        async def main() -> None:
+            engine = self.make_engine()
+            await engine.generate(self.make_call(0))
             await engine.aclose()
             await engine.aclose()
 
@@ -142,6 +199,34 @@ class EngineConformance(ABC):
                 await engine.aclose()
 
         return asyncio.run(main())
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    """Whoever opens a socket in here fails."""
+
+    def refuse(*given: object) -> None:
+        raise AssertionError(f"a connection was opened: {given[1:]}")
+
+    before = socket.socket.connect
+    socket.socket.connect = refuse  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        socket.socket.connect = before  # type: ignore[method-assign]
+
+
+def _most_prompt_tokens(engine: Engine, call: Call) -> int:
+    """What is reserved for a prompt: where tokens cannot be counted, one is at least a byte."""
+    overhead = engine.info(call.model).message_overhead
+    total = 0
+    for message in call.messages:
+        count = engine.count_tokens(call.model, message.content)
+        if count is None:
+            total += len(message.content.encode()) + max(overhead, _TEMPLATE_TOKENS)
+        else:
+            total += count + overhead
+    return total
 
 
 def _facts(reply: Reply) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
-from graphsearch.cli._named import fleet_of
+from graphsearch.cli._named_models import fleet_of
 from graphsearch.config import load_config
 from graphsearch.errors import ConfigError
 from graphsearch.testing import StubServer

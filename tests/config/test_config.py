@@ -240,3 +240,28 @@ def test_prices_are_relative_to_the_configuration(tmp_path):
     kept = pinned(config)
     assert kept.prices is None
     assert kept.fleet["models"][0]["price_source"] == "p.yaml, as of 2026-11-01"
+
+
+def test_paths_of_servers_in_a_fleet_given_whole_are_relative_to_the_configuration(tmp_path):
+    serve = {"weights": "./small", "python": "../bin/python"}
+    models = [
+        {"name": "m", "endpoint": "http://127.0.0.1:1/v1", "serve": serve},
+        {"name": "n", "endpoint": "http://127.0.0.1:2/v1", "serve": {"weights": "embedded:xs"}},
+    ]
+    fleet = {"name": "f", "unit_model": "m", "models": models}
+    (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": fleet}))
+    first, second = load_config(tmp_path / "c.yaml").fleet["models"]
+    assert first["serve"]["weights"] == str(tmp_path / "small")
+    assert Path(first["serve"]["python"]) == tmp_path / "../bin/python"
+    assert second["serve"] == {"weights": "embedded:xs"}
+
+
+def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
+    models = [{"name": "m", "serve": {"weights": "./small"}}]
+    fleet = {"name": "f", "unit_model": "m", "models": models}
+    prices = {"as_of": "2026-11-01", "models": {"m": {"input_price": 1, "output_price": 2}}}
+    for name, value in (("f.yaml", fleet), ("p.yaml", prices)):
+        (tmp_path / name).write_text(dump_yaml(value))
+    (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "f.yaml", "prices": "p.yaml"}))
+    (model,) = pinned(load_config(tmp_path / "c.yaml")).fleet["models"]
+    assert model["serve"]["weights"] == str(tmp_path / "small")

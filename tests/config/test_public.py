@@ -34,6 +34,7 @@ import graphsearch.export
                 "pinned",
                 "placed",
                 "study_arguments",
+                "written_fleet",
             },
         ),
         (

@@ -57,6 +57,12 @@ class TestHttp(EngineConformance):
         return call(index, max_tokens=5)
 
 
+async def test_half_a_character_in_a_reply_becomes_a_question_mark():
+    body = b'{"choices": [{"message": {"content": "a \\ud83d \\u00e9"}, "finish_reason": "stop"}]}'
+    reply = await ask(StubReply(body=body))
+    assert reply.text == "a ? \u00e9"
+
+
 @pytest.mark.parametrize(
     ("answer", "text", "outcome"),
     [

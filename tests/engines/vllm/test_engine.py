@@ -115,6 +115,9 @@ class TestConformance(EngineConformance):
     def test_token_counts_are_unknown_or_whole(self):
         """By the model's tokenizer: with a real vLLM only."""
 
+    def test_a_prompt_has_no_more_tokens_than_were_reserved_for_it(self):
+        """As above."""
+
 
 def test_calls_run_together_and_end_as_the_model_ended_them():
     fake = Fake()

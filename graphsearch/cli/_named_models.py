@@ -1,0 +1,173 @@
+"""The fleet of models named on the command line, and what can be asked of it before it is used."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urldefrag, urlsplit
+
+from graphsearch.errors import BudgetRefused, ConfigError, FleetError
+
+if TYPE_CHECKING:
+    from graphsearch.config import Config
+    from graphsearch.fleet import Fleet, ModelSpec
+
+__all__ = ["fleet_of", "refuse_unpriced", "served_at"]
+
+_FLEET: Final = "named"
+_TYPED: Final = "given by --price"
+_LISTS_WITHIN: Final = 10.0
+_SIZES: Final = frozenset({"units", "flops", "flops_plain"})
+
+
+def fleet_of(
+    models: Sequence[str], *, price: Sequence[str] = (), keys: Sequence[str] = ()
+) -> "Fleet":
+    """The fleet of models named on the command line; the first is its unit model.
+
+    Args:
+        models: each `URL#NAME` or `PROVIDER/NAME`.
+        price: each `NAME=IN/OUT`.
+        keys: each `NAME=VARIABLE`.
+
+    Raises:
+        ConfigError: one of them cannot be read, or names no model.
+    """
+    from graphsearch.fleet import Fleet, ModelSpec
+
+    rows = _distinct([_model(text) for text in models])
+    names = [row["name"] for row in rows]
+    for text in price:
+        name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
+        rows[names.index(name)] |= _price(text, value)
+    for text in keys:
+        name, value = _assigned(text, names, "--api-key-env", "NAME=VARIABLE")
+        rows[names.index(name)]["api_key_env"] = value
+    try:
+        specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
+    except FleetError as error:
+        option = "--api-key-env" if str(error.where).endswith("api_key_env") else "--model"
+        message = str(error).removeprefix(f"{error.where}: ")
+        raise ConfigError(message, where=option) from error
+    return Fleet(_FLEET, specs, specs[0].name)
+
+
+def _model(text: str) -> dict[str, Any]:
+    if "://" in text:
+        url, name = urldefrag(text)
+        if not name:
+            raise ConfigError(
+                f"{url} names a server but no model; write {url}#NAME (graphsearch doctor --model "
+                f"{url} lists those it serves)",
+                where="--model",
+            )
+        return {"name": name, "engine": "http", "endpoint": url}
+    provider, _, name = text.partition("/")
+    if not provider or not name:
+        raise ConfigError(
+            f"expected URL#NAME such as http://127.0.0.1:8000/v1#qwen-0.5b, or PROVIDER/NAME such "
+            f"as openai/gpt-4o-mini, got {text!r}",
+            where="--model",
+        )
+    return {"name": text, "engine": "litellm"}
+
+
+def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Models of one name at several servers are told apart by the server."""
+    names = [row["name"] for row in rows]
+    for row in rows:
+        if names.count(row["name"]) > 1 and "endpoint" in row:
+            row["served_name"] = row["name"]
+            row["name"] = f"{row['name']}@{urlsplit(row['endpoint']).netloc}"
+    names = [row["name"] for row in rows]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{twice!r} is named twice", where="--model")
+    return rows
+
+
+def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple[str, str]:
+    name, equals, value = text.rpartition("=")
+    if not equals or not value:
+        raise ConfigError(f"expected {shape}, got {text!r}", where=option)
+    if name not in names:
+        known = ", ".join(names)
+        raise ConfigError(f"there is no model {name!r}; named are {known}", where=option)
+    return name, value
+
+
+def _price(text: str, value: str) -> dict[str, Any]:
+    from graphsearch.fleet import ModelSpec
+
+    prompt, slash, answer = value.partition("/")
+    row = {"input_price": prompt, "output_price": answer, "price_source": _TYPED}
+    try:
+        if not slash:
+            raise FleetError("no / in it")
+        ModelSpec.from_json({"name": "any", **row})
+    except FleetError as error:
+        raise ConfigError(
+            f"expected NAME=IN/OUT in USD per million tokens, such as qwen-0.5b=0.02/0.06, "
+            f"got {text!r}",
+            where="--price",
+        ) from error
+    return row
+
+
+def served_at(url: str) -> "Mapping[str, int | None]":
+    """Names of the models that a server lists, each with its context where told.
+
+    Raises:
+        FleetError: it is no URL.
+        EngineError: the server does not tell.
+        TimeoutError: it does not answer.
+    """
+    import asyncio
+
+    from graphsearch.engines.http import HttpEngine
+
+    async def ask() -> "Mapping[str, int | None]":
+        engine = HttpEngine(url)
+        try:
+            async with asyncio.timeout(_LISTS_WITHIN):
+                return await engine.list_models()
+        finally:
+            await engine.aclose()
+
+    return asyncio.run(ask())
+
+
+def refuse_unpriced(settings: "Config") -> None:
+    """Refuse budgets in currencies that models named on the command line have no price in.
+
+    Raises:
+        BudgetRefused: with all that has to be given.
+    """
+    from graphsearch.config import check_names
+    from graphsearch.cost import Amount, CostModel, TokenProfile
+
+    fleet = check_names(settings)
+    several = (settings.graph_budget, *settings.search_budget, *(settings.evaluation_budget or ()))
+    for budget in map(Amount.parse, several):
+        cost = CostModel(fleet, TokenProfile(1, 1), budget.currency)
+        unknown = [spec for spec in fleet.models if cost.can_price(spec.name) is not None]
+        if unknown:
+            raise BudgetRefused(f"a budget of {budget} cannot be kept: {_remedy(budget, unknown)}")
+
+
+def _remedy(budget: Any, unknown: "Iterable[ModelSpec]") -> str:
+    names = [spec.name for spec in unknown]
+    listed = ", ".join(names)
+    if budget.currency == "usd":
+        options = " ".join(f"--price {name}=IN/OUT" for name in names)
+        return (
+            f"the price of {listed} is unknown; give {options} (USD per million prompt and "
+            "completion tokens, such as 0.02/0.06), or a file by --prices"
+        )
+    if budget.currency in _SIZES:
+        return (
+            f"the size of {listed} is unknown (parameters, layers, width); write a fleet file that "
+            "tells it and give --fleet, or budget in usd, tokens or calls"
+        )
+    return (
+        f"the speed of {listed} is unknown (prefill_rate, decode_rate, overhead_s); write a fleet "
+        "file that tells it and give --fleet, or budget in usd, tokens or calls"
+    )
