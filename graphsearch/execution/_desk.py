@@ -214,7 +214,8 @@ class Desk:
     async def _attempt(self, order: Order, worst: Spend, attempt: int) -> tuple[Reply, Spend]:
         reservation = await self._reserve(order.account, worst)
         try:
-            reply = usable(await self.engine(order.call.model).generate(order.call))
+            reply = await self.engine(order.call.model).generate(order.call)
+            reply = usable(reply, order.call)
             # What the server did not tell may be all that was held back for it.
             spend = self._pricer.spend(order.call.model, reply.usage).or_else(worst)
             self._ledger.settle(reservation, spend)

@@ -1,34 +1,55 @@
 """What an engine brought back, as it may be booked and kept."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from graphsearch.calls import Reply
-from graphsearch.errors import Unavailable
+from graphsearch.calls import Call, Reply
+from graphsearch.errors import BrokenReply, Unavailable
 
 __all__ = ["usable", "whole"]
 
+_NEVER_ABSURD: Final = 10_000
+"""Tokens that any call may have beyond what is known of it."""
 
-def usable(reply: Any) -> Reply:
-    """The reply, its text made of whole characters.
+
+def usable(reply: Any, call: Call) -> Reply:
+    """The reply to a call, its text made of whole characters.
 
     Raises:
-        Unavailable: it is no reply: it has no text, a count is impossible, or its outcome is none
-            that an engine gives.
+        Unavailable: it is no reply: it has no text, or its outcome is none that an engine gives.
+        BrokenReply: it has a count of tokens that no reply to this call can have. What it cost is
+            unknown then.
     """
     if not isinstance(reply, Reply):
         raise Unavailable(f"the engine returned {type(reply).__name__}, not a reply")
     text: Any = reply.text
     if not isinstance(text, str):
         raise Unavailable(f"the engine returned a reply whose text is {type(text).__name__}")
-    usage = reply.usage
-    tokens: tuple[Any, ...] = (usage.prompt_tokens, usage.completion_tokens)
-    counts = (usage.calls, *(count for count in tokens if count is not None))
-    if not all(isinstance(count, int) and count >= 0 for count in counts):
-        raise Unavailable(f"the engine returned a reply with an impossible usage: {usage}")
     if not reply.outcome.is_graded:
         raise Unavailable(f"the engine returned a reply that is {reply.outcome}; it must raise")
+    _check_usage(reply.usage, call)
     return reply if text.isascii() else replace(reply, text=whole(text))
+
+
+def _check_usage(usage: Any, call: Call) -> None:
+    """Refuse counts that cannot be: a ledger that took them could hold nothing else any more.
+
+    Servers may count somewhat more than asked for (their template, hidden reasoning), and are
+    booked as they count; four times the most is no such thing.
+    """
+    told = (usage.prompt_tokens, usage.completion_tokens)
+    counts = (usage.calls, *(count for count in told if count is not None))
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise BrokenReply(f"the engine returned a reply with an impossible usage: {usage}")
+    if max(counts) <= _NEVER_ABSURD:
+        return
+    letters = sum(len(message.content.encode(errors="replace")) + 64 for message in call.messages)
+    bounds = (("prompt", letters), ("reply", call.sampling.max_tokens))
+    for count, (what, most) in zip(told, bounds, strict=True):
+        if count is not None and most is not None and count > 4 * most + _NEVER_ABSURD:
+            raise BrokenReply(
+                f"the engine counted {count} tokens of a {what} that has {most} at most"
+            )
 
 
 def whole(text: str) -> str:

@@ -295,6 +295,9 @@ async def test_a_grader_that_breaks_while_votes_are_counted_is_named(tmp_path):
         (Reply(None, Usage(1, 1, 1)), "whose text is NoneType"),
         (Reply("it is 1", Usage(1, -5, 1)), "impossible usage"),
         (Reply("it is 1", Usage("3", 1, 1)), "impossible usage"),
+        (Reply("it is 1", Usage(True, 1, 1)), "impossible usage"),
+        (Reply("it is 1", Usage(1, 10**9, 1)), "1000000000 tokens of a reply that has 8 at most"),
+        (Reply("it is 1", Usage(2**70, 1, 1)), "tokens of a prompt that has 74 at most"),
         (Reply("it is 1", Usage(1, 1, 1), Outcome.TIMEOUT), "a reply that is timeout"),
     ],
 )
@@ -308,6 +311,19 @@ async def test_what_is_no_reply_is_the_infrastructures_fault(tmp_path, reply, wo
         assert (run.outcome, run.verdict) == (Outcome.UNAVAILABLE, None)
         assert words in run.error
         assert len(ready.store.journal) == 0
+        assert ready.ledger.booked() == ready.store.totals()
+
+
+async def test_a_server_that_counts_a_little_more_than_asked_for_is_booked_as_it_counts(tmp_path):
+    class Generous(ScriptedEngine):
+        async def generate(self, call):
+            return Reply("it is 1", Usage(900, 40, 1))
+
+    with executor(tmp_path, Generous("it is 1")) as ready:
+        (run,) = await search(ready, SINGLE, ITEMS[:1])
+        assert run.verdict is not None
+        assert ready.ledger.spent("tokens") == 940
+        assert ready.ledger.overruns == 1
 
 
 async def test_half_a_character_in_a_reply_ends_no_search(tmp_path):
