@@ -17,7 +17,7 @@ from typing import Any
 import benchmarks
 from benchmarks._goals import judge
 
-ENGINES = ("http", "faults", "budgets")
+ENGINES = ("http", "faults", "budgets", "kills")
 """Parts of `make bench-engines`, which run only when they are named: they take minutes."""
 
 

@@ -15,6 +15,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
     ">=": operator.ge,
+    "<=": operator.le,
     "==": operator.eq,
 }
 
@@ -130,6 +131,35 @@ def _budgets() -> list[Goal]:
     ]
 
 
+def _kills() -> list[Goal]:
+    says = "searches over http killed with SIGKILL:"
+    return [
+        Goal(f"{says} kills", ("kills", "kills"), ">=", 200),
+        Goal(f"{says} results that differ", ("kills", "results_that_differ"), "==", 0),
+        Goal(
+            f"{says} requests above undisturbed and in flight",
+            ("kills", "requests_too_many"),
+            "==",
+            0,
+        ),
+        Goal(
+            f"{says} in flight at a kill, two models of 64 streams",
+            ("kills", "in_flight_at_most"),
+            "<=",
+            128,
+        ),
+        *(
+            Goal(
+                f"{says} ledgers that differ from the server's {what}",
+                ("kills", f"ledgers_that_differ_in_{what}"),
+                "==",
+                0,
+            )
+            for what in ("calls", "tokens")
+        ),
+    ]
+
+
 def _resume() -> list[Goal]:
     return [
         Goal("searches killed with SIGKILL: kills", ("resume", "kills"), ">=", 50),
@@ -150,6 +180,7 @@ GOALS: tuple[Goal, ...] = (
     Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
     *_http(),
     *_faults(),
+    *_kills(),
     *_budgets(),
     *_resume(),
 )

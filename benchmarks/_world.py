@@ -4,13 +4,15 @@ What the server says follows from the request alone, so equal searches get equal
 whatever order their calls arrive and however often the server has failed before.
 """
 
+import asyncio
 import hashlib
 import json
 import re
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +22,7 @@ from typing import Any
 from graphsearch.agents.roles.prompts import PROMPTS
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.study.settings import Settings
-from graphsearch.testing.stub import StubReply
+from graphsearch.testing.stub import StubReply, StubServer
 
 MAX_TOKENS = 48
 SKILL = {"small": 0.35, "large": 0.6}
@@ -160,3 +162,26 @@ def serving(answers: str = "answer", **options: Any) -> Iterator[Server]:
             yield Server(json.loads(process.stdout.readline())["base_url"])
         finally:
             process.communicate()
+
+
+@contextmanager
+def serving_here(
+    answers: Callable[[dict[str, Any]], str | StubReply] = answer, **options: Any
+) -> Iterator[StubServer]:
+    """A stub server in a thread of this process, whose books lie open.
+
+    Args:
+        answers: what it says.
+        **options: of `StubServer`.
+    """
+    server, loop = StubServer(answers, **options), asyncio.new_event_loop()
+    loop.run_until_complete(server.start())
+    thread = threading.Thread(target=loop.run_forever, name="stub")
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from graphsearch.store import Store
+from benchmarks._runs import end, keys_in, start
 
 KILLS = 50
 SIDE_BY_SIDE = 2
@@ -56,10 +55,10 @@ def measure(kills: int = KILLS) -> dict[str, Any]:
         config = home / "config.yaml"
         config.write_text(json.dumps(CONFIG), encoding="utf-8")  # JSON is YAML
         begun = time.monotonic()
-        _end(config, home / "undisturbed")
+        end(config, home / "undisturbed")
         seconds = time.monotonic() - begun
         expected = (home / "undisturbed" / "result.json").read_bytes()
-        seen = _Seen(calls=len(_keys(home / "undisturbed")))
+        seen = _Seen(calls=len(keys_in(home / "undisturbed")))
 
         def kill(run: Path) -> None:
             """Until there were enough kills; two of these run side by side."""
@@ -101,7 +100,7 @@ def _torture(config: Path, run: Path, rng: random.Random, kills: int, seen: _See
     """Start, kill and go on `kills` times, then let it end."""
     for _ in range(kills):
         target = rng.randint(_count(run), seen.calls)
-        process = _start(config, run)
+        process = start(config, run)
         while process.poll() is None and _count(run) < target:
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.1))
@@ -109,34 +108,11 @@ def _torture(config: Path, run: Path, rng: random.Random, kills: int, seen: _See
         if process.wait() == -signal.SIGKILL:
             seen.kills += 1
             seen.moments.append(_count(run))
-    before = _keys(run)
-    _end(config, run)
+    before = keys_in(run)
+    end(config, run)
     made = json.loads((run / "timing.json").read_text(encoding="utf-8"))["calls"]["made"]
-    again = made - len(_keys(run) - before)
+    again = made - len(keys_in(run) - before)
     seen.repeated += again
-
-
-def _start(config: Path, run: Path) -> subprocess.Popen[bytes]:
-    """`run` where there is nothing yet, else `resume`."""
-    command = ["run", str(config), "--out", str(run)]
-    if (run / "config.yaml").exists():
-        command = ["resume", str(run)]
-    elif run.exists():
-        shutil.rmtree(run)  # killed before the configuration was written: nothing was spent
-    with run.with_suffix(".log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "graphsearch.cli", *command],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-
-
-def _end(config: Path, run: Path) -> None:
-    """Start or go on, and let it end."""
-    code = _start(config, run).wait()
-    if code != 0:
-        said = run.with_suffix(".log").read_text(encoding="utf-8")
-        raise RuntimeError(f"a search ended with exit code {code}: {said}")
 
 
 def _count(run: Path) -> int:
@@ -146,14 +122,6 @@ def _count(run: Path) -> int:
             return int(database.execute("select count(*) from calls").fetchone()[0])
     except sqlite3.OperationalError:
         return 0  # not there yet
-
-
-def _keys(run: Path) -> set[str]:
-    """Keys of the calls on disk."""
-    if not (run / "study.db").exists():
-        return set()
-    with Store.open(run, read_only=True) as store:
-        return {row["key"] for row in store.journal.rows()}
 
 
 if __name__ == "__main__":
