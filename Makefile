@@ -58,7 +58,8 @@ bench: export GRAPHSEARCH_TORCH_PYTHON := $(wildcard $(VENV)-torch/bin/python)
 bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS="space demo --install")
 	@$(BIN)/python -m benchmarks $(PARTS)
 
-bench-engines: $(VENV)/.dev  ## calls over HTTP: cost, faults, kills, budgets (about 20 minutes; one JSON object)
+bench-engines: export GRAPHSEARCH_PEERS_PYTHON := $(CURDIR)/$(VENV)-litellm/bin/python
+bench-engines: $(VENV)/.dev $(VENV)-litellm/.ready  ## calls over HTTP: cost, faults, kills, budgets (about 20 minutes; one JSON object)
 	@$(BIN)/python -m benchmarks --engines
 
 bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights

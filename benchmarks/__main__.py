@@ -17,7 +17,7 @@ from typing import Any
 import benchmarks
 from benchmarks._goals import judge
 
-ENGINES = ("http", "faults", "budgets", "kills")
+ENGINES = ("http", "memory", "faults", "kills", "budgets")
 """Parts of `make bench-engines`, which run only when they are named: they take minutes."""
 
 

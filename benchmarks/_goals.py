@@ -96,6 +96,16 @@ def _http() -> list[Goal]:
     return [
         Goal(f"{says}: ms CPU a call", ("http", "executor", "cpu_ms_per_call"), "<", 0.35),
         Goal(f"{says}: rate to plain aiohttp", ("http", "executor", "rate_to_aiohttp"), ">=", 0.95),
+        Goal(f"{says}: CPU to the openai client", ("http", "executor", "cpu_to_openai"), "<=", 0.2),
+        Goal(f"{says}: CPU to LiteLLM", ("http", "executor", "cpu_to_litellm"), "<=", 0.1),
+    ]
+
+
+def _memory() -> list[Goal]:
+    says = "executor over http, 100,000 calls:"
+    return [
+        Goal(f"{says} calls", ("memory", "calls"), ">=", 100_000),
+        Goal(f"{says} MB grown since call 10,000", ("memory", "grown_mb"), "<", 50),
     ]
 
 
@@ -179,6 +189,7 @@ GOALS: tuple[Goal, ...] = (
     *_engine(),
     Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
     *_http(),
+    *_memory(),
     *_faults(),
     *_kills(),
     *_budgets(),

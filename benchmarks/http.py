@@ -1,22 +1,28 @@
 """What a call over HTTP costs: executor, journal and ledger on, beside plain aiohttp.
 
-A stub server in a process of its own answers after 20 ms; 64 calls are in flight. Three clients
-take turns, so that whatever else the machine does falls on all of them alike: plain aiohttp (writes
-the same JSON from messages that are ready, reads the reply and its usage), the engine alone, and
-the whole executor, which renders the prompts too. CPU is that of the client's process, all threads,
-in the best round; rates and ratios are medians over rounds.
+A stub server in a process of its own answers after 20 ms; 64 calls are in flight. Clients take
+turns, so that whatever else the machine does falls on all of them alike: plain aiohttp (writes
+the same JSON from messages that are ready, reads the reply and its usage), the engine alone, the
+whole executor, which renders the prompts too, and, in processes of another environment whose Python
+`GRAPHSEARCH_PEERS_PYTHON` names, the openai client and LiteLLM alone. CPU is that of the client's
+process, all threads, in the best round; rates and ratios are medians over rounds.
+
+    python -m benchmarks.http [--calls 4000] [--rounds 5]
 """
 
+import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from benchmarks.executor import Length
@@ -37,7 +43,11 @@ LATENCY = 0.02
 CALLS = 4000
 ROUNDS = 5
 WARM = 256
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = "GRAPHSEARCH_PEERS_PYTHON"
+OTHERS = ("openai", "litellm")
 
+Rounds = Sequence[Mapping[str, Mapping[str, Any] | None]]
 Ask = Callable[[Item], Awaitable[None]]
 
 
@@ -173,26 +183,78 @@ CLIENTS: dict[str, Callable[[str, int], Any]] = {
 }
 
 
-def measure() -> dict[str, Any]:
-    """CPU a call and calls a second of each client, and their ratios to plain aiohttp."""
-    rounds: list[dict[str, dict[str, float]]] = []
-    with stub(LATENCY) as url:
-        for _ in range(ROUNDS):
-            seen = {name: asyncio.run(run(url, CALLS)) for name, run in CLIENTS.items()}
-            rounds.append(seen)
-    found: dict[str, Any] = {"streams": STREAMS, "latency_ms": 1000 * LATENCY, "calls": CALLS}
-    for name in CLIENTS:
-        rates = [seen[name]["calls_per_s"] for seen in rounds]
-        found[name] = {
-            "cpu_ms_per_call": round(min(seen[name]["cpu_ms"] for seen in rounds), 4),
-            "cpu_ms_median": round(statistics.median(seen[name]["cpu_ms"] for seen in rounds), 4),
-            "calls_per_s": round(statistics.median(rates)),
-            "rate_to_aiohttp": _ratio(rounds, name, "calls_per_s"),
-            "cpu_to_aiohttp": _ratio(rounds, name, "cpu_ms"),
-        }
+def _peer(name: str, url: str, count: int) -> dict[str, Any] | None:
+    """Another client in a process of its own; None where its environment is absent."""
+    python = os.environ.get(PEERS)
+    if not python:
+        return None
+    warm, asked = _asked(count)
+    prompts = _prompts([*warm, *asked])
+    given = {
+        "url": url,
+        "warm": len(warm),
+        "streams": STREAMS,
+        "prompts": [
+            [{"role": m.role, "content": m.content} for m in prompts[item.id]]
+            for item in [*warm, *asked]
+        ],
+    }
+    command = [python, "-m", "benchmarks._peers", name]
+    done = subprocess.run(
+        command, input=json.dumps(given), stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
-def _ratio(rounds: list[dict[str, dict[str, float]]], name: str, figure: str) -> float:
-    """A client's figure to that of plain aiohttp in the same round, the median of all rounds."""
-    return round(statistics.median(r[name][figure] / r["aiohttp"][figure] for r in rounds), 3)
+def measure(calls: int = CALLS, rounds: int = ROUNDS) -> dict[str, Any]:
+    """CPU a call and calls a second of each client, and their ratios to one another."""
+    seen: list[dict[str, dict[str, Any] | None]] = []
+    with stub(LATENCY) as url:
+        for number in range(rounds):
+            print(f"  round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            ours = {name: asyncio.run(run(url, calls)) for name, run in CLIENTS.items()}
+            seen.append({**ours, **{name: _peer(name, url, calls // 4) for name in OTHERS}})
+    found: dict[str, Any] = {"streams": STREAMS, "latency_ms": 1000 * LATENCY, "calls": calls}
+    for name in (*CLIENTS, *OTHERS):
+        found[name] = _figures(seen, name)
+    for name in OTHERS:
+        found["executor"][f"cpu_to_{name}"] = _ratio(seen, "executor", name, "cpu_ms")
+    return found
+
+
+def _figures(seen: Rounds, name: str) -> dict[str, Any] | None:
+    """The figures of one client."""
+    told = [found for r in seen if (found := r[name]) is not None]
+    if not told:
+        return None
+    cpu = [found["cpu_ms"] for found in told]
+    version = {"version": told[0]["version"]} if "version" in told[0] else {}
+    return {
+        "cpu_ms_per_call": round(min(cpu), 4),
+        "cpu_ms_median": round(statistics.median(cpu), 4),
+        "calls_per_s": round(statistics.median(found["calls_per_s"] for found in told)),
+        "rate_to_aiohttp": _ratio(seen, name, "aiohttp", "calls_per_s"),
+        "cpu_to_aiohttp": _ratio(seen, name, "aiohttp", "cpu_ms"),
+        **version,
+    }
+
+
+def _ratio(seen: Rounds, name: str, other: str, figure: str) -> float | None:
+    """A client's figure to another's in the same round, the median of all rounds."""
+    pairs = [(r[name], r[other]) for r in seen]
+    found = [a[figure] / b[figure] for a, b in pairs if a is not None and b is not None]
+    return round(statistics.median(found), 3) if found else None
+
+
+def main() -> None:
+    """Print one JSON object."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    given = parser.parse_args()
+    json.dump(measure(given.calls, given.rounds), sys.stdout, indent=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
 """Kill searches over HTTP with SIGKILL: does each end the same, and what does its server see?
 
-A small search against a stub server runs once undisturbed. Then it is started and killed at a random
-moment, over and over, while the server lives on: some searches are killed once, some several times
-before they may end. The server counts requests, each with its tokens, so it is the judge:
+A small search against a stub server runs once undisturbed. Then it is started and killed at a
+random moment, over and over, while the server lives on: some searches are killed once, some several
+times before they may end. The server counts requests, each with its tokens, so it is the judge:
 
 - the result must be the undisturbed one's, byte for byte;
 - requests of a search <= requests of the undisturbed one + those in flight at its kills, which are
@@ -44,11 +44,10 @@ LATENCY = 0.01
 def measure(kills: int = KILLS) -> dict[str, Any]:
     """Kill `kills` times; returns what was seen."""
     seen, todo = _Seen(), _Todo(kills)
-    with tempfile.TemporaryDirectory() as folder:
-        with ThreadPoolExecutor() as pool:
-            homes = [Path(folder) / str(number) for number in range(SIDE_BY_SIDE)]
-            for _ in pool.map(lambda home: _torture(home, todo, seen), homes):
-                pass
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        homes = [Path(folder) / str(number) for number in range(SIDE_BY_SIDE)]
+        for _ in pool.map(lambda home: _torture(home, todo, seen), homes):
+            pass
     return seen.report()
 
 
