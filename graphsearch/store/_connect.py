@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from graphsearch.errors import StoreError
 
-__all__ = ["address_of", "connect", "file_of", "reader_of", "said_by"]
+__all__ = ["address_of", "begin_all", "connect", "file_of", "reader_of", "said_by"]
 
 FILE_NAME = "study.db"
 SYNCHRONOUS = "FULL"
@@ -73,6 +73,16 @@ def said_by(engine: Engine, error: object) -> str:
     for written in (password, quote(password or "", safe=""), quote_plus(password or "")):
         text = text.replace(written, "***") if written else text
     return text
+
+
+def begin_all(connection: Connection) -> None:
+    """Have statements that make or change tables in the transaction too.
+
+    Python's `sqlite3` begins one by itself only before statements that change rows, so a kill
+    between two tables would leave half a schema.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def reader_of(engine: Engine, name: str) -> Connection:

@@ -7,16 +7,17 @@ from sqlalchemy import Connection, Engine, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
 from graphsearch.errors import StoreError
-from graphsearch.store._connect import said_by
+from graphsearch.store._books import add_books
+from graphsearch.store._connect import begin_all, said_by
 from graphsearch.store._tables import meta, metadata
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "prepare"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Final[Mapping[int, Migration]] = {}
+MIGRATIONS: Final[Mapping[int, Migration]] = {1: add_books}
 """From a version to the next one, each run in the transaction that raises the version."""
 
 
@@ -29,6 +30,8 @@ def prepare(engine: Engine, name: str, *, create: bool, read_only: bool) -> None
     """
     try:
         with engine.begin() as connection:
+            if not read_only:
+                begin_all(connection)
             if not inspect(connection).has_table(meta.name):
                 _make(connection, name, allowed=create and not read_only)
                 return

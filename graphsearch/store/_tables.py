@@ -6,7 +6,16 @@ from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Tab
 
 from graphsearch.cost import CURRENCIES
 
-__all__ = ["SPEND_COLUMNS", "calls", "checkpoints", "failures", "meta", "metadata", "trials"]
+__all__ = [
+    "SPEND_COLUMNS",
+    "books",
+    "calls",
+    "checkpoints",
+    "failures",
+    "meta",
+    "metadata",
+    "trials",
+]
 
 SPEND_COLUMNS: Final = tuple(f"spent_{currency}" for currency in CURRENCIES)
 """Columns of a call's spend, in quanta (`graphsearch.ledger`); NULL is unknown."""
@@ -50,6 +59,14 @@ failures = Table(
     *_of_a_call(),
 )
 """Attempts that brought no reply; never served. `text` is what went wrong."""
+
+books = Table(
+    "books",
+    metadata,
+    Column("account", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What the rows of `calls` and `failures` sum up to, by account (`_books`)."""
 
 trials = Table(
     "trials",

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from graphsearch.errors import StoreError, WriteFailed
+from graphsearch.store._books import Books
 from graphsearch.store._connect import said_by
 from graphsearch.store._statements import Statement
 
@@ -43,12 +44,17 @@ class _Group:
 class Writer:
     """Writes rows and runs actions, in the order they came, in group commits.
 
-    The thread starts with the first write. A failed transaction is final: all that waited for it
-    and everything that comes later gets the same `StoreError`, and the database keeps what was
-    committed before.
+    Opening compares the journal with its books. The thread starts with the first write. A failed
+    transaction is final: all that waited for it and everything that comes later gets the same
+    `StoreError`, and the database keeps what was committed before.
+
+    Raises:
+        StoreError: rows were lost or changed since they were written.
     """
 
     def __init__(self, engine: Engine, name: str) -> None:
+        with engine.connect() as connection:
+            self._books = Books(connection, name)
         self._engine = engine
         self._name = name
         self._group = _Group()
@@ -134,6 +140,7 @@ class Writer:
             with connection.begin():
                 for table, rows in group.rows.items():
                     self._insert(connection, table, rows)
+                self._books.write(connection, group.rows)
                 for action in group.actions:
                     action(connection)
         except Exception as error:  # whatever it is, those who wait must hear of it

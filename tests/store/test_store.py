@@ -38,7 +38,7 @@ async def test_a_reply_is_found_again_in_another_store_of_the_same_folder(tmp_pa
 
 
 async def test_replies_that_left_memory_are_read_from_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("graphsearch.store.journal.KEPT_CHARACTERS", 500)
+    monkeypatch.setattr("graphsearch.store.journal.KEPT_BYTES", 3000)
     with Store.open(tmp_path) as store:
         await put(store, *range(20))
         assert len(store.journal._recent) < 5

@@ -1,0 +1,175 @@
+"""What the journal should sum up to, kept beside it.
+
+The ledger is restored from the sums of the journal's rows, so the two cannot disagree; but rows
+that were changed, lost or added behind our back would go unseen. So the writer counts once more:
+the sums of each account, written in the transaction that writes the rows. Whoever opens the store
+for writing compares them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select
+from sqlalchemy.engine import Dialect
+
+from graphsearch.cost import CURRENCIES
+from graphsearch.errors import StoreError
+from graphsearch.ledger import Booked, Spend
+from graphsearch.store._statements import Statement
+from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
+
+__all__ = ["Book", "Books", "add_books", "sums_of_rows"]
+
+_HALF: Final = 2**32
+_WIDTH: Final = len(CURRENCIES)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Sums of one account.
+
+    Attributes:
+        rows: replies and failures.
+        known: sums of their spends by currency, in quanta.
+        unknown: spends by currency that are unknown.
+    """
+
+    rows: int = 0
+    known: tuple[int, ...] = (0,) * _WIDTH
+    unknown: tuple[int, ...] = (0,) * _WIDTH
+
+    @property
+    def booked(self) -> Booked:
+        """What a ledger takes."""
+        return Booked(Spend(self.known), self.unknown)
+
+    def to_json(self) -> str:
+        """All fields; sums of FLOPs pass 64 bits, so they go as text."""
+        return json.dumps([self.rows, self.known, self.unknown], separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Book":
+        """What `to_json` wrote."""
+        rows, known, unknown = json.loads(text)
+        return cls(int(rows), tuple(known), tuple(unknown))
+
+
+class Books:
+    """The books of a store that is open for writing: one for each account.
+
+    Belongs to the thread that writes.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        """Read them and compare.
+
+        Raises:
+            StoreError: they and the rows do not agree.
+        """
+        self._books = {
+            account: _read(value, name)
+            for account, value in connection.execute(select(books.c.account, books.c.value))
+        }
+        self._statements: tuple[Statement, Statement] | None = None
+        _compare(self._books, sums_of_rows(connection), name)
+
+    def write(
+        self, connection: Connection, rows: Mapping[Table, Sequence[Mapping[str, Any]]]
+    ) -> None:
+        """Add rows of the transaction that is under way, and write what became of the sums."""
+        touched: dict[str, list[Row]] = {}
+        for table in (calls, failures):
+            for row in rows.get(table, ()):
+                touched.setdefault(row["account"], []).append(row)
+        for account, added in touched.items():
+            self._books[account] = _plus(self._books.get(account, Book()), added)
+        for statement in self._prepared(connection.dialect) if touched else ():
+            values = [{"account": a, "value": self._books[a].to_json()} for a in touched]
+            statement.run_many(connection, values)
+
+    def _prepared(self, dialect: Dialect) -> tuple[Statement, Statement]:
+        if self._statements is None:
+            old = delete(books).where(books.c.account == bindparam("account"))
+            self._statements = (Statement(old, dialect), Statement(insert(books), dialect))
+        return self._statements
+
+
+def add_books(connection: Connection) -> None:
+    """Bring a store up to schema 2: books that hold the sums of the rows found."""
+    books.create(connection)
+    for account, book in sums_of_rows(connection).items():
+        connection.execute(insert(books).values(account=account, value=book.to_json()))
+
+
+def sums_of_rows(connection: Connection) -> dict[str, Book]:
+    """Sums by account over all replies and failures, exact."""
+    found: dict[str, Book] = {}
+    for table in (calls, failures):
+        # High and low halves are summed apart: a sum of FLOPs may pass 64 bits.
+        columns = [table.c[name] for name in SPEND_COLUMNS]
+        query = select(
+            table.c.account,
+            func.count(),
+            *(func.sum(column // _HALF) for column in columns),
+            *(func.sum(column % _HALF) for column in columns),
+            *(func.count(column) for column in columns),
+        ).group_by(table.c.account)
+        for account, rows, *parts in connection.execute(query):
+            high, low, known = parts[:_WIDTH], parts[_WIDTH : 2 * _WIDTH], parts[2 * _WIDTH :]
+            pairs = zip(high, low, known, strict=True)
+            sums = (int(h) * _HALF + int(lo) if count else 0 for h, lo, count in pairs)
+            book = Book(rows, tuple(sums), tuple(rows - count for count in known))
+            found[account] = _joined(found.get(account, Book()), book)
+    return dict(sorted(found.items()))
+
+
+def _joined(one: Book, other: Book) -> Book:
+    return Book(
+        one.rows + other.rows,
+        tuple(map(int.__add__, one.known, other.known)),
+        tuple(map(int.__add__, one.unknown, other.unknown)),
+    )
+
+
+def _plus(book: Book, rows: Iterable[Row]) -> Book:
+    count, known, unknown = book.rows, list(book.known), list(book.unknown)
+    for row in rows:
+        count += 1
+        for place, name in enumerate(SPEND_COLUMNS):
+            part = row[name]
+            if part is None:
+                unknown[place] += 1
+            else:
+                known[place] += part
+    return Book(count, tuple(known), tuple(unknown))
+
+
+def _read(value: str, name: str) -> Book:
+    try:
+        return Book.from_json(value)
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"its books cannot be read ({error}); the file is damaged", where=name
+        ) from (error)
+
+
+def _compare(kept: Mapping[str, Book], found: Mapping[str, Book], name: str) -> None:
+    for account in sorted({*kept, *found}):
+        book, rows = kept.get(account, Book()), found.get(account, Book())
+        if book == rows:
+            continue
+        what = f"{rows.rows} calls in its journal, {book.rows} in its books"
+        for place, currency in enumerate(CURRENCIES):
+            if book.rows == rows.rows and book.known[place] != rows.known[place]:
+                held, expected = (Spend(b.known).get(currency) for b in (rows, book))
+                what = f"{held} {currency} in its journal, {expected} in its books"
+                break
+        raise StoreError(
+            f"account {account!r} has {what}: calls were lost or changed outside graphsearch, so "
+            "what was spent is not known; go on with a copy that is whole, or begin anew",
+            where=name,
+        )
