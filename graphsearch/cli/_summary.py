@@ -40,6 +40,11 @@ def summary(result: "Result", folder: Path, report: Path | None) -> dict[str, An
         "calls": record["calls"],
         "stopped_by": record["stopped_by"],
         "notes": record["notes"],
+        "prices": {
+            model["name"]: model["price_source"]
+            for model in record["fleet"]["models"]
+            if model.get("price_source")
+        },
     }
 
 

@@ -24,6 +24,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "questions": ", ".join(f"{k} {v:,}" for k, v in result["task"]["items"].items()),
         "token profile": f"question {profile['question']}, answer {profile['answer']}",
         "fleet": result["fleet"].get("name"),
+        "prices": _prices(result),
         "prompts": result.get("prompts"),
         "searcher": result["searcher"]["name"],
         "agent": result["agent"]["name"] if result["agent"] else "none",
@@ -45,6 +46,16 @@ def provenance(run: Run) -> dict[str, Any]:
         "facts": {k: str(v) for k, v in facts.items() if v is not None},
         "texts": shown,
     }
+
+
+def _prices(result: _Record) -> str | None:
+    """Where prices come from and of which date, for each source that names itself."""
+    by_source: dict[str, list[str]] = {}
+    for model in result["fleet"].get("models", ()):
+        if model.get("price_source"):
+            by_source.setdefault(model["price_source"], []).append(model["name"])
+    parts = [f"{', '.join(names)}: {source}" for source, names in by_source.items()]
+    return "; ".join(parts) or None
 
 
 def _stopped(result: _Record) -> str | None:

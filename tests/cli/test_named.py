@@ -197,6 +197,7 @@ class TestRuns:
         assert found["n"] > 0
         assert "large" in found["winner"]["text"]
         assert json.loads(again.splitlines()[-1])["winner"] == found["winner"]
+        assert found["prices"] == {"small": "given by --price", "large": "given by --price"}
         kept = load_config(folder / "runs" / "sums" / "config.yaml")
         assert kept.task.options == {
             "grader": "numeric",
@@ -225,7 +226,7 @@ class TestRuns:
         assert (
             "price_source: mine.yaml, as of 2026-11-01" in (folder / "here/config.yaml").read_text()
         )
-        assert "mine.yaml, as of 2026-11-01" in (folder / "here/report.html").read_text()
+        assert "m: mine.yaml, as of 2026-11-01" in (folder / "here/report.html").read_text()
 
     def test_a_configuration_takes_models_named_on_the_line(self, folder):
         (folder / "c.yaml").write_text(

@@ -25,6 +25,10 @@ _REPORTED: Final = (1, 107)
 _FOR_THE_IMPORT: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
 _LOADED_LATE: Final = ("litellm.litellm_core_utils.default_encoding",)
 """Modules that it imports with the first call, and that change the environment then."""
+_NOT_FOR_USERS: Final = (
+    ".*`ReadOnly` qualifier",  # pydantic, of types of LiteLLM's that are imported late
+    r"coroutine '.*\.acompletion' was never awaited",  # a call given up while it is prepared
+)
 _SILENCED: Final = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _HUSHED: Final = ("aiohttp", "h2", "hpack", "httpcore", "httpx", "openai")
 
@@ -77,8 +81,8 @@ def load_litellm() -> Any:
                 _import_if_there(name)
     except ImportError as error:
         raise FleetError(f"LiteLLM cannot be imported ({error}); try: {_INSTALL}") from error
-    # What it imports later makes pydantic say this of types that are not the user's.
-    warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier")
+    for message in _NOT_FOR_USERS:
+        warnings.filterwarnings("ignore", message=message)
     litellm.suppress_debug_info = True
     litellm.set_verbose = False
     litellm.telemetry = False

@@ -4,18 +4,24 @@ Run by `make test-litellm`, which installs it into an environment of its own.
 """
 
 import asyncio
+import json
 import logging
 import os
+import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import traceback
 import warnings
+from contextlib import closing
 
 import pytest
+from typer.testing import CliRunner
 
 from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.cli._app import app
 from graphsearch.engines.litellm import LitellmEngine
 from graphsearch.errors import (
     AccessDenied,
@@ -311,7 +317,7 @@ print(tried, dict(os.environ) == before, len(warnings.filters) - len(filters))
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
-    assert (done.stdout.strip(), done.stderr) == ("[] True 1", "")
+    assert (done.stdout.strip(), done.stderr) == ("[] True 2", "")
 
 
 async def test_calls_change_no_environment():
@@ -332,3 +338,71 @@ async def test_closing_leaves_nothing_open():
             reply = await engine.generate(call(9))  # it opens again
             assert reply.usage == Usage(6, 1, 1)
             await engine.aclose()
+
+
+class TestASearch:
+    """The whole of a search through it, from the command line."""
+
+    @pytest.fixture
+    def server(self):
+        def add(request):
+            numbers = re.findall(r"(\d+) plus (\d+)", request["messages"][-1]["content"])
+            return f"The answer is {sum(map(int, numbers[0]))}." if numbers else "ready"
+
+        loop = asyncio.new_event_loop()
+        server = StubServer(add, key=KEY)
+        loop.run_until_complete(server.start())
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def test_every_token_is_booked_and_resuming_pays_for_nothing(
+        self, server, tmp_path, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        rows = [{"question": f"What is {i} plus 1?", "answer": i + 1} for i in range(60)]
+        (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        model = {
+            "name": "m",
+            "engine": "litellm",
+            "served_name": "openai/vendor/m",
+            "endpoint": server.base_url,
+            "api_key_env": "STUB_KEY",
+            "input_price": "0.1",
+            "output_price": "0.4",
+        }
+        fleet = {"name": "f", "unit_model": "m", "models": [model]}
+        (tmp_path / "fleet.yaml").write_text(json.dumps(fleet))
+        options = (
+            *("--data", "sums.jsonl", "--grader", "numeric", "--fleet", "fleet.yaml"),
+            *("--graph-budget", "0.001usd", "--search-budget", "5usd"),
+            *("--search-budget", "250 calls", "--searcher", "random"),
+        )
+        done = CliRunner().invoke(app, ["run", *options, "--json"])
+        assert done.exit_code == 0, done.stderr
+        found = json.loads(done.stdout.splitlines()[-1])
+        assert found["accuracy"] == 1
+        told = server.served.usage
+        with closing(sqlite3.connect("runs/sums/study.db")) as book:
+            texts = "".join(book.iterdump())
+        assert KEY not in texts
+        result = json.loads((tmp_path / "runs" / "sums" / "result.json").read_text())
+        assert result["calls"]["made"] == told.calls == server.served.replies
+        spent = result["spend"]["tokens"]["total"]
+        assert spent == told.prompt_tokens + told.completion_tokens
+        done = CliRunner().invoke(app, ["resume", "runs/sums", "--json"])
+        assert done.exit_code == 0, done.stderr
+        assert server.served.usage == told
+
+    def test_doctor(self, server, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_BASE", server.base_url)
+        done = CliRunner().invoke(
+            app, ["doctor", "--model", "openai/m", "--api-key-env", "openai/m=STUB_KEY", "--json"]
+        )
+        (model,) = json.loads(done.stdout.splitlines()[-1])["models"]
+        assert model["answers"]
+        assert [f["about"] for f in model["findings"]] == ["price"]
