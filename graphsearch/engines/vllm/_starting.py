@@ -1,6 +1,7 @@
 """Starts one server and waits until it answers."""
 
 import os
+import re
 import secrets
 import sys
 import time
@@ -17,16 +18,28 @@ from graphsearch.engines.vllm._stopping import GRACE
 from graphsearch.engines.vllm.plan import ServerPlan
 from graphsearch.errors import FleetError, GraphsearchError
 
-__all__ = ["ServerFailed", "log_tail", "spawn", "wait_until_up"]
+__all__ = ["ServerFailed", "server_failed", "spawn", "wait_until_up"]
 
 _KEEPER: Final = Path(__file__).with_name("_keeper.py")
-_LAST_LINES: Final = 25
-_LAST_BYTES: Final = 16_000
+_LAST_LINES: Final = 15
+_LAST_BYTES: Final = 200_000
+_MOST_ERRORS: Final = 4
+_ERROR: Final = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception): \S.{0,300}")
 _LOOK_EVERY: Final = (0.05, 0.5)
 
 
 class ServerFailed(GraphsearchError):
-    """A server did not come up; the message holds the last lines of its log."""
+    """A server did not come up.
+
+    Attributes:
+        message: what happened, with the errors that its log names, in one line.
+        tail: the last lines of its log.
+    """
+
+    def __init__(self, message: str, *, tail: str = "") -> None:
+        self.message = message
+        self.tail = tail
+        super().__init__(f"{message}; the last lines:\n{tail}" if tail else message)
 
 
 def spawn(plan: ServerPlan, state: State, *, fleet: str, attached: bool) -> Record:
@@ -109,13 +122,13 @@ def wait_until_up(
     pause, longest = _LOOK_EVERY
     while True:
         if not record.alive:
-            raise ServerFailed(_said(record, f"ended{_exit_code(record)} before it was up"))
+            raise server_failed(record, f"ended{_exit_code(record)} before it was up")
         answer = ask(record.host, record.port, "/health")
         if answer is not None and answer.status == 200:
             _check_model(record, plan)
             return
         if clock() >= until:
-            raise ServerFailed(_said(record, f"was not up after {timeout_s:.0f} s"))
+            raise server_failed(record, f"was not up after {timeout_s:.0f} s")
         time.sleep(pause)
         pause = min(longest, 1.5 * pause)
 
@@ -126,9 +139,7 @@ def _check_model(record: Record, plan: ServerPlan) -> None:
     there = () if answer is None else answer.models
     if record.served_name not in there:
         named = ", ".join(there) or "no model"
-        raise ServerFailed(
-            _said(record, f"is up and has {named} where {record.served_name} was meant")
-        )
+        raise server_failed(record, f"is up and has {named} where {record.served_name} was meant")
 
 
 def _exit_code(record: Record) -> str:
@@ -140,18 +151,25 @@ def _exit_code(record: Record) -> str:
     return ""
 
 
-def _said(record: Record, what: str) -> str:
-    tail = log_tail(record.log)
-    last = f"; the last lines of {record.log}:\n{tail}" if tail else f"; {record.log} is empty"
-    return f"model {record.model}: its server {what}{last}"
+def server_failed(record: Record, what: str) -> ServerFailed:
+    """What happened to a server, and what its log says about it.
+
+    The last lines alone would not do: vLLM ends with a traceback of the process that waited, and
+    what went wrong in another one stands above it.
+    """
+    lines = _log(record.log).splitlines()
+    found = (_ERROR.search(line) for line in lines if "WARNING" not in line)
+    errors = list(dict.fromkeys(match.group().strip() for match in found if match))
+    named = f": {'; '.join(errors[:_MOST_ERRORS])}" if errors else ""
+    message = f"model {record.model}: its server {what}{named}; its log is {record.log}"
+    return ServerFailed(message, tail="\n".join(lines[-_LAST_LINES:]))
 
 
-def log_tail(path: Path, lines: int = _LAST_LINES) -> str:
-    """The last lines of a log, "" when there is none."""
+def _log(path: Path) -> str:
+    """The end of a log, "" when there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])

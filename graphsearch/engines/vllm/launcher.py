@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 
 from graphsearch.engines.vllm._probe import ask
 from graphsearch.engines.vllm._processes import holder_of
-from graphsearch.engines.vllm._starting import ServerFailed, log_tail, spawn, wait_until_up
+from graphsearch.engines.vllm._starting import server_failed, spawn, wait_until_up
 from graphsearch.engines.vllm._state import Record, State
 from graphsearch.engines.vllm._stopping import keepers_of, stop
 from graphsearch.engines.vllm.machine import Machine, find_machine
@@ -276,10 +276,7 @@ def _bring_up(record: Record, plan: ServerPlan, state: State, timeout_s: float) 
     if plan.sleeps:
         answer = ask(plan.host, plan.port, "/sleep?level=1", method="POST", timeout_s=timeout_s)
         if answer is None or answer.status != 200:
-            raise ServerFailed(
-                f"model {plan.model}: its server cannot be put to sleep; the last lines of "
-                f"{record.log}:\n{log_tail(record.log)}"
-            )
+            raise server_failed(record, "cannot be put to sleep")
 
 
 def _status(record: Record, *, new: bool = False) -> ServerStatus:

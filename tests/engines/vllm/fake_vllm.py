@@ -68,7 +68,9 @@ def main():
     told = parser.parse_args()
     print("weights", told.weights, flush=True)
     if os.environ.get("FAKE") == "fail":
-        print("ValueError: no such model", flush=True)
+        print("(Core) WARNING may lead to errors like OSError: too many files")
+        print("(Core) ERROR ValueError: no such model", *["\n  File x"] * 40, flush=True)
+        print("RuntimeError: see above", flush=True)
         sys.exit(3)
     if os.environ.get("FAKE") == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

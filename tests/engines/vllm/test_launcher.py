@@ -61,7 +61,11 @@ def test_a_server_that_fails_shows_the_end_of_its_log_and_takes_the_others_along
     with pytest.raises(ServerFailed) as caught:
         up(mine, state)
     assert "model bad: its server ended with code 3 before it was up" in str(caught.value)
-    assert "ValueError: no such model" in str(caught.value)
+    assert (
+        "up: ValueError: no such model; RuntimeError: see above; its log is" in caught.value.message
+    )
+    assert caught.value.tail.splitlines()[-1] == "RuntimeError: see above"
+    assert str(caught.value).endswith(caught.value.tail)
     assert state.records() == []
 
 
