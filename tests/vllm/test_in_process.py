@@ -13,6 +13,7 @@ from graphsearch.fleet import Fleet
 from tests.vllm.conftest import FIGURES
 from tests.vllm.prompts import greedy_calls, share_equal
 
+pytestmark = pytest.mark.filterwarnings("default")  # vLLM and torch warn of much
 SIZE = "s"
 
 
