@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from graphsearch.engines.vllm._probe import ask
 from graphsearch.engines.vllm._processes import holder_of
@@ -219,9 +220,12 @@ def stop_servers(
 
 
 def _of(records: Sequence[Record], fleet: Fleet | None) -> list[Record]:
-    """Records at the endpoints of a fleet."""
-    endpoints = {spec.endpoint for spec in fleet.models} if fleet is not None else set()
-    return [one for one in records if fleet is None or _url(one.host, one.port) in endpoints]
+    """Records at the ports of a fleet."""
+    if fleet is None:
+        return list(records)
+    endpoints = [spec.endpoint for spec in fleet.models if spec.serve is not None]
+    ports = {urlsplit(endpoint).port for endpoint in endpoints if endpoint is not None}
+    return [record for record in records if record.port in ports]
 
 
 def _already_there(plans: Sequence[ServerPlan], state: State) -> dict[int, Record]:

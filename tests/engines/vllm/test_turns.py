@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,6 +14,7 @@ from graphsearch.calls import Call, Message, Sampling
 from graphsearch.engines import engines_for
 from graphsearch.engines.vllm.turns import SleepingServers, Turns
 from graphsearch.errors import FleetError, Rejected, Unavailable
+from graphsearch.testing import EngineConformance
 from tests.engines.vllm.conftest import fleet, model
 
 
@@ -185,16 +187,30 @@ class Server(BaseHTTPRequestHandler):
             self.send({"choices": [choice], "usage": usage})
 
 
-@pytest.fixture
-def gpu():
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Server) for _ in range(2)]
+class Many(ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+def two_servers():
+    servers = [Many(("127.0.0.1", 0), Server) for _ in range(2)]
     for one in servers:
         one.gpu, one.asleep, one.wakes, one.woken = servers, True, True, 0
         threading.Thread(target=one.serve_forever, args=(0.01,), daemon=True).start()
-    yield servers
+    return servers
+
+
+def close(servers):
     for one in servers:
         one.shutdown()
         one.server_close()
+
+
+@pytest.fixture
+def gpu():
+    servers = two_servers()
+    yield servers
+    close(servers)
 
 
 def sleepers(gpu):
@@ -259,3 +275,25 @@ def test_an_endpoint_that_is_none_is_refused():
     row = model("m", 8001, engine="vllm-sleep")
     with pytest.raises(FleetError, match="without TLS"):
         SleepingServers(fleet({**row, "endpoint": "https://x.example/v1"}).models)
+
+
+class TestConformance(EngineConformance):
+    unknown_model = "nobody"
+
+    def setup_method(self):
+        self.servers = two_servers()
+
+    def teardown_method(self):
+        close(self.servers)
+
+    def make_engine(self):
+        return SleepingServers(sleepers(self.servers).models)
+
+    def make_call(self, index):
+        return replace(ask(f"m{index % 2}"), seed=index)
+
+    def test_token_counts_are_unknown_or_whole(self):
+        assert self.make_engine().count_tokens("m0", "2 + 3") is None
+
+    def test_closing_ends_its_threads(self):
+        """The servers have threads here, the engine has none."""
