@@ -30,6 +30,7 @@ __all__ = [
     "PriceFile",
     "Prices",
     "Profile",
+    "PromptSet",
     "QuestionField",
     "Questions",
     "read_order",
@@ -56,6 +57,10 @@ GroupField = Annotated[
 Profile = Annotated[
     str | None,
     typer.Option("--profile", help="Mean tokens of question and answer of --data: 120,300."),
+]
+PromptSet = Annotated[
+    str | None,
+    typer.Option("--prompt-set", help="Prompts of the roles for --data: a name, or a folder."),
 ]
 ModelNames = Annotated[
     list[str] | None,
@@ -95,6 +100,7 @@ class Questions:
     id_field: str | None = None
     group_field: str | None = None
     profile: str | None = None
+    prompt_set: str | None = None
 
     def options(self) -> dict[str, str]:
         """Options of the loader that were given."""
@@ -187,7 +193,8 @@ def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Orde
             f"the configuration {config} says already what is asked; give one of the two",
             where="--data",
         )
-    stray = next(iter(questions.options()), "profile" if questions.profile else None)
+    shape = {"profile": questions.profile, "prompt_set": questions.prompt_set}
+    stray = next((name for name, value in {**questions.options(), **shape}.items() if value), None)
     if stray is not None:
         raise ConfigError(
             "goes with --data; with a configuration it stands in the file's task",
@@ -215,6 +222,9 @@ def _without_file(questions: Questions, given: dict[str, Any]) -> Order:
     task: dict[str, Any] = {"file": str(path.resolve()), "options": questions.options()}
     if questions.profile is not None:
         task["profile"] = _profile(questions.profile)
+    if questions.prompt_set is not None:
+        folder = Path(questions.prompt_set)
+        task["prompt_set"] = str(folder.resolve()) if folder.is_dir() else questions.prompt_set
     given = {"task": task, **given}
     placed_by = {**dict.fromkeys(Config.model_fields), **given}
     settings = parse_config(given, overrides=given, options=placed_by)

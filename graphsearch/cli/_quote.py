@@ -14,6 +14,7 @@ from graphsearch.cli._named import (
     PriceFile,
     Prices,
     Profile,
+    PromptSet,
     QuestionField,
     Questions,
     read_order,
@@ -43,6 +44,7 @@ def quote(
     id_field: IdField = None,
     group_field: GroupField = None,
     profile: Profile = None,
+    prompt_set: PromptSet = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict calls, tokens, cost and time of a search; spends nothing.
@@ -55,7 +57,16 @@ def quote(
 
     order = read_order(
         config,
-        Questions(data, grader, question_field, answer_field, id_field, group_field, profile),
+        Questions(
+            data,
+            grader,
+            question_field,
+            answer_field,
+            id_field,
+            group_field,
+            profile=profile,
+            prompt_set=prompt_set,
+        ),
         Models(model, price, api_key_env, fleet),
         seed=seed,
         searcher=searcher,

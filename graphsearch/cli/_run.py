@@ -17,6 +17,7 @@ from graphsearch.cli._named import (
     PriceFile,
     Prices,
     Profile,
+    PromptSet,
     QuestionField,
     Questions,
     read_order,
@@ -67,6 +68,7 @@ def run(
     id_field: IdField = None,
     group_field: GroupField = None,
     profile: Profile = None,
+    prompt_set: PromptSet = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for the best graph; writes a run folder.
@@ -79,7 +81,16 @@ def run(
 
     order = read_order(
         config,
-        Questions(data, grader, question_field, answer_field, id_field, group_field, profile),
+        Questions(
+            data,
+            grader,
+            question_field,
+            answer_field,
+            id_field,
+            group_field,
+            profile=profile,
+            prompt_set=prompt_set,
+        ),
         Models(model, price, api_key_env, fleet),
         seed=seed,
         searcher=searcher,

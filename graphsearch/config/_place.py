@@ -50,7 +50,10 @@ def option_of(key: str, value: Any, rest: str = "") -> str:
     elif key == "task":
         first, _, rest_of_it = rest.partition(".")
         inner, _, deeper = rest_of_it.partition(".")
-        key, rest = (inner, deeper) if first == "options" and inner else ("data", rest)
+        if first in {"profile", "prompt_set"}:
+            key, rest = first, rest_of_it
+        else:
+            key, rest = (inner, deeper) if first == "options" and inner else ("data", rest)
     option = "--" + key.replace("_", "-")
     return f"{option}: {rest}" if rest else option
 

@@ -180,7 +180,7 @@ class CostModel:
         return (
             f"model {spec.name!r} of fleet {self.fleet.name} cannot be priced in {self.currency}: "
             f"{' and '.join(missing)} unknown; give {'it' if len(missing) == 1 else 'them'} in the "
-            f"fleet{_ELSEWHERE.get(self.currency, '')}, or budget in another currency"
+            f"fleet{_ELSEWHERE.get(self.currency, '')}"
         )
 
     def needs(self, spec: ModelSpec) -> tuple[str, ...]:

@@ -22,8 +22,11 @@ from graphsearch.errors import (
     UnknownModel,
 )
 
-__all__ = ["kind_of", "seconds_to_wait", "short"]
+__all__ = ["TOO_LONG_ADVICE", "kind_of", "seconds_to_wait", "short"]
 
+TOO_LONG_ADVICE: Final = (
+    " (serve the model with a longer context, or give a prompt set with a smaller max_tokens)"
+)
 _MOST_CHARACTERS: Final = 300
 _CONTEXT: Final = re.compile(
     r"context[ _-]?(length|size|window)|maximum (model|sequence|input) length"

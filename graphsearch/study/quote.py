@@ -412,7 +412,13 @@ def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
         yield "the search budget does not cover one round; raise it or shrink the blocks"
     elif len(play.seen) < _FEW_GRAPHS:
         yield f"the budget allows only {len(play.seen)} different graphs; a search needs more"
-    if play.test_items < settings.min_test_items:
+    questions = len(parts.task.splits["test"])
+    if questions < settings.min_test_items:
+        yield (
+            f"the task has {questions} test items (wanted: at least {settings.min_test_items}); "
+            "give more questions"
+        )
+    elif play.test_items < settings.min_test_items:
         yield (
             f"the budget allows only {play.test_items} test items (wanted: at least "
             f"{settings.min_test_items}); raise it, or give evaluation_budget"

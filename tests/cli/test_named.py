@@ -111,6 +111,7 @@ class TestRefusals:
             (("puzzle", *DATA), "--data: the configuration puzzle says already what is asked"),
             (("puzzle", "--grader", "exact"), "--grader: goes with --data"),
             (("puzzle", "--profile", "9,9"), "--profile: goes with --data"),
+            (("puzzle", "--prompt-set", "chat"), "--prompt-set: goes with --data"),
             ((*DATA, *BUDGETS), "--model: no models are named; give --model URL#NAME"),
             ((*DATA, "--model", f"{HERE}#m", "--fleet", "llama"), "name models by --model or"),
             ((*DATA, "--fleet", "llama", "--price", "a=1/2"), "--price: is for models named by"),
@@ -142,6 +143,8 @@ class TestRefusals:
             (("--data", "none.jsonl"), "{tmp}/none.jsonl: cannot be read"),
             (("--data", "sums.txt"), "{tmp}/sums.txt: is neither .jsonl nor .csv"),
             (("--searcher", "luck"), "--searcher: "),
+            (("--prompt-set", "none"), "no prompt set 'none': known sets are chat"),
+            (("--profile", "0,9"), "--profile: no known task"),
         ],
     )
     def test_parts_that_refuse_name_the_option(self, folder, options, sentence):

@@ -29,3 +29,24 @@ def test_where_a_bad_value_stands(error, told):
 def test_other_errors_pass():
     with pytest.raises(KeyError), placed("c.yaml", {}):
         raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("task.options.grader", "--grader: is bad"),
+        ("task.options.shares.test", "--shares: test: is bad"),
+        ("task.prompt_set", "--prompt-set: is bad"),
+        ("task.profile.answer", "--profile: answer: is bad"),
+        ("task", "--data: is bad"),
+        ("fleet.models[0].name", "--model: models[0].name: is bad"),
+        ("search_budget", "--search-budget: is bad"),
+    ],
+)
+def test_what_the_command_line_says_alone_is_told_by_its_options(where, told):
+    given = {"task": {}, "fleet": {"models": []}, "search_budget": "5 usd"}
+    with pytest.raises(ConfigError) as caught, placed(None, given):
+        raise ConfigError("is bad", where=where)
+    assert str(caught.value) == told
+    with pytest.raises(BudgetRefused, match=r"^too small$"), placed(None, given):
+        raise BudgetRefused("too small")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from graphsearch.engines.refusals import kind_of, seconds_to_wait, short
-from graphsearch.errors import AccessDenied, BadRequest, EngineError
+from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
+from graphsearch.errors import AccessDenied, BadRequest, ContextTooLong, EngineError
 
 __all__ = ["Endpoint", "error_of"]
 
@@ -59,6 +59,8 @@ def error_of(response: _Response, endpoint: Endpoint, served_name: str) -> Engin
 def _advice(kind: type[EngineError], status: int, endpoint: Endpoint) -> str:
     if kind is AccessDenied:
         return _about_key(endpoint)
+    if kind is ContextTooLong:
+        return TOO_LONG_ADVICE
     if kind is BadRequest and status in _NOT_THERE:
         return " (is the endpoint the server's base URL, which mostly ends in /v1?)"
     return ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from graphsearch.engines.keys import without_secrets
-from graphsearch.engines.refusals import kind_of, seconds_to_wait, short
+from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
 from graphsearch.errors import (
     AccessDenied,
     BadRequest,
@@ -95,6 +95,8 @@ def _kind(error: Exception, name: str, status: int | None, said: str) -> type[En
 def _advice(kind: type[EngineError], key_name: str | None) -> str:
     if kind is UnknownModel:
         return " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
+    if kind is ContextTooLong:
+        return TOO_LONG_ADVICE
     if kind is not AccessDenied:
         return ""
     if key_name is None:

@@ -179,7 +179,7 @@ async def test_nothing_of_litellm_but_the_call(fake, monkeypatch):
     [
         ("RateLimitError", RateLimited, "RateLimitError 429"),
         ("Timeout", CallTimeout, "Timeout 408"),
-        ("ContextWindowExceededError", ContextTooLong, "ContextWindowExceededError 400"),
+        ("ContextWindowExceededError", ContextTooLong, "Error 400.* a smaller max_tokens"),
         ("InternalServerError", BrokenReply, "InternalServerError 500"),
         ("Strange", Unavailable, "litellm x/m: Strange: raise Strange"),
     ],
