@@ -15,6 +15,7 @@ from graphsearch.execution._plan import (
     Plan,
     Step,
     draw_of,
+    encode,
     make_plan,
     prompt_body,
 )
@@ -227,7 +228,7 @@ class Executor:
 
     def _version(self, model: str) -> str:
         revision = self._fleet.model(model).revision or ""
-        return f"{revision} {self._desk.engine(model).info(model).fingerprint}"
+        return encode([revision, self._desk.engine(model).info(model).fingerprint])
 
     def _plan(self, graph: CollaborationGraph, stream: str) -> Plan:
         return self._plans.get(
