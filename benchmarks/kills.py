@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,23 @@ from benchmarks._runs import end, keys_in, start
 from benchmarks._world import SETTINGS, SPACE, answer, fleet, prompt_set, questions, serving_here
 from graphsearch.calls import digest
 from graphsearch.store import Store
+from graphsearch.study.settings import Settings
 
 KILLS = 200
 SIDE_BY_SIDE = 2
 MOST_IN_A_ROW = 4
 LATENCY = 0.01
+SMALL = replace(SETTINGS, rounds=3, selection_items=12, test_items=20)
 
 
-def measure(kills: int = KILLS) -> dict[str, Any]:
+def measure(
+    kills: int = KILLS, *, side_by_side: int = SIDE_BY_SIDE, settings: Settings = SMALL
+) -> dict[str, Any]:
     """Kill `kills` times; returns what was seen."""
     seen, todo = _Seen(), _Todo(kills)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        homes = [Path(folder) / str(number) for number in range(SIDE_BY_SIDE)]
-        for _ in pool.map(lambda home: _torture(home, todo, seen), homes):
+        homes = [Path(folder) / str(number) for number in range(side_by_side)]
+        for _ in pool.map(lambda home: _torture(home, settings, todo, seen), homes):
             pass
     return seen.report()
 
@@ -123,12 +128,12 @@ class _Books:
         self.asked = 0
 
 
-def _torture(home: Path, todo: _Todo, seen: _Seen) -> None:
+def _torture(home: Path, settings: Settings, todo: _Todo, seen: _Seen) -> None:
     """Searches against one server, one after the other, until there were enough kills."""
     home.mkdir()
     books, rng = _Books(), random.Random(home.name)
     with serving_here(books.answer, latency_s=LATENCY) as server:
-        config = _config(home, server.base_url)
+        config = write_config(home, server.base_url, settings)
         begun = time.perf_counter()
         end(config, home / "undisturbed")
         seen.seconds.append(time.perf_counter() - begun)
@@ -181,7 +186,8 @@ def _judge(run: Path, books: _Books, flights: list[int], *, undisturbed: int) ->
     }
 
 
-def _config(home: Path, url: str) -> Path:
+def write_config(home: Path, url: str, settings: Settings = SMALL) -> Path:
+    """Write the configuration of the search, and the files it names."""
     (home / "fleet.yaml").write_text(json.dumps(fleet(url).to_json()), encoding="utf-8")
     questions(home / "sums.jsonl")
     prompt_set(home / "prompts")
@@ -197,7 +203,7 @@ def _config(home: Path, url: str) -> Path:
         "graph_budget": "8 units",
         "search_budget": "100000 units",
         "agent": "rules",
-        "evaluation": SETTINGS.to_json(),
+        "evaluation": settings.to_json(),
         "seed": 7,
     }
     path = home / "config.yaml"
