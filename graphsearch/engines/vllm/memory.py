@@ -190,11 +190,10 @@ def _on_gpus(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
     for device in machine.devices:
         here = [need for need in needs if device.index in placed[need.model]]
         for group in _awake_together(here):
-            least = sum(_least_on(need, device, part[need.model]) for need in group)
-            least += ASLEEP * sum(need not in group for need in here)
-            room = USABLE * device.total - least
+            rows = [(need.model, _least_on(need, device, part[need.model])) for need in group]
+            rows += [(f"{need.model} (asleep)", ASLEEP) for need in here if need not in group]
+            room = USABLE * device.total - sum(size for _, size in rows)
             if room < 0:
-                rows = [(n.model, _least_on(n, device, part[n.model])) for n in group]
                 raise FleetError(_too_much(rows, USABLE * device.total, device, _advice(group)))
             more = sum(need.more / part[need.model] for need in group if need.fixed is None)
             fill = min(fill, room / more) if more else fill

@@ -53,6 +53,8 @@ def test_those_that_sleep_need_room_beside_their_group_alone():
     sleepy = [replace(SMALL, group="a"), replace(LARGE, group="b")]
     shares = share_out(sleepy, gpus(24))
     assert shares["large"].memory >= LARGE.least
+    with pytest.raises(FleetError, match=r"at least 19\.0: large 18\.0, small \(asleep\) 1\.0"):
+        share_out(sleepy, gpus(20))
     # One that never sleeps needs room beside each of them.
     with pytest.raises(FleetError, match=r"small 5\.0, large 18\.0"):
         share_out([SMALL, sleepy[1]], gpus(24))
