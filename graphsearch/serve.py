@@ -19,6 +19,7 @@ import math
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from os.path import normpath
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,7 +102,7 @@ class Serve:
     def path(self, written: str) -> Path:
         """A path as the fleet's file means it; links are followed in its folder alone."""
         # A Python is often a link into another environment: following it would leave its own.
-        return Path(self.home or ".").resolve() / Path(written).expanduser()
+        return Path(normpath(Path(self.home or ".").resolve() / Path(written).expanduser()))
 
     def at(self, home: Path) -> "Serve":
         """The same, with paths relative to `home`."""

@@ -86,7 +86,7 @@ def test_paths_are_relative_to_the_file_of_the_fleet(tmp_path):
     fleet = Fleet.load(file)
     serve = fleet.model("s").serve
     assert serve.folder == tmp_path / "small"
-    assert serve.path(serve.python) == tmp_path / "../venv/bin/python"
+    assert serve.path(serve.python) == tmp_path.parent / "venv/bin/python"
     # Where the file lies is no part of what the fleet is.
     assert Fleet.from_json(fleet.to_json()) == fleet
     assert str(tmp_path) not in str(fleet.to_json())

@@ -22,14 +22,12 @@ class Device:
     Attributes:
         index: number of the GPU, as `CUDA_VISIBLE_DEVICES` counts; -1 for the machine's own memory.
         name: what it is.
-        total: bytes.
-        free: bytes.
+        total: bytes. What is free is vLLM's to see: a plan shall be the same today and tomorrow.
     """
 
     index: int
     name: str
     total: int
-    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def _gpus() -> tuple[Device, ...]:
     command = shutil.which("nvidia-smi")
     if command is None:
         return ()
-    query = "--query-gpu=index,name,memory.total,memory.free"
+    query = "--query-gpu=index,name,memory.total"
     done = subprocess.run(
         [command, query, "--format=csv,noheader,nounits"],
         capture_output=True,
@@ -81,20 +79,18 @@ def _gpus() -> tuple[Device, ...]:
     )
     rows = (line.split(", ") for line in done.stdout.splitlines()) if done.returncode == 0 else ()
     return tuple(
-        Device(int(row[0]), row[1], int(row[2]) * MiB, int(row[3]) * MiB)
+        Device(int(row[0]), row[1], int(row[2]) * MiB)
         for row in rows
-        if len(row) == 4 and row[2].isdigit() and row[3].isdigit()
+        if len(row) == 3 and row[2].isdigit()
     )
 
 
 def _memory() -> Device:
-    found: dict[str, int] = {}
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
         name, _, rest = line.partition(":")
-        if name in {"MemTotal", "MemAvailable"}:
-            found[name] = int(rest.split()[0]) * 1024
-    total, free = (min(found[name], _limit()) for name in ("MemTotal", "MemAvailable"))
-    return Device(-1, "memory", total, free)
+        if name == "MemTotal":
+            return Device(-1, "memory", min(int(rest.split()[0]) * 1024, _limit()))
+    raise FleetError("/proc/meminfo does not say how much memory there is")
 
 
 def _limit() -> int:

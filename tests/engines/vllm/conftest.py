@@ -12,11 +12,11 @@ from graphsearch.engines.vllm.machine import Device, GiB, Machine
 from graphsearch.fleet import Fleet
 
 FAKE = Path(__file__).with_name("fake_vllm.py")
-CPU = Machine("cpu", (Device(-1, "memory", 64 * GiB, 64 * GiB),), 4)
+CPU = Machine("cpu", (Device(-1, "memory", 64 * GiB),), 4)
 
 
 def gpus(*sizes):
-    return Machine("gpu", tuple(Device(i, "H", n * GiB, n * GiB) for i, n in enumerate(sizes)), 8)
+    return Machine("gpu", tuple(Device(i, "H", n * GiB) for i, n in enumerate(sizes)), 8)
 
 
 def free_ports(count):

@@ -212,7 +212,7 @@ def test_without_vllm_anywhere_the_way_to_it_is_told(monkeypatch):
 
 def test_gpus_are_read_from_nvidia_smi(tmp_path, monkeypatch):
     smi = tmp_path / "nvidia-smi"
-    smi.write_text("#!/bin/sh\necho '0, NVIDIA H100, 81559, 81000'\necho '1, Odd, [N/A], [N/A]'\n")
+    smi.write_text("#!/bin/sh\necho '0, NVIDIA H100, 81559'\necho '1, Odd, [N/A]'\n")
     smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     machine = find_machine()
