@@ -58,6 +58,10 @@ class Key:
                 data = data.replace(spelling, f"[{self.name}]".encode())
         return data
 
+    def hide_in(self, text: str) -> str:
+        """A text without the key."""
+        return self.hide(text.encode(errors="replace")).decode()
+
 
 def _spellings(value: str) -> Sequence[bytes]:
     """A value as it is, and as servers write it in JSON, addresses and pages.

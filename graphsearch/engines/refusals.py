@@ -34,9 +34,12 @@ _CONTEXT: Final = re.compile(
 )
 _MODEL: Final = re.compile(
     r"model_not_found|no such model|unknown model|unsupported model|invalid model name"
+    r"|not_found_error.*\bmodel:"  # Anthropic
     r"|model\b.*\b(does not exist|not found|not exist|not available|is not loaded)"
 )
-_NO_CREDIT: Final = re.compile(r"insufficient_quota|exceeded your current quota|billing")
+_NO_CREDIT: Final = re.compile(
+    r"insufficient_quota|exceeded your current quota|billing|credit balance"
+)
 
 
 def kind_of(status: int, said: str) -> type[EngineError]:
@@ -51,7 +54,7 @@ def kind_of(status: int, said: str) -> type[EngineError]:
         return ContextTooLong
     if status in {400, 404, 422} and _MODEL.search(said):
         return UnknownModel
-    if status in {401, 402, 403} or (status == 429 and _NO_CREDIT.search(said)):
+    if status in {401, 402, 403} or (status in {400, 429} and _NO_CREDIT.search(said)):
         return AccessDenied
     if status in {408, 504}:
         return CallTimeout

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from graphsearch.engines.keys import without_secrets
+from graphsearch.engines.keys import Key, without_secrets
 from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
 from graphsearch.errors import (
     AccessDenied,
@@ -45,6 +45,7 @@ _BY_NAME: Final[Mapping[str, type[EngineError]]] = {
 }
 _NO_KEY: Final = re.compile(r"missing credentials|api[_ -]?key", re.IGNORECASE)
 """What clients below LiteLLM say, before they ask anybody, when they find no key."""
+_AROUND: Final = re.compile(r"^(litellm\.)?(\w+(Error|Exception): )+(litellm\.\w+: )*")
 _CONNECTION: Final = frozenset(
     {
         "ClientConnectorError",
@@ -59,21 +60,26 @@ _CONNECTION: Final = frozenset(
 """Errors, below LiteLLM's, that say that there was no connection."""
 
 
-def error_of(error: Exception, served_name: str, *, key_name: str | None) -> EngineError:
+def error_of(
+    error: Exception, served_name: str, *, key: Key | None, at_provider: bool
+) -> EngineError:
     """The error that an exception of LiteLLM stands for; it does not hold the exception.
 
     Args:
         error: what LiteLLM raised; it may hold the request with its headers.
         served_name: the model asked for, as LiteLLM calls it.
-        key_name: environment variable of the key, None where LiteLLM chose one.
+        key: the key that was sent, None where LiteLLM chose one.
+        at_provider: it was the provider's own address, so what is not found there is the model.
     """
     name = type(error).__name__
     status = _status(error)
-    said = " ".join(without_secrets(str(error)).split())
+    said = _said(error, key)
     kind = _kind(error, name, status, said)
+    if at_provider and kind is BadRequest and status == 404:
+        kind = UnknownModel
     shown = name if status is None else f"{name} {status}"
     message = f"litellm {served_name}: {shown}: {short(said) or 'nothing said'}"
-    return kind(message + _advice(kind, key_name), retry_after=_wait(error))
+    return kind(message + _advice(kind, key), retry_after=_wait(error))
 
 
 def _kind(error: Exception, name: str, status: int | None, said: str) -> type[EngineError]:
@@ -85,23 +91,30 @@ def _kind(error: Exception, name: str, status: int | None, said: str) -> type[En
         return Unavailable
     if "LLM Provider NOT provided" in said:
         return UnknownModel
-    if _headers(error) is None and status >= 500:
+    if status >= 500 and (_headers(error) is None or name == "APIConnectionError"):
         if _NO_KEY.search(said):
             return AccessDenied
         return Unreachable if _has_no_connection(error) else BrokenReply
     return kind_of(status, said)
 
 
-def _advice(kind: type[EngineError], key_name: str | None) -> str:
+def _said(error: Exception, key: Key | None) -> str:
+    """What the provider said, on one line, without the names of types and traces around it."""
+    words = str(error) if key is None else key.hide_in(str(error))
+    words = _AROUND.sub("", without_secrets(words)).partition("Traceback (most recent")[0]
+    return " ".join(words.split())
+
+
+def _advice(kind: type[EngineError], key: Key | None) -> str:
     if kind is UnknownModel:
         return " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
     if kind is ContextTooLong:
         return TOO_LONG_ADVICE
     if kind is not AccessDenied:
         return ""
-    if key_name is None:
+    if key is None:
         return " (set the environment variable of this provider's key, or name one as api_key_env)"
-    return f" (the key is that of the environment variable {key_name})"
+    return f" (the key is that of the environment variable {key.name})"
 
 
 def _status(error: Exception) -> int | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from graphsearch.calls import Call, Reply
@@ -111,7 +112,8 @@ class LitellmEngine:
             raise found
         if found is None:
             return refusal_reply(seconds=seconds)
-        return reply_in(found, served, seconds=seconds)
+        reply = reply_in(found, served, seconds=seconds)
+        return reply if self._key is None else replace(reply, text=self._key.hide_in(reply.text))
 
     async def aclose(self) -> None:
         """Close the connections that were opened in this event loop."""
@@ -142,7 +144,7 @@ class LitellmEngine:
             # All that LiteLLM raises, whatever it is, says that this call brought no reply.
             if type(error).__name__ == POLICY:
                 return None
-            return error_of(error, served, key_name=self._key_name)
+            return error_of(error, served, key=self._key, at_provider=self._endpoint is None)
 
     def _value(self) -> str | None:
         if self._key is not None:

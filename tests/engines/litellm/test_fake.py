@@ -18,12 +18,14 @@ from graphsearch.engines.litellm import LitellmEngine
 from graphsearch.engines.litellm._load import load_litellm
 from graphsearch.errors import (
     AccessDenied,
+    BadRequest,
     BrokenReply,
     CallTimeout,
     ContextTooLong,
     FleetError,
     RateLimited,
     Unavailable,
+    UnknownModel,
 )
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.testing import EngineConformance
@@ -48,6 +50,7 @@ class Timeout(Exception): status_code = 408
 class ContextWindowExceededError(Exception): status_code = 400
 class ContentPolicyViolationError(Exception): status_code = 400
 class Strange(Exception): pass
+class NotFoundError(Exception): status_code = 404
 
 in_memory_llm_clients_cache = N(cache_dict={"older": Client("older")})
 
@@ -65,7 +68,8 @@ async def acompletion(**kwargs):
         error = InternalServerError(f"model {kwargs['model']} does not exist")
         error.status_code, error.headers = 404, {"x": "y"}
         raise error
-    message = N(content="yes", provider_specific_fields=None)
+    text = said.partition("say ")[2] or "yes"
+    message = N(content=text, provider_specific_fields=None)
     choice = N(message=message, finish_reason="stop", provider_specific_fields=None)
     return N(choices=[choice], usage=usage(said.split()))
 """
@@ -192,6 +196,13 @@ async def test_errors_are_typed_by_name(fake, name, kind, words):
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
+async def test_what_is_not_found_at_a_provider_is_the_model(fake):
+    with pytest.raises(UnknownModel, match="served_name is provider/model"):
+        await ask("raise NotFoundError")
+    with pytest.raises(BadRequest):
+        await ask("raise NotFoundError", endpoint="http://127.0.0.1:9/v1")
+
+
 async def test_a_prompt_that_the_provider_refuses_is_an_outcome(fake):
     reply = await ask("raise ContentPolicyViolationError")
     assert (reply.outcome, reply.text) == (Outcome.REFUSED, "")
@@ -204,6 +215,17 @@ async def test_secrets_of_the_environment_are_taken_out_of_words(fake, monkeypat
         await ask("raise Strange sk-planted-9876543210")
     assert "sk-planted" not in str(caught.value)
     assert "[SOME_API_KEY]" in str(caught.value)
+
+
+async def test_a_key_is_taken_out_of_words_and_replies_whatever_its_variable_is_called(
+    fake, monkeypatch
+):
+    monkeypatch.setenv("VENDOR", "planted-9876543210")
+    with pytest.raises(Unavailable) as caught:
+        await ask("raise Strange planted-9876543210", api_key_env="VENDOR")
+    assert "planted" not in str(caught.value)
+    reply = await ask("say planted-9876543210", api_key_env="VENDOR")
+    assert reply.text == "[VENDOR]"
 
 
 async def test_a_key_that_is_not_set_is_named(fake, monkeypatch):
