@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from graphsearch.cli._probe import ModelReport, State
+from graphsearch.cli._probe import ModelReport, ServerReport, State
 
-__all__ = ["Check", "machine_checks", "model_checks"]
+__all__ = ["Check", "machine_checks", "model_checks", "server_check"]
 
 LEAST_PYTHON = (3, 11)
 LEAST_DISK = 500_000_000
@@ -53,6 +53,15 @@ def model_checks(report: ModelReport) -> list[Check]:
         (first, *rest) = rest
         head = Check(name, first.state, first.found, first.advice)
     return [head, *(Check(f"{name}: {f.about}", f.state, f.found, f.advice) for f in rest)]
+
+
+def server_check(report: ServerReport) -> Check:
+    """A server as a line."""
+    name = f"server {report.url}"
+    if report.serves is None:
+        return Check(name, "bad", report.found, report.advice)
+    names = [f"{n} (context {c:,})" if c else n for n, c in report.serves.items()]
+    return Check(name, "ok", f"serves {', '.join(names) or 'no model'}")
 
 
 def _line(report: ModelReport) -> str:

@@ -1,18 +1,17 @@
 """`graphsearch doctor`: is everything here that a search needs, and does it work?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices
-from graphsearch.cli._named_models import served_at
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import emit, table
 
 if TYPE_CHECKING:
     from graphsearch.cli._checks import Check
-    from graphsearch.cli._probe import ModelReport
+    from graphsearch.cli._probe import ModelReport, ServerReport
     from graphsearch.fleet import Fleet
 
 __all__ = ["doctor"]
@@ -41,20 +40,28 @@ def doctor(
 
     Every model is asked one question, all of them side by side.
     """
-    from graphsearch.cli._checks import machine_checks, model_checks
+    from graphsearch.cli._checks import machine_checks, model_checks, server_check
 
     urls = [text for text in model or () if "://" in text and "#" not in text]
     named = [text for text in model or () if text not in urls]
-    checks = machine_checks() + [_server(url) for url in urls]
-    reports: Sequence[ModelReport] = ()
-    if named or not urls:
-        reports = _ask(_fleet(Models(named, price, api_key_env, fleet), prices))
-        checks += [check for report in reports for check in model_checks(report)]
+    servers, keys = _keys(urls, api_key_env or ())
+    found = None
+    if named or fleet is not None or not urls:
+        found = _fleet(Models(named, price, keys, fleet), prices)
+    listed, reports = _ask(servers, found)
+    checks = machine_checks() + [server_check(report) for report in listed]
+    checks += [check for report in reports for check in model_checks(report)]
     healthy = all(check.state != "bad" for check in checks)
     if as_json:
         rows = [check.to_json() for check in checks]
-        models = [report.to_json() for report in reports]
-        emit({"healthy": healthy, "checks": rows, "models": models})
+        emit(
+            {
+                "healthy": healthy,
+                "checks": rows,
+                "servers": [report.to_json() for report in listed],
+                "models": [report.to_json() for report in reports],
+            }
+        )
     else:
         _show(checks)
     if not healthy:
@@ -70,27 +77,32 @@ def _fleet(models: Models, prices: str | None) -> "Fleet":
     return with_prices(found, None if prices is None else PriceList.load(prices))
 
 
-def _ask(fleet: "Fleet") -> "list[ModelReport]":
+def _keys(urls: Sequence[str], given: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
+    """The variable of each server's key, and what was given for models."""
+    servers: dict[str, str | None] = dict.fromkeys(urls)
+    rest = []
+    for text in given:
+        name, _, variable = text.rpartition("=")
+        if name in servers:
+            servers[name] = variable
+        else:
+            rest.append(text)
+    return servers, rest
+
+
+def _ask(
+    servers: Mapping[str, str | None], fleet: "Fleet | None"
+) -> "tuple[list[ServerReport], list[ModelReport]]":
     import asyncio
 
-    from graphsearch.cli._probe import probe_all
+    from graphsearch.cli._probe import list_all, probe_all
 
-    return asyncio.run(probe_all(fleet.models))
+    async def main() -> "tuple[list[ServerReport], list[ModelReport]]":
+        models = () if fleet is None else fleet.models
+        listed, reports = await asyncio.gather(list_all(servers), probe_all(models))
+        return listed, reports
 
-
-def _server(url: str) -> "Check":
-    """What a server lists."""
-    from graphsearch.cli._checks import Check
-    from graphsearch.errors import GraphsearchError
-
-    name = f"server {url}"
-    try:
-        names = served_at(url)
-    except (GraphsearchError, TimeoutError, OSError) as error:
-        found = str(error).splitlines()[0] if str(error) else "no answer"
-        return Check(name, "bad", found, "see whether it is up, and whether the URL ends in /v1")
-    listed = ", ".join(f"{n} (context {c:,})" if c else n for n, c in names.items())
-    return Check(name, "ok", f"serves {listed or 'no model'}")
+    return asyncio.run(main())
 
 
 def _show(checks: "list[Check]") -> None:

@@ -1,6 +1,6 @@
 """The fleet of models named on the command line, and what can be asked of it before it is used."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urlsplit
 
@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from graphsearch.config import Config
     from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["fleet_of", "refuse_unpriced", "served_at"]
+__all__ = ["fleet_of", "refuse_unpriced"]
 
 _FLEET: Final = "named"
 _TYPED: Final = "given by --price"
-_LISTS_WITHIN: Final = 10.0
 _SIZES: Final = frozenset({"units", "flops", "flops_plain"})
 
 
@@ -110,29 +109,6 @@ def _price(text: str, value: str) -> dict[str, Any]:
             where="--price",
         ) from error
     return row
-
-
-def served_at(url: str) -> "Mapping[str, int | None]":
-    """Names of the models that a server lists, each with its context where told.
-
-    Raises:
-        FleetError: it is no URL.
-        EngineError: the server does not tell.
-        TimeoutError: it does not answer.
-    """
-    import asyncio
-
-    from graphsearch.engines.http import HttpEngine
-
-    async def ask() -> "Mapping[str, int | None]":
-        engine = HttpEngine(url)
-        try:
-            async with asyncio.timeout(_LISTS_WITHIN):
-                return await engine.list_models()
-        finally:
-            await engine.aclose()
-
-    return asyncio.run(ask())
 
 
 def refuse_unpriced(settings: "Config") -> None:

@@ -17,10 +17,11 @@ from graphsearch.errors import (
     GraphsearchError,
     Rejected,
     UnknownModel,
+    Unreachable,
 )
 from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["Finding", "ModelReport", "State", "engine_of", "probe_all"]
+__all__ = ["Finding", "ModelReport", "ServerReport", "State", "engine_of", "list_all", "probe_all"]
 
 State = Literal["ok", "poor", "bad"]
 
@@ -95,6 +96,27 @@ class ModelReport:
         return {**asdict(self), "state": self.state}
 
 
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """What a server lists.
+
+    Attributes:
+        url: its base URL.
+        serves: names with their contexts, None when it does not tell.
+        found: why it does not, "" when it does.
+        advice: what to do then.
+    """
+
+    url: str
+    serves: Mapping[str, int | None] | None
+    found: str = ""
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)
+
+
 def engine_of(spec: ModelSpec) -> Engine:
     """The engine that serves a model of a fleet."""
     from graphsearch.engines import engines_for
@@ -120,6 +142,38 @@ async def probe_all(
     for probe in probes:
         probe.judge_price()
     return [probe.report for probe in probes]
+
+
+async def list_all(servers: Mapping[str, str | None]) -> list[ServerReport]:
+    """Ask servers what they serve, side by side.
+
+    Args:
+        servers: the variable of the key by base URL, None where none is wanted.
+    """
+    return await asyncio.gather(*(_list(url, key) for url, key in servers.items()))
+
+
+async def _list(url: str, key: str | None) -> ServerReport:
+    from graphsearch.engines.http import HttpEngine
+
+    try:
+        engine = HttpEngine(url, api_key_env=key)
+    except FleetError as error:
+        return ServerReport(url, None, _first_line(error), "correct the URL")
+    try:
+        async with asyncio.timeout(LISTS_WITHIN):
+            return ServerReport(url, await engine.list_models())
+    except AccessDenied as error:
+        advice = f"name the variable of its key by --api-key-env {url}=VARIABLE"
+        return ServerReport(url, None, _first_line(error), advice)
+    except TimeoutError:
+        found, advice = f"no answer within {LISTS_WITHIN:.0f} s", "see whether it is stuck"
+        return ServerReport(url, None, found, advice)
+    except EngineError as error:
+        advice = "see whether it is up, and whether the URL is its base URL, which ends in /v1"
+        return ServerReport(url, None, _first_line(error), advice)
+    finally:
+        await engine.aclose()
 
 
 class _Probe:
@@ -181,7 +235,7 @@ class _Probe:
         except TimeoutError:
             await self._fail("answer", f"no answer within {ANSWERS_WITHIN:.0f} s")
         except (GraphsearchError, OSError, ValueError, KeyError) as error:
-            await self._fail("name" if isinstance(error, UnknownModel) else "answer", error)
+            await self._fail(_about(error), error)
         else:
             self._answered(reply, reply.seconds or time.perf_counter() - begun)
             await self._close()
@@ -266,6 +320,8 @@ class _Probe:
         if self.report.serves and self.report.served_name not in self.report.serves:
             return f"it serves {_few(self.report.serves)}; {self._name_advice()}"
         where = spec.endpoint or f"the provider of {self.report.served_name}"
+        if about == "reach" and spec.endpoint is None:
+            return f"see whether this machine reaches {where}"
         if about == "name":
             return self._name_advice()
         if about == "answer":
@@ -288,6 +344,12 @@ class _Probe:
         )
         meant = f"; {near[0]!r}, perhaps" if near else ""
         return f"give the server's own name of the model as served_name{meant}"
+
+
+def _about(error: Exception) -> str:
+    if isinstance(error, UnknownModel):
+        return "name"
+    return "reach" if isinstance(error, Unreachable) else "answer"
 
 
 def _question(spec: ModelSpec) -> str:

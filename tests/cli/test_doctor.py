@@ -13,7 +13,14 @@ from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cli import _checks, _probe
 from graphsearch.cli._app import app
 from graphsearch.engines.base import EngineInfo
-from graphsearch.errors import AccessDenied, BadRequest, FleetError, Unavailable, UnknownModel
+from graphsearch.errors import (
+    AccessDenied,
+    BadRequest,
+    FleetError,
+    Unavailable,
+    UnknownModel,
+    Unreachable,
+)
 from graphsearch.fleet import ModelSpec
 from graphsearch.testing import StubReply, StubServer
 
@@ -113,6 +120,11 @@ class TestAModel:
         assert (finding.about, finding.state, finding.found) == ("reach", "bad", "refused")
         assert finding.advice.startswith("start what should listen at http://127.0.0.1:9/v1")
         assert (report.reachable, report.answers) == (False, False)
+
+    def test_of_a_provider_that_cannot_be_reached(self):
+        finding = only(probe(Engine(Unreachable("no route")), endpoint=None, served_name="x/m"))
+        assert finding.about == "reach"
+        assert finding.advice == "see whether this machine reaches the provider of x/m"
 
     def test_that_does_not_answer_in_time(self):
         finding = only(probe(Engine(TimeoutError())))
@@ -239,14 +251,28 @@ class TestTheCommand:
         (model,) = found["models"]
         assert (model["state"], model["context"], model["input_price"]) == ("ok", 512, "0.02")
 
-    def test_of_a_url_alone(self):
-        with stub(models={"small": 512, "large": 4096}) as url:
-            done = CliRunner().invoke(app, ["doctor", "--model", url])
+    def test_of_urls_alone(self, monkeypatch):
+        monkeypatch.setenv("STUB_KEY", KEY)
+        dead = "http://127.0.0.1:9/v1"
+        with stub(models={"small": 512, "large": 4096}, key=KEY) as url:
+            options = ("--model", url, "--api-key-env", f"{url}=STUB_KEY")
+            done = CliRunner().invoke(app, ["doctor", *options])
+            found = doctor(*options)
+            keyless = doctor("--model", url, "--model", dead, "--model", "no://url")
         assert done.exit_code == 0, done.stdout
         assert "serves small (context 512), large (context 4,096)" in done.stdout
-        done = CliRunner().invoke(app, ["doctor", "--model", "http://127.0.0.1:9/v1"])
-        assert done.exit_code == 1
-        assert "server http://127.0.0.1:9/v1: see whether it is up" in done.stdout
+        assert found["servers"][0]["serves"] == {"small": 512, "large": 4096}
+        assert found["models"] == []
+        advice = [server["advice"] for server in keyless["servers"]]
+        assert advice[0] == f"name the variable of its key by --api-key-env {url}=VARIABLE"
+        assert advice[1].startswith("see whether it is up")
+        assert advice[2] == "correct the URL"
+
+    def test_of_a_url_beside_a_fleet(self):
+        with stub(models={"small": 512}) as url:
+            found = doctor("--model", url, "--fleet", "embedded")
+        assert len(found["servers"]) == 1
+        assert len(found["models"]) == 4
 
     def test_of_a_fleet_in_which_each_model_has_another_problem(self, tmp_path, monkeypatch):
         monkeypatch.setenv("STUB_KEY", KEY)
