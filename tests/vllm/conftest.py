@@ -6,14 +6,16 @@ end.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.engines.vllm.conftest import alive
+from tests.engines.vllm.conftest import alive, free_ports
 
 if "vllm" not in os.environ.get("GRAPHSEARCH_REQUIRE", "").split(","):
     collect_ignore_glob = ["test_*.py"]
@@ -60,6 +62,19 @@ def processes_of(session):
     return found
 
 
+def free_base():
+    """The first of as many free ports in a row as there are sizes, and one more."""
+    while True:
+        (base,) = free_ports(1)
+        with ExitStack() as held:
+            try:
+                for port in range(base, base + len(SIZES) + 1):
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+        return base
+
+
 @pytest.fixture(scope="session")
 def cli(tmp_path_factory):
     return Cli(tmp_path_factory.mktemp("vllm"))
@@ -68,7 +83,8 @@ def cli(tmp_path_factory):
 @pytest.fixture(scope="session")
 def fleet(cli):
     """The fleet's file; its servers are up. At the end nothing of them is left."""
-    saved = cli("fleet", "save", cli.folder / "fleet", "--models", ",".join(SIZES), "--json")
+    words = ("--models", ",".join(SIZES), "--port", free_base())
+    saved = cli("fleet", "save", cli.folder / "fleet", *words, "--json")
     begun = time.perf_counter()
     servers = cli("fleet", "up", saved["fleet"], "--json")["servers"]
     FIGURES["seconds to start a server"] = round((time.perf_counter() - begun) / len(servers), 1)

@@ -14,6 +14,7 @@ from graphsearch.engines import engines_for
 from graphsearch.engines.embedded import EmbeddedEngine
 from graphsearch.errors import BadRequest, ContextTooLong, UnknownModel
 from graphsearch.fleet import Fleet
+from tests.engines.vllm.conftest import free_ports
 from tests.vllm.conftest import FIGURES, SIZES, processes_of
 from tests.vllm.prompts import greedy_calls, share_equal
 
@@ -168,7 +169,8 @@ def test_a_broken_folder_is_told_with_the_end_of_the_log(cli, fleet, tmp_path):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     row = Fleet.load(fleet).model("xs").to_json()
-    row |= {"endpoint": "http://127.0.0.1:8199/v1"}
+    (port,) = free_ports(1)
+    row |= {"endpoint": f"http://127.0.0.1:{port}/v1"}
     row["serve"]["weights"] = str(folder)
     path = tmp_path / "broken.yaml"
     path.write_text(json.dumps({"name": "broken", "unit_model": "xs", "models": [row]}))
