@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices
+from graphsearch.cli._named_models import check_url
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import emit, table
 
@@ -44,6 +45,8 @@ def doctor(
 
     urls = [text for text in model or () if "://" in text and "#" not in text]
     named = [text for text in model or () if text not in urls]
+    for url in urls:
+        check_url(url)
     servers, keys = _keys(urls, api_key_env or ())
     found = None
     if named or fleet is not None or not urls:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from graphsearch.config import Config
     from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["fleet_of", "refuse_unpriced"]
+__all__ = ["check_url", "fleet_of", "refuse_unpriced"]
 
 _FLEET: Final = "named"
 _TYPED: Final = "given by --price"
@@ -52,6 +52,7 @@ def fleet_of(
 def _model(text: str) -> dict[str, Any]:
     if "://" in text:
         url, name = urldefrag(text)
+        check_url(url)
         if not name:
             raise ConfigError(
                 f"{url} names a server but no model; write {url}#NAME (graphsearch doctor --model "
@@ -67,6 +68,27 @@ def _model(text: str) -> dict[str, Any]:
             where="--model",
         )
     return {"name": text, "engine": "litellm"}
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no base URL of a server, and secrets in one, before it is shown anywhere.
+
+    Raises:
+        ConfigError: without the URL, where it holds more than a host and a path.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        parts, usable = None, False
+    if "@" in url or (parts is not None and parts.query):
+        raise ConfigError(
+            "the URL holds more than a host and a path; a key belongs in an environment variable, "
+            "named by --api-key-env",
+            where="--model",
+        )
+    if not usable:
+        raise ConfigError(f"{url!r} is no URL such as http://127.0.0.1:8000/v1", where="--model")
 
 
 def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -188,7 +189,7 @@ class _Probe:
         self.report = ModelReport(
             spec.name,
             spec.engine,
-            spec.endpoint,
+            _shown(spec.endpoint),
             spec.served_name or spec.name,
             context=spec.context,
             context_source=None if spec.context is None else "fleet",
@@ -319,7 +320,7 @@ class _Probe:
             return "reinstall graphsearch, or make the weights anew with: graphsearch fleet train"
         if self.report.serves and self.report.served_name not in self.report.serves:
             return f"it serves {_few(self.report.serves)}; {self._name_advice()}"
-        where = spec.endpoint or f"the provider of {self.report.served_name}"
+        where = self.report.endpoint or f"the provider of {self.report.served_name}"
         if about == "reach" and spec.endpoint is None:
             return f"see whether this machine reaches {where}"
         if about == "name":
@@ -357,6 +358,13 @@ def _question(spec: ModelSpec) -> str:
     served = spec.serve is not None and spec.serve.weights.startswith("embedded:")
     own = spec.engine == "embedded" or served
     return "S P 2 7 9 10 > 36 :" if own else "Reply with the word ready."
+
+
+def _shown(endpoint: str | None) -> str | None:
+    """An endpoint without user, password and query, which may be secrets put there by mistake."""
+    if endpoint is None or "://" not in endpoint:
+        return endpoint
+    return re.sub(r"//[^/]*@", "//", endpoint.partition("?")[0])
 
 
 def _few(names: Sequence[str]) -> str:

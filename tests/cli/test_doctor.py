@@ -258,7 +258,7 @@ class TestTheCommand:
             options = ("--model", url, "--api-key-env", f"{url}=STUB_KEY")
             done = CliRunner().invoke(app, ["doctor", *options])
             found = doctor(*options)
-            keyless = doctor("--model", url, "--model", dead, "--model", "no://url")
+            keyless = doctor("--model", url, "--model", dead)
         assert done.exit_code == 0, done.stdout
         assert "serves small (context 512), large (context 4,096)" in done.stdout
         assert found["servers"][0]["serves"] == {"small": 512, "large": 4096}
@@ -266,7 +266,18 @@ class TestTheCommand:
         advice = [server["advice"] for server in keyless["servers"]]
         assert advice[0] == f"name the variable of its key by --api-key-env {url}=VARIABLE"
         assert advice[1].startswith("see whether it is up")
-        assert advice[2] == "correct the URL"
+
+    def test_of_urls_and_fleets_with_secrets_in_them(self, tmp_path):
+        where = "http://u:sk-12345@127.0.0.1:9/v1?key=sk-12345"
+        for url in (where, f"{where}#m", "http://127.0.0.1:9/v1?key=sk-12345"):
+            done = CliRunner().invoke(app, ["doctor", "--model", url, "--json"])
+            assert done.exit_code == 2
+            assert "sk-12345" not in done.output
+        fleet = {"name": "f", "unit_model": "m", "models": [{"name": "m", "endpoint": where}]}
+        (tmp_path / "f.yaml").write_text(json.dumps(fleet))
+        done = CliRunner().invoke(app, ["doctor", "--fleet", str(tmp_path / "f.yaml"), "--json"])
+        assert json.loads(done.stdout)["models"][0]["findings"][0]["about"] == "engine"
+        assert "sk-12345" not in done.output
 
     def test_of_a_url_beside_a_fleet(self):
         with stub(models={"small": 512}) as url:
