@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graphsearch.cost import Amount
     from graphsearch.engines.base import Engine
     from graphsearch.events import Listener
+    from graphsearch.execution import RetryPolicy
     from graphsearch.fleet import Fleet
     from graphsearch.prices import PriceList
     from graphsearch.roles import Role
@@ -63,6 +64,7 @@ def optimize(
     settings: Settings | None = None,
     seed: int = 0,
     concurrency: int | None = None,
+    retries: "RetryPolicy | None" = None,
     out: str | Path | None = None,
     on_event: "Listener | None" = None,
 ) -> "Result":
@@ -92,6 +94,7 @@ def optimize(
         settings: how graphs are evaluated.
         seed: of everything drawn.
         concurrency: most calls in flight to a model whose engine has no opinion.
+        retries: how long and how often calls are tried, and when an endpoint counts as dead.
         out: run folder; a temporary one that is removed when None.
         on_event: hears of every event.
 
@@ -122,6 +125,7 @@ def optimize(
         settings=settings,
         seed=seed,
         concurrency=concurrency,
+        retries=retries,
         folder=None if out is None else Path(out),
     )
     return _search_in(None if out is None else Path(out), parts, on_event)
@@ -188,6 +192,7 @@ def join(
     settings: Settings | None = None,
     seed: int = 0,
     concurrency: int | None = None,
+    retries: "RetryPolicy | None" = None,
     folder: Path | None = None,
 ) -> Parts:
     """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
@@ -217,6 +222,7 @@ def join(
         make_agent=make_agent,
         agent_model=speaker,
         concurrency=concurrency or 64,
+        retries=retries,
         names={
             "searcher": {"name": _name(searcher), "options": options},
             "agent": None

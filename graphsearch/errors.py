@@ -16,7 +16,8 @@
         |-- RateLimited            retryable
         |-- Unavailable            retryable
         |   |-- BrokenReply        a reply came, but not whole or not readable
-        |   `-- Unreachable        there is no connection to the endpoint
+        |   |-- Unreachable        there is no connection to the endpoint
+        |   `-- EndpointDown       final: it has failed for too long, so it was not asked
         |-- Rejected               final: the server refuses this call
         |   |-- AccessDenied       no key, a wrong one, or no right or credit
         |   |-- BadRequest         a parameter the server does not take, or no such address
@@ -44,6 +45,7 @@ __all__ = [
     "Cancelled",
     "ConfigError",
     "ContextTooLong",
+    "EndpointDown",
     "EngineError",
     "FleetError",
     "GraphError",
@@ -162,6 +164,12 @@ class BrokenReply(Unavailable):
 
 class Unreachable(Unavailable):
     """No connection: nothing listens there, the name is unknown, the network is down."""
+
+
+class EndpointDown(Unavailable):
+    """The endpoint has failed for so long that it counts as dead; this call was not sent."""
+
+    retryable = False
 
 
 class Rejected(EngineError):

@@ -17,6 +17,7 @@ __all__ = [
     "BlockDone",
     "BudgetState",
     "Done",
+    "EndpointChanged",
     "Event",
     "EventLog",
     "Finalists",
@@ -126,6 +127,23 @@ class TrialDone(Event):
     accuracy: float | None
     interval: tuple[float, float]
     expected_cost: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointChanged(Event):
+    """An endpoint gets fewer calls at a time than it could, or again as many.
+
+    `limit` of at most `most` calls, none for `paused_s` seconds, because of `why` ("" when it is
+    well again); with `is_down` it counts as dead.
+    """
+
+    kind: ClassVar[str] = "endpoint"
+    endpoint: str
+    limit: int
+    most: int
+    paused_s: float
+    why: str
+    is_down: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,8 @@ class ModelSpec:
         served_name: the model's name at that endpoint, None when it is `name`.
         api_key_env: name of the environment variable that holds the endpoint's key, None where it
             wants none. The key itself never stands in a fleet.
+        requests_per_minute: most calls a minute that its provider takes, None for no limit.
+        tokens_per_minute: most tokens a minute, prompt and reply together, None for no limit.
         revision: revision of the weights, so that a result can be repeated.
         context: most tokens of prompt and completion together, None when unknown.
         source: where the constants come from.
@@ -91,6 +93,8 @@ class ModelSpec:
     endpoint: str | None = None
     served_name: str | None = None
     api_key_env: str | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     revision: str | None = None
     context: int | None = None
     source: str = ""
@@ -197,6 +201,18 @@ class Fleet:
                 return spec
         raise FleetError(f"fleet {self.name} has no model {name!r}; it has {', '.join(self.names)}")
 
+    def identity(self) -> dict[str, Any]:
+        """As `to_json`, without what changes no reply: where the models are, and how fast.
+
+        A server that comes back at another address, or a key under another name, does not make
+        another search of a search.
+        """
+        models = [
+            {name: value for name, value in spec.to_json().items() if name not in _PLACE}
+            for spec in self.models
+        ]
+        return {"name": self.name, "unit_model": self.unit_model, "models": models}
+
     def to_json(self) -> dict[str, Any]:
         """JSON of the fleet, the shape of its file."""
         return {
@@ -252,6 +268,9 @@ class Fleet:
         return replace(self, models=tuple(models))
 
 
+_PLACE = frozenset({"endpoint", "api_key_env", "requests_per_minute", "tokens_per_minute"})
+
+
 def _find(source: str | Path) -> Path:
     """The file of a built-in fleet, or the path as given."""
     if isinstance(source, str) and source in BUILTIN_FLEETS:
@@ -287,6 +306,19 @@ def _text(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FleetError(f"expected a text, got {value!r}", where=where)
     return value
+
+
+def _endpoint(value: Any, where: str) -> str:
+    """A URL, or what else an engine needs; one that holds a secret is not repeated."""
+    text = _text(value, where)
+    scheme, _, rest = text.partition("://")
+    if rest and scheme in {"http", "https"} and ("@" in rest.partition("/")[0] or "?" in rest):
+        raise FleetError(
+            "holds more than a host and a path; a key belongs in an environment variable, named "
+            "by api_key_env",
+            where=where,
+        )
+    return text
 
 
 def _note(value: Any, where: str) -> str:
@@ -362,9 +394,11 @@ _READERS: dict[str, Any] = {
     "decode_rate": _rate,
     "overhead_s": _seconds,
     "engine": _text,
-    "endpoint": _text,
+    "endpoint": _endpoint,
     "served_name": _text,
     "api_key_env": _variable,
+    "requests_per_minute": _whole,
+    "tokens_per_minute": _whole,
     "revision": _text,
     "context": _whole,
     "source": _note,

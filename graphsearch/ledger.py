@@ -94,6 +94,8 @@ class Spend:
 
     def or_else(self, other: "Spend") -> "Spend":
         """This spend, with the parts of `other` where it is unknown."""
+        if None not in self.quanta:
+            return self
         pairs = zip(self.quanta, other.quanta, strict=True)
         return Spend(tuple(theirs if mine is None else mine for mine, theirs in pairs))
 
@@ -273,10 +275,10 @@ class Ledger:
         """
         spend = actual if isinstance(actual, Spend) else Spend.of(actual)
         self._close(reservation)
-        self.overruns += any(
-            used is not None and held is not None and used > held
-            for used, held in zip(spend.quanta, reservation.spend.quanta, strict=True)
-        )
+        for used, held in zip(spend.quanta, reservation.spend.quanta, strict=True):
+            if used is not None and held is not None and used > held:
+                self.overruns += 1
+                break
         self.book(reservation.account if account is None else account, spend)
 
     def release(self, reservation: Reservation) -> None:

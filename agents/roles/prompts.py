@@ -130,7 +130,11 @@ class PromptSet:
             if not ready.blocks:
                 texts = [("user", ready.render(values))]
             else:
-                context = ready.new_context(values)
+                # As `ready.new_context(values)`, whose look through chained globals costs more
+                # than all the rest of a prompt.
+                context = self._environment.context_class(
+                    self._environment, self._environment.globals | values, ready.name, ready.blocks
+                )
                 texts = [(role, "".join(block(context))) for role, block in ready.blocks.items()]
         except Exception as error:  # whatever a template from outside may run into
             raise ConfigError(str(error), where=f"prompts/{self.name}/{template}") from error

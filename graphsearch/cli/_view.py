@@ -20,6 +20,7 @@ from graphsearch.events import (
     Best,
     BlockDone,
     BudgetState,
+    EndpointChanged,
     Event,
     Finalists,
     Listener,
@@ -51,6 +52,7 @@ class Scene:
         rounds: most rounds, None for no limit.
         clock: seconds, for the time that is left.
         title, trying, advice, best, budgets: what is shown.
+        endpoints: those that get fewer calls than they could, by name.
         round: the round under way, from 1; `done` rounds are over.
         searching: False once finalists are chosen.
     """
@@ -66,6 +68,7 @@ class Scene:
     searching: bool = True
     best: Best | None = None
     budgets: tuple[BudgetState, ...] = ()
+    endpoints: dict[str, EndpointChanged] = field(default_factory=dict)
     _began: float = 0.0
     _first: dict[str, float] = field(default_factory=dict)
     _first_round: int = 0
@@ -87,6 +90,10 @@ class Scene:
                 self.trying = f"{event.text}: {percent(event.accuracy)} of {event.n}"
             case RoundDone():
                 self.done = event.round + 1
+            case EndpointChanged():
+                self.endpoints.pop(event.endpoint, None)
+                if event.why:
+                    self.endpoints[event.endpoint] = event
             case AdviceGiven():
                 self.advice = event.summary if event.valid else "(no valid advice)"
             case SearchStopped():
@@ -136,6 +143,7 @@ class Scene:
         rows.append(("a graph", f"at most {self.graph_budget} a question"))
         if self.advice:
             rows.append(("advice", self.advice))
+        rows += [("limited", endpoint_line(event)) for event in self.endpoints.values()]
         gone, left = self.clock() - self._began, self.left()
         ahead = "" if left is None else f", search ends in about {seconds(left)}"
         return [*rows, ("time", f"{seconds(gone)}{ahead}" if self._began else "-")]
@@ -145,6 +153,16 @@ def best_line(best: Best) -> str:
     """The best graph so far, on one line."""
     measured = f"{percent(best.accuracy)} {interval(*best.interval)} n {best.n}"
     return f"{measured}  {best.text}  ({amount(best.expected_cost)})"
+
+
+def endpoint_line(event: EndpointChanged) -> str:
+    """How an endpoint stands, on one line."""
+    if event.is_down:
+        return f"{event.endpoint} counts as dead: {event.why}"
+    if not event.why:
+        return f"{event.endpoint} is well again"
+    pause = f" after {seconds(event.paused_s)}" if event.paused_s else ""
+    return f"{_count(event.limit, 'call')} at a time{pause} to {event.endpoint}: {event.why}"
 
 
 def _budget_line(state: BudgetState) -> str:
@@ -206,6 +224,8 @@ def _plain(scene: Scene, event: Event) -> None:
             line = f"round {event.round + 1}: best {best}; spent {spent}"
         case SearchStopped() | Finalists():
             line = scene.trying
+        case EndpointChanged(is_down=True):
+            line = endpoint_line(event)
         case WinnerFound():
             line = f"winner: {event.text}"
         case BaselineDone():

@@ -21,6 +21,7 @@ from graphsearch.config._load import (
 from graphsearch.config._models import (
     SCHEMA_VERSION,
     AgentConfig,
+    CallsConfig,
     Config,
     EvaluationConfig,
     ProfileConfig,
@@ -33,6 +34,7 @@ from graphsearch.config._place import placed
 __all__ = [
     "SCHEMA_VERSION",
     "AgentConfig",
+    "CallsConfig",
     "Config",
     "EvaluationConfig",
     "ProfileConfig",

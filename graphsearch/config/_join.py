@@ -19,10 +19,11 @@ def study_arguments(config: Config) -> dict[str, Any]:
     Names stay names: the API looks them up in its registries. A file of questions is given as a
     path, which is what tells it from a name there.
     """
+    from graphsearch.execution import RetryPolicy
     from graphsearch.study.settings import Settings
     from graphsearch.tasks import TokenProfile
 
-    task, agent = config.task, config.agent
+    task, agent, calls = config.task, config.agent, config.calls.model_dump()
     agent_options = None if agent is None else dict(agent.options)
     if agent is not None and agent.model is not None:
         agent_options = {**agent.options, "model": agent.model}
@@ -42,6 +43,8 @@ def study_arguments(config: Config) -> dict[str, Any]:
         "agent": None if agent is None else agent.name,
         "agent_options": agent_options,
         "settings": Settings(**config.evaluation.model_dump()),
+        "concurrency": calls.pop("concurrency"),
+        "retries": RetryPolicy(**calls),
         "seed": config.seed,
     }
 

@@ -105,8 +105,8 @@ def config_yaml(config: Config) -> str:
 
 
 def config_digest(config: Config) -> str:
-    """A digest of the effective configuration."""
-    return digest(config.model_dump(mode="json", exclude={"out"}))
+    """A digest of the effective configuration, but for what changes no result."""
+    return digest(config.model_dump(mode="json", exclude={"out", "calls"}))
 
 
 def json_schema() -> dict[str, Any]:

@@ -28,6 +28,7 @@ from graphsearch.errors import GraphsearchError
 __all__ = [
     "SCHEMA_VERSION",
     "AgentConfig",
+    "CallsConfig",
     "Config",
     "EvaluationConfig",
     "ProfileConfig",
@@ -299,6 +300,39 @@ class EvaluationConfig(_Model):
     """`best` of the finalists, or `last` graph proposed, as published."""
 
 
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class CallsConfig(_Model):
+    """How calls are made, how often and for how long.
+
+    But for `concurrency`, the fields and their defaults are those of
+    `graphsearch.execution.RetryPolicy`. None of them changes a result, so a search may go on with
+    others.
+    """
+
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Most calls at a time to an endpoint; how many it gets is learned from how it answers."""
+    attempts: Count = 8
+    """Most attempts of a call that a server has spoilt, the first included."""
+    refusals: Count = 100
+    """Most attempts that reached nobody or were told to come back later."""
+    first_wait: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds before the second attempt; doubled each time, less a random part."""
+    longest_wait: Annotated[float, Field(ge=0)] = 30.0
+    """Most seconds between two attempts that nobody asked to keep apart."""
+    attempt_s: Seconds | None = 600.0
+    """Seconds after which an attempt is given up; no limit when null."""
+    call_s: Seconds | None = 3600.0
+    """Seconds after which a call is not tried again; no limit when null."""
+    item_s: Seconds | None = None
+    """Seconds that a graph may take for one item; no limit when null."""
+    unreachable_s: Seconds = 10.0
+    """Seconds without any connection after which an endpoint counts as dead."""
+    trouble_s: Seconds = 300.0
+    """Seconds with nothing but failures after which it does, and the longest wait it may ask."""
+
+
 class Config(_Model):
     """One search, as a file describes it."""
 
@@ -328,6 +362,8 @@ class Config(_Model):
     """Who advises the searcher in words; `null` for nobody."""
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     """How graphs are compared."""
+    calls: CallsConfig = Field(default_factory=CallsConfig)
+    """How calls are made."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Everything random follows from it."""
     out: Name | None = None

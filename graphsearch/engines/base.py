@@ -19,6 +19,9 @@ class EngineInfo:
             part of the journal's call key.
         deterministic: the same call always brings the same reply.
         concurrency: most calls worth having in flight, or None for no opinion.
+        endpoint: where calls leave this process, such as a URL; "" when they do not. Calls to one
+            endpoint share a limit that is learned from how it answers, and a call that is given
+            up may have been charged for.
         message_overhead: most tokens the server's chat template adds to a message, beyond what
             `count_tokens` tells of its text.
         weights: what is known of the weights themselves, such as their digest; "" where the engine
@@ -29,6 +32,7 @@ class EngineInfo:
     fingerprint: str = ""
     deterministic: bool = False
     concurrency: int | None = None
+    endpoint: str = ""
     message_overhead: int = 0
     weights: str = ""
 

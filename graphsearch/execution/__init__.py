@@ -7,8 +7,18 @@ judge's) through the same journal, limits and ledger.
 from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Traffic
 from graphsearch.execution._judge import judge
+from graphsearch.execution._lane import LaneState
 from graphsearch.execution.executor import Executor
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 
-__all__ = ["Executor", "GraphRun", "NodeRun", "Pricer", "RetryPolicy", "Traffic", "judge"]
+__all__ = [
+    "Executor",
+    "GraphRun",
+    "LaneState",
+    "NodeRun",
+    "Pricer",
+    "RetryPolicy",
+    "Traffic",
+    "judge",
+]

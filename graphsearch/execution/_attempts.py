@@ -1,54 +1,93 @@
-"""The one place where a call is tried again."""
+"""How often, when and for how long a call is tried: the one place for it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+import random
 from dataclasses import dataclass
-from typing import TypeVar
 
-from graphsearch.errors import EngineError
+from graphsearch.errors import EngineError, RateLimited, Unreachable
 
-__all__ = ["RetryPolicy", "with_retries"]
-
-T = TypeVar("T")
+__all__ = ["Attempts", "RetryPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and when a failed call is tried again; only errors that are retryable are.
+    """When a failed call is tried again, and when an endpoint counts as dead.
+
+    Only errors that are retryable are tried again; which are, and when a server asks to be asked
+    again, is told by the error.
 
     Attributes:
-        attempts: most attempts, the first included.
-        first_wait: seconds before the second attempt; doubled each time.
-        longest_wait: most seconds between two attempts.
+        attempts: most attempts of a call that a server has spoilt, the first included.
+        refusals: most attempts that reached nobody or were told to come back later; they cost
+            nothing but time.
+        first_wait: seconds before the second attempt; doubled each time, less a random part.
+        longest_wait: most seconds between two attempts that nobody asked to keep apart.
+        attempt_s: seconds after which an attempt is given up, None for no limit.
+        call_s: seconds after which a call is not tried again, None for no limit. Waiting for its
+            turn does not count, nor for a pause that the whole endpoint takes.
+        item_s: seconds that a graph may take for one item, all its calls and their waits
+            together; None for no limit.
+        unreachable_s: seconds without any connection after which an endpoint counts as dead.
+        trouble_s: seconds with nothing but failures after which it does, and the longest wait it
+            may ask for.
     """
 
-    attempts: int = 4
+    attempts: int = 8
+    refusals: int = 100
     first_wait: float = 0.5
     longest_wait: float = 30.0
+    attempt_s: float | None = 600.0
+    call_s: float | None = 3600.0
+    item_s: float | None = None
+    unreachable_s: float = 10.0
+    trouble_s: float = 300.0
 
-    def wait(self, attempt: int, error: EngineError) -> float:
-        """Seconds to wait after attempt number `attempt` (0, 1, ...) failed."""
-        backoff = min(self.first_wait * 2.0**attempt, self.longest_wait)
-        return backoff if error.retry_after is None else max(backoff, error.retry_after)
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row, without the random part."""
+        return min(self.first_wait * 2.0 ** min(failures - 1, 60), self.longest_wait)
 
 
-async def with_retries(send: Callable[[int], Awaitable[T]], policy: RetryPolicy) -> T:
-    """The result of the first attempt that brings one.
+def jittered(seconds: float) -> float:
+    """A little less, so that those who failed together do not come back together."""
+    return seconds * (0.5 + 0.5 * random.random())
+
+
+class Attempts:
+    """The attempts of one call.
 
     Args:
-        send: makes attempt number 0, 1, ...
-        policy: when to try again.
-
-    Raises:
-        EngineError: that of the last attempt.
+        policy: what is allowed.
+        began: time of the first attempt, in seconds of the event loop.
     """
-    attempt = 0
-    while True:
-        try:
-            return await send(attempt)
-        except EngineError as error:
-            if not error.retryable or attempt + 1 >= policy.attempts:
-                raise
-            wait = policy.wait(attempt, error)
-        await asyncio.sleep(wait)
-        attempt += 1
+
+    __slots__ = ("_began", "_policy", "_refused", "_spoilt")
+
+    def __init__(self, policy: RetryPolicy, began: float) -> None:
+        self._policy = policy
+        self._began = began
+        self._spoilt = 0
+        self._refused = 0
+
+    @property
+    def made(self) -> int:
+        """Attempts that have failed so far."""
+        return self._spoilt + self._refused
+
+    def wait_after(self, error: EngineError, now: float) -> float | None:
+        """Seconds to wait before the next attempt, None when there is to be none.
+
+        A call that was told to come back later, or reached nobody, waits with its whole endpoint,
+        so there is nothing more to wait for here.
+        """
+        policy = self._policy
+        if not error.retryable:
+            return None
+        if policy.call_s is not None and now - self._began >= policy.call_s:
+            return None
+        if isinstance(error, RateLimited | Unreachable):
+            self._refused += 1
+            return 0.0 if self._refused < policy.refusals else None
+        self._spoilt += 1
+        if self._spoilt >= policy.attempts:
+            return None
+        wait = jittered(policy.backoff(self._spoilt))
+        return wait if error.retry_after is None else max(wait, error.retry_after)

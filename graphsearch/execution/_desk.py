@@ -1,36 +1,17 @@
-"""The desk where calls are made: each one once, paid for, on disk before anyone reads it."""
+"""The desk where calls are asked for: each one made once, on disk before anyone reads it."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from graphsearch.calls import Call, Message, Reply
-from graphsearch.engines.base import Engine
-from graphsearch.errors import (
-    BudgetReached,
-    BudgetRefused,
-    Cancelled,
-    EngineError,
-    FleetError,
-)
-from graphsearch.execution._attempts import RetryPolicy, with_retries
-from graphsearch.execution._replies import usable
-from graphsearch.execution.pricing import Pricer, prompt_bound
-from graphsearch.ledger import Ledger, Reservation, Spend
+from graphsearch.calls import Reply
+from graphsearch.errors import StoreError
+from graphsearch.execution._lane import LaneState
+from graphsearch.execution._sender import Order, Sender
 from graphsearch.store import Journal
 
-__all__ = ["Desk", "Fetched", "Order", "Traffic"]
-
-_ONE_CALL = Spend((0, 0, 0, 0, 0, 0, 1))
-
-
-class Order(NamedTuple):
-    """A call to be answered, and who pays if it must be made."""
-
-    key: str
-    call: Call
-    account: str
+__all__ = ["Desk", "Fetched", "Traffic"]
 
 
 class Fetched(NamedTuple):
@@ -49,12 +30,14 @@ class Traffic:
         made: calls made for them, retries not counted.
         recalled: found in the journal.
         shared: joined a call that was under way.
+        endpoints: how the endpoints stand.
     """
 
     asked: int
     made: int
     recalled: int
     shared: int
+    endpoints: tuple[LaneState, ...] = field(default=())
 
 
 class _Flight:
@@ -63,87 +46,33 @@ class _Flight:
     __slots__ = ("arrived", "task", "waiters")
 
     def __init__(self) -> None:
-        self.task: asyncio.Task[Reply]
+        self.task: asyncio.Task[None]
         self.waiters: list[asyncio.Future[Reply]] = []
         self.arrived = False
 
 
 class Desk:
-    """Answers orders from the journal, from calls under way, or by making the call.
+    """Answers orders from the journal, from calls under way, or by having the call made.
 
     All of it happens on one event loop; `enter_loop` lets a later loop take over.
     """
 
-    def __init__(
-        self,
-        engines: Mapping[str, Engine],
-        *,
-        pricer: Pricer,
-        journal: Journal,
-        ledger: Ledger,
-        policy: RetryPolicy,
-        concurrency: int,
-    ) -> None:
-        self._engines = engines
-        self._pricer = pricer
+    def __init__(self, sender: Sender, journal: Journal) -> None:
+        self._sender = sender
         self._journal = journal
-        self._ledger = ledger
-        self._policy = policy
-        self._concurrency = concurrency
         self._flights: dict[str, _Flight] = {}
-        self._slots: dict[str, asyncio.Semaphore] = {}
-        self._overheads: dict[str, int] = {}
-        self._freed: list[asyncio.Future[None]] = []
-        self._held = 0
         self._asked = self._made = self._recalled = self._shared = 0
 
     @property
     def traffic(self) -> Traffic:
         """What became of all orders so far."""
-        return Traffic(self._asked, self._made, self._recalled, self._shared)
+        lanes = self._sender.lanes
+        return Traffic(self._asked, self._made, self._recalled, self._shared, lanes)
 
     def enter_loop(self) -> None:
         """Forget what belongs to an event loop that is no more."""
         self._flights.clear()
-        self._slots.clear()
-        self._freed.clear()
-
-    def engine(self, model: str) -> Engine:
-        """The engine of a model.
-
-        Raises:
-            FleetError: no engine serves it.
-        """
-        engine = self._engines.get(model)
-        if engine is None:
-            known = ", ".join(sorted(self._engines))
-            raise FleetError(f"no engine for model {model!r}; models with one: {known}")
-        return engine
-
-    def worst(self, call: Call) -> Spend:
-        """Most that one attempt of a call can cost."""
-        return self.worst_of(call.model, call.messages, call.sampling.max_tokens)
-
-    def worst_of(
-        self,
-        model: str,
-        messages: tuple[Message, ...],
-        max_tokens: int | None,
-        *,
-        more_prompt: int = 0,
-    ) -> Spend:
-        """Most that a call can cost whose prompt may have `more_prompt` tokens beside these.
-
-        Raises:
-            BudgetRefused: the reply has no bound, so its cost has none.
-        """
-        if max_tokens is None:
-            raise BudgetRefused(f"a call of {model!r} sets no max_tokens, so its cost has no bound")
-        overhead = self._overheads.get(model)
-        if overhead is None:
-            overhead = self._overheads[model] = self.engine(model).info(model).message_overhead
-        prompt = prompt_bound(self.engine(model), model, messages, overhead) + more_prompt
-        return self._pricer.worst(model, prompt, max_tokens)
+        self._sender.enter_loop()
 
     async def fetch(self, order: Order) -> Fetched:
         """The reply to an order.
@@ -163,31 +92,11 @@ class Desk:
         made = flight is None
         if flight is None:
             self._made += 1
-            flight = self._take_off(order)
+            flight = self._flights[order.key] = _Flight()
+            flight.task = asyncio.get_running_loop().create_task(self._fly(order, flight))
         else:
             self._shared += 1
         return Fetched(await self._wait(flight, order.key), made)
-
-    def _take_off(self, order: Order) -> _Flight:
-        flight = self._flights[order.key] = _Flight()
-        flight.task = asyncio.get_running_loop().create_task(self._make(order, flight))
-
-        flight.task.add_done_callback(lambda task: self._land(order.key, flight, task))
-        return flight
-
-    def _land(self, key: str, flight: _Flight, task: asyncio.Task[Reply]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        error = None if task.cancelled() else task.exception()
-        for waiter in flight.waiters:
-            if waiter.done():
-                continue
-            if error is not None:
-                waiter.set_exception(error)
-            elif task.cancelled():
-                waiter.cancel()
-            else:
-                waiter.set_result(task.result())
 
     async def _wait(self, flight: _Flight, key: str) -> Reply:
         waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -197,73 +106,49 @@ class Desk:
         except asyncio.CancelledError:
             # The last one to leave gives the call up, unless it is paid for and being written.
             if not flight.arrived and all(other.cancelled() for other in flight.waiters):
-                self._flights.pop(key, None)
+                self._forget(flight, key)
                 flight.task.cancel()
             raise
 
-    async def _make(self, order: Order, flight: _Flight) -> Reply:
-        worst = self.worst(order.call)
-        async with self._slot(order.call.model):
-            reply, spend = await with_retries(
-                lambda attempt: self._attempt(order, worst, attempt), self._policy
-            )
-            flight.arrived = True
-        await self._journal.put(order.key, order.call, reply, account=order.account, spend=spend)
-        return reply
-
-    async def _attempt(self, order: Order, worst: Spend, attempt: int) -> tuple[Reply, Spend]:
-        reservation = await self._reserve(order.account, worst)
+    async def _fly(self, order: Order, flight: _Flight) -> None:
+        """Make a call. Its end, good or bad, is for those who wait; nobody awaits this task."""
         try:
-            reply = await self.engine(order.call.model).generate(order.call)
-            reply = usable(reply, order.call)
-            # What the server did not tell may be all that was held back for it.
-            spend = self._pricer.spend(order.call.model, reply.usage).or_else(worst)
-            self._ledger.settle(reservation, spend)
-        except EngineError as error:
-            await self._book_failure(order, reservation, error, attempt)
+            reply, spend = await self._sender.send(order)
+            flight.arrived = True
+            self._journal.post(
+                order.key,
+                order.call,
+                reply,
+                account=order.account,
+                spend=spend,
+                landed=partial(self._land, order.key, flight, reply),
+            )
+        except asyncio.CancelledError:
+            self._forget(flight, order.key)
+            for waiter in flight.waiters:
+                waiter.cancel()
             raise
-        finally:
-            self._free(reservation)
-        return reply, spend
+        except Exception as error:  # whatever it is, it belongs to those who wait
+            self._fail(flight, order.key, error)
 
-    async def _book_failure(
-        self, order: Order, reservation: Reservation, error: EngineError, attempt: int
+    def _land(
+        self, key: str, flight: _Flight, reply: Reply, problem: StoreError | None = None
     ) -> None:
-        if isinstance(error, Cancelled):
+        """The reply is on disk, or could not be written."""
+        if problem is not None:
+            self._fail(flight, key, problem)
             return
-        # Nobody knows what a call that was lost on its way has used: it may be all of it.
-        spend = reservation.spend if error.may_have_cost else _ONE_CALL
-        self._ledger.settle(reservation, spend, account="waste")
-        await self._journal.put_failure(
-            order.key, order.call, error, account="waste", spend=spend, attempt=attempt
-        )
+        self._forget(flight, key)
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(reply)
 
-    async def _reserve(self, account: str, worst: Spend) -> Reservation:
-        while True:
-            try:
-                reservation = self._ledger.reserve(account, worst)
-            except BudgetReached:
-                # What calls in flight hold back beyond their use will come free.
-                if self._held == 0:
-                    raise
-                freed = asyncio.get_running_loop().create_future()
-                self._freed.append(freed)
-                await freed
-            else:
-                self._held += 1
-                return reservation
+    def _fail(self, flight: _Flight, key: str, error: Exception) -> None:
+        self._forget(flight, key)
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
 
-    def _free(self, reservation: Reservation) -> None:
-        self._ledger.release(reservation)
-        self._held -= 1
-        freed, self._freed = self._freed, []
-        for future in freed:
-            if not future.done():
-                future.set_result(None)
-
-    def _slot(self, model: str) -> asyncio.Semaphore:
-        slot = self._slots.get(model)
-        if slot is None:
-            most = self.engine(model).info(model).concurrency
-            slot = self._slots[model] = asyncio.Semaphore(most or self._concurrency)
-        return slot
+    def _forget(self, flight: _Flight, key: str) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]

@@ -8,13 +8,16 @@ from typing import Final
 
 from graphsearch.calls import Call, Message, Sampling
 from graphsearch.errors import GraphError
-from graphsearch.execution._desk import Order
+from graphsearch.execution._sender import Order
 from graphsearch.graph import CollaborationGraph
 from graphsearch.roles import CombiningRole, NodeContext, Role, SpeakingRole
 
 __all__ = ["Identity", "Plan", "Step", "draw_of", "encode", "make_plan", "prompt_body"]
 
 encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
+
+quote: Final = json.JSONEncoder(ensure_ascii=False).encode
+"""A text as JSON, without the setting up that `encode` needs for other values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Plan:
 
 def prompt_body(item: str, messages: tuple[Message, ...]) -> str:
     """The one text of an item's prompt."""
-    return encode([item, [[message.role, message.content] for message in messages]])
+    said = ",".join([f"[{quote(m.role)},{quote(m.content)}]" for m in messages])
+    return f"[{quote(item)},[{said}]]"
 
 
 def draw_of(seed_prefix: str, key_prefix: str, sample: int, body: str) -> tuple[int, str]:

@@ -38,10 +38,9 @@ def _check_usage(usage: Any, call: Call) -> None:
     booked as they count; four times the most is no such thing.
     """
     told = (usage.prompt_tokens, usage.completion_tokens)
-    counts = (usage.calls, *(count for count in told if count is not None))
-    if not all(type(count) is int and count >= 0 for count in counts):
+    if not (_is_count(usage.calls) and all(count is None or _is_count(count) for count in told)):
         raise BrokenReply(f"the engine returned a reply with an impossible usage: {usage}")
-    if max(counts) <= _NEVER_ABSURD:
+    if max(usage.calls, *(count or 0 for count in told)) <= _NEVER_ABSURD:
         return
     letters = sum(len(message.content.encode(errors="replace")) + 64 for message in call.messages)
     bounds = (("prompt", letters), ("reply", call.sampling.max_tokens))
@@ -50,6 +49,10 @@ def _check_usage(usage: Any, call: Call) -> None:
             raise BrokenReply(
                 f"the engine counted {count} tokens of a {what} that has {most} at most"
             )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def whole(text: str) -> str:

@@ -7,9 +7,10 @@ from graphsearch.calls import Message, Outcome, Usage
 from graphsearch.cost import CURRENCIES, Amount
 from graphsearch.errors import BudgetReached, EngineError, TaskError
 from graphsearch.execution._cap import QuestionCap
-from graphsearch.execution._desk import Desk, Fetched, Order
+from graphsearch.execution._desk import Desk, Fetched
 from graphsearch.execution._judge import judge
 from graphsearch.execution._plan import Plan, Step
+from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
@@ -38,6 +39,7 @@ class Walk:
         item: Item,
         *,
         desk: Desk,
+        sender: Sender,
         pricer: Pricer,
         grader: Grader,
         account: str,
@@ -47,6 +49,7 @@ class Walk:
         self._plan = plan
         self._item = item
         self._desk = desk
+        self._sender = sender
         self._pricer = pricer
         self._grader = grader
         self._account = account
@@ -59,20 +62,54 @@ class Walk:
         self._cap = QuestionCap(cap, count) if cap is not None else None
         self._tasks: list[asyncio.Task[NodeRun]] = []
 
-    async def run(self) -> GraphRun:
-        """The run of the whole graph, graded when every node brought a message."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._node(step)) for step in self._plan.steps]
+    async def run(self, limit_s: float | None = None) -> GraphRun:
+        """The run of the whole graph, graded when every node brought a message.
+
+        Args:
+            limit_s: seconds after which it is given up, as a timeout; None for no limit.
+        """
+        if limit_s is None:
+            return self._finish(await self._all())
         try:
-            # The sink ends last unless something failed, so mostly this waits once.
-            for task in reversed(self._tasks):
-                await task
+            async with asyncio.timeout(limit_s):
+                return self._finish(await self._all())
+        except TimeoutError:
+            return self._finish(self._so_far(f"the question took longer than {limit_s:g} s"))
+
+    async def _all(self) -> tuple[NodeRun, ...]:
+        loop = asyncio.get_running_loop()
+        *lower, last = self._plan.steps
+        self._tasks = [loop.create_task(self._node(step)) for step in lower]
+        try:
+            # The sink ends last unless something failed, so mostly nobody is waited for after it.
+            end = await self._node(last)
+            for task in self._tasks:
+                if not task.done():
+                    await task
         except BaseException:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             raise
-        return self._finish(tuple(task.result() for task in self._tasks))
+        return (*(task.result() for task in self._tasks), end)
+
+    def _so_far(self, why: str) -> tuple[NodeRun, ...]:
+        """The nodes when the time is over: those that are done, and the others as timeouts."""
+        late = [
+            NodeRun(
+                step.index,
+                step.role.name,
+                step.model or None,
+                Outcome.TIMEOUT,
+                spend=NOTHING,
+                error=why,
+            )
+            for step in self._plan.steps
+        ]
+        return tuple(
+            task.result() if task.done() and not task.cancelled() else node
+            for task, node in zip([*self._tasks], late, strict=False)
+        ) + tuple(late[len(self._tasks) :])
 
     # -- nodes ---------------------------------------------------------------------------------
 
@@ -124,7 +161,9 @@ class Walk:
     async def _admitted(self, step: Step, order: Order) -> bool:
         if self._cap is None:
             return True
-        admitted = await self._cap.admit(step.index, self._desk.worst(order.call), step.parents)
+        call = order.call
+        worst = self._sender.worst_of(call.model, call.messages, call.sampling.max_tokens)
+        admitted = await self._cap.admit(step.index, worst, step.parents)
         self._cap.decide(step.index, admitted=admitted)
         return admitted
 
@@ -195,6 +234,8 @@ class Walk:
 
     def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:
         spends = [node.spend for node in nodes if node.spend is not None]
+        if len(spends) == 1:
+            return spends[0]
         quanta = list(Spend.total(spends).quanta)
         if quanta[_SECONDS] is not None:
             ends: list[int] = []

@@ -1,14 +1,15 @@
 """`Executor`: many graphs on many items at once."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from graphsearch.calls import Call, Message, Reply, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
-from graphsearch.execution._desk import Desk, Order, Traffic
+from graphsearch.execution._desk import Desk, Traffic
+from graphsearch.execution._lane import LaneState
 from graphsearch.execution._memory import Memory
 from graphsearch.execution._plan import (
     Identity,
@@ -19,6 +20,7 @@ from graphsearch.execution._plan import (
     make_plan,
     prompt_body,
 )
+from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution._tasks import together
 from graphsearch.execution._walk import Walk
 from graphsearch.execution.pricing import Pricer
@@ -64,7 +66,9 @@ class Executor:
         grader: judges sinks, and helps combining roles to read answers.
         concurrency: most calls in flight to a model whose engine has no opinion, and half the
             number of items under way at once.
-        policy: when a failed call is tried again.
+        policy: how long and how often things are tried, and when an endpoint counts as dead.
+        halts: send no call any more, to whatever endpoint, once one counts as dead.
+        changed: hears of endpoints that get fewer calls, are paused, dead or well again.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class Executor:
         grader: Grader,
         concurrency: int = 64,
         policy: RetryPolicy | None = None,
+        halts: bool = False,
+        changed: Callable[[LaneState], None] | None = None,
     ) -> None:
         self._roles = roles
         self._fleet = fleet
@@ -87,14 +93,20 @@ class Executor:
         self._seed = seed
         self._concurrency = concurrency
         self.pricer = Pricer(fleet, profile)
-        self._desk = Desk(
+        policy = policy or RetryPolicy()
+        self._item_s = policy.item_s
+        self._sender = Sender(
             engines,
+            fleet,
             pricer=self.pricer,
             journal=store.journal,
             ledger=ledger,
-            policy=policy or RetryPolicy(),
+            policy=policy,
             concurrency=concurrency,
+            halts=halts,
+            changed=changed or _unheard,
         )
+        self._desk = Desk(self._sender, store.journal)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._window = asyncio.Semaphore(2 * concurrency)
         self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
@@ -105,6 +117,12 @@ class Executor:
     def traffic(self) -> Traffic:
         """Calls asked for, made, found in the journal and shared so far."""
         return self._desk.traffic
+
+    @property
+    def down(self) -> str | None:
+        """Why an endpoint counts as dead, None when none does."""
+        error = self._sender.down
+        return None if error is None else str(error)
 
     async def run(
         self,
@@ -152,13 +170,14 @@ class Executor:
                         plan,
                         item,
                         desk=self._desk,
+                        sender=self._sender,
                         pricer=self.pricer,
                         grader=grader or self._grader,
                         account=account,
                         speak=self._speak,
                         cap=cap,
                     )
-                    found[place] = await walk.run()
+                    found[place] = await walk.run(self._item_s)
 
         await together([work(queue) for _ in range(min(len(items), 2 * self._concurrency))])
         return [run for run in found if run is not None]
@@ -228,7 +247,7 @@ class Executor:
 
     def _version(self, model: str) -> str:
         revision = self._fleet.model(model).revision or ""
-        return encode([revision, self._desk.engine(model).info(model).fingerprint])
+        return encode([revision, self._sender.engine(model).info(model).fingerprint])
 
     def _plan(self, graph: CollaborationGraph, stream: str) -> Plan:
         return self._plans.get(
@@ -257,7 +276,7 @@ class Executor:
         """How many of the reader's tokens one of the writer's may be."""
         if writer == reader:
             return 1
-        counts = {self._desk.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
+        counts = {self._sender.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
         return 2 if len(counts) > 1 or None in counts else 1
 
     def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
@@ -272,6 +291,10 @@ class Executor:
             assert step.speaker is not None
             messages = step.speaker.prompt(item, ["x"] * context.in_degree, context)
             most = step.sampling.max_tokens
-            return self._desk.worst_of(step.model, messages, most, more_prompt=heard)
+            return self._sender.worst_of(step.model, messages, most, more_prompt=heard)
 
         return self._bounds.get(key, work_out)
+
+
+def _unheard(state: LaneState) -> None:
+    """Nobody listens."""

@@ -7,17 +7,17 @@ for writing compares them.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.engine import Dialect
 
 from graphsearch.cost import CURRENCIES
 from graphsearch.errors import StoreError
 from graphsearch.ledger import Booked, Spend
-from graphsearch.store._statements import Statement
+from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
 
 __all__ = ["Book", "Books", "add_books", "sums_of_rows"]
@@ -25,7 +25,7 @@ __all__ = ["Book", "Books", "add_books", "sums_of_rows"]
 _HALF: Final = 2**32
 _WIDTH: Final = len(CURRENCIES)
 
-Row = Mapping[str, Any]
+Quanta = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,16 @@ class Books:
         _compare(self._books, sums_of_rows(connection), name)
 
     def write(
-        self, connection: Connection, rows: Mapping[Table, Sequence[Mapping[str, Any]]]
+        self, connection: Connection, rows: Mapping[Insert, Sequence[tuple[Any, ...]]]
     ) -> None:
         """Add rows of the transaction that is under way, and write what became of the sums."""
-        touched: dict[str, list[Row]] = {}
-        for table in (calls, failures):
-            for row in rows.get(table, ()):
-                touched.setdefault(row["account"], []).append(row)
-        for account, added in touched.items():
-            self._books[account] = _plus(self._books.get(account, Book()), added)
+        touched: dict[str, list[Quanta]] = {}
+        for into, added in rows.items():
+            account, spent = into.columns.index("account"), into.columns.index(SPEND_COLUMNS[0])
+            for row in added:
+                touched.setdefault(row[account], []).append(row[spent : spent + _WIDTH])
+        for name, spends in touched.items():
+            self._books[name] = _plus(self._books.get(name, Book()), spends)
         for statement in self._prepared(connection.dialect) if touched else ():
             values = [{"account": a, "value": self._books[a].to_json()} for a in touched]
             statement.run_many(connection, values)
@@ -135,17 +136,13 @@ def _joined(one: Book, other: Book) -> Book:
     )
 
 
-def _plus(book: Book, rows: Iterable[Row]) -> Book:
-    count, known, unknown = book.rows, list(book.known), list(book.unknown)
-    for row in rows:
-        count += 1
-        for place, name in enumerate(SPEND_COLUMNS):
-            part = row[name]
-            if part is None:
-                unknown[place] += 1
-            else:
-                known[place] += part
-    return Book(count, tuple(known), tuple(unknown))
+def _plus(book: Book, spends: Sequence[Quanta]) -> Book:
+    known, unknown = list(book.known), list(book.unknown)
+    for place, parts in enumerate(zip(*spends, strict=True)):
+        absent = parts.count(None)
+        unknown[place] += absent
+        known[place] += sum(filter(None, parts)) if absent else sum(parts)
+    return Book(book.rows + len(spends), tuple(known), tuple(unknown))
 
 
 def _read(value: str, name: str) -> Book:

@@ -8,25 +8,25 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from graphsearch.errors import StoreError, WriteFailed
 from graphsearch.store._books import Books
 from graphsearch.store._connect import said_by
-from graphsearch.store._statements import Statement
+from graphsearch.store._statements import Insert
 
-__all__ = ["Row", "Writer"]
+__all__ = ["Landed", "Row", "Values", "Writer"]
 
 Row = Mapping[str, Any]
+Values = tuple[Any, ...]
 Action = Callable[[Connection], None]
 
 
-class _Wait(NamedTuple):
-    future: asyncio.Future[None]
-    landed: Callable[[], None]
+Landed = Callable[[StoreError | None], None]
+"""Told, on the event loop of the caller, that a row is on disk, or why it is not."""
 
 
 class _Group:
@@ -35,10 +35,10 @@ class _Group:
     __slots__ = ("actions", "blocked", "rows", "waiting")
 
     def __init__(self) -> None:
-        self.rows: dict[Table, list[Row]] = {}
+        self.rows: dict[Insert, list[Values]] = {}
         self.actions: list[Action] = []
         self.blocked: list[Future[None]] = []
-        self.waiting: dict[asyncio.AbstractEventLoop, list[_Wait]] = {}
+        self.waiting: dict[asyncio.AbstractEventLoop, list[Landed]] = {}
 
 
 class Writer:
@@ -62,25 +62,42 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._broken: StoreError | None = None
-        self._inserts: dict[Table, Statement] = {}
+        self._posted: list[tuple[Insert, Values, Landed]] = []
+        self._posted_on: asyncio.AbstractEventLoop | None = None
         self.commits = 0
 
-    def post(self, table: Table, row: Row, landed: Callable[[], None]) -> asyncio.Future[None]:
-        """Have a row inserted; the future ends when it is on disk.
+    def post(self, into: Insert, row: Values, landed: Landed) -> None:
+        """Have a row inserted; `landed` is called when it is on disk, or cannot be.
 
-        `landed` is called just before, also when whoever waited has given up.
+        Raises:
+            StoreError: an earlier write failed, or the store is closed.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        with self._wake:
+        if self._broken is not None or self._closing:
             self._check()
-            self._group.rows.setdefault(table, []).append(row)
-            self._group.waiting.setdefault(loop, []).append(_Wait(future, landed))
+        loop = asyncio.get_running_loop()
+        if self._posted_on is not loop:
+            self._hand_over()
+            self._posted_on = loop
+        if not self._posted:
+            loop.call_soon(self._hand_over)
+        self._posted.append((into, row, landed))
+
+    def _hand_over(self) -> None:
+        """Give the thread what one turn of the event loop has posted: one lock, one waking."""
+        posted, self._posted = self._posted, []
+        loop = self._posted_on
+        if not posted or loop is None:
+            return
+        with self._wake:
+            rows, waiting = self._group.rows, self._group.waiting.setdefault(loop, [])
+            for into, row, landed in posted:
+                rows.setdefault(into, []).append(row)
+                waiting.append(landed)
             self._start()
-        return future
 
     def run(self, action: Action) -> None:
         """Run an action in a transaction, after all rows posted so far, and wait for the commit."""
+        self._hand_over()
         future: Future[None] = Future()
         with self._wake:
             self._check()
@@ -91,6 +108,7 @@ class Writer:
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
+        self._hand_over()
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -138,22 +156,14 @@ class Writer:
     def _write(self, connection: Connection, group: _Group) -> StoreError | None:
         try:
             with connection.begin():
-                for table, rows in group.rows.items():
-                    self._insert(connection, table, rows)
+                for into, rows in group.rows.items():
+                    into.run(connection, rows)
                 self._books.write(connection, group.rows)
                 for action in group.actions:
                     action(connection)
         except Exception as error:  # whatever it is, those who wait must hear of it
             return self._problem(error)
         return None
-
-    def _insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-        statement = self._inserts.get(table)
-        if statement is None:
-            names = [column.name for column in table.columns if column.autoincrement is not True]
-            statement = Statement(insert(table), connection.dialect, columns=names)
-            self._inserts[table] = statement
-        statement.run_many(connection, rows)
 
     def _problem(self, error: Exception) -> WriteFailed:
         cause = said_by(self._engine, getattr(error, "orig", None) or error)
@@ -180,11 +190,6 @@ def _tell(group: _Group, problem: StoreError | None) -> None:
             loop.call_soon_threadsafe(_resolve, waits, problem)
 
 
-def _resolve(waits: Sequence[_Wait], problem: StoreError | None) -> None:
-    for future, landed in waits:
-        if problem is None:
-            landed()
-            if not future.done():
-                future.set_result(None)
-        elif not future.done():
-            future.set_exception(problem)
+def _resolve(waits: Sequence[Landed], problem: StoreError | None) -> None:
+    for landed in waits:
+        landed(problem)

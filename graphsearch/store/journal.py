@@ -1,19 +1,21 @@
 """The journal: every reply that was paid for, found again by its call key."""
 
+import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from graphsearch.calls import Call, Outcome, Reply, Usage, canonical_json
-from graphsearch.errors import EngineError
+from graphsearch.errors import EngineError, StoreError
 from graphsearch.ledger import Booked, Spend
 from graphsearch.store._books import sums_of_rows
-from graphsearch.store._statements import Statement
+from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures
-from graphsearch.store._writer import Writer
+from graphsearch.store._writer import Landed, Writer
 
 __all__ = ["Journal"]
 
@@ -22,6 +24,9 @@ KEPT_BYTES: Final = 16_000_000
 
 _COMMON: Final = 700
 """Bytes of a reply beside its text, its key and its place counted; 600 were measured."""
+
+_CALL: Final = ("key", "account", "stream", "item", "model", "sample", "outcome", "text")
+_REPLY: Final = ("prompt_tokens", "completion_tokens", "seconds", "detail")
 
 
 class Journal:
@@ -42,8 +47,9 @@ class Journal:
         }
         self._recent: OrderedDict[str, Reply] = OrderedDict()
         self._kept = 0
-        columns = ("text", "outcome", "prompt_tokens", "completion_tokens", "seconds", "detail")
-        query = select(*(calls.c[name] for name in columns))
+        query = select(*(calls.c[name] for name in ("text", "outcome", *_REPLY)))
+        self._calls = Insert(calls, (*_CALL, *_REPLY, *SPEND_COLUMNS), reader.dialect)
+        self._failures = Insert(failures, (*_CALL, "attempt", *SPEND_COLUMNS), reader.dialect)
         self._one = Statement(query.where(calls.c.key == bindparam("wanted")), reader.dialect)
 
     def __len__(self) -> int:
@@ -71,25 +77,84 @@ class Journal:
         self._keep(key, reply)
         return reply
 
+    def post(
+        self,
+        key: str,
+        call: Call,
+        reply: Reply,
+        *,
+        account: str,
+        spend: Spend,
+        landed: Landed,
+    ) -> None:
+        """Have a reply written with its cost; `landed` is called when both are on disk.
+
+        Raises:
+            StoreError: the store is broken or closed.
+        """
+        row = (
+            key,
+            account,
+            call.stream,
+            call.item,
+            call.model,
+            call.sample,
+            reply.outcome.value,
+            reply.text,
+            reply.usage.prompt_tokens,
+            reply.usage.completion_tokens,
+            reply.seconds,
+            canonical_json(reply.detail) if reply.detail else None,
+            *spend.quanta,
+        )
+
+        def keep(problem: StoreError | None) -> None:
+            if problem is None:
+                self._keys.add(bytes.fromhex(key))
+                self._keep(key, reply)
+            landed(problem)
+
+        self._write().post(self._calls, row, keep)
+
     async def put(self, key: str, call: Call, reply: Reply, *, account: str, spend: Spend) -> None:
         """Write a reply with its cost; returns when both are on disk.
 
         Raises:
             StoreError: they could not be written.
         """
-        row = _row(key, call, account, spend)
-        row["outcome"] = reply.outcome.value
-        row["text"] = reply.text
-        row["prompt_tokens"] = reply.usage.prompt_tokens
-        row["completion_tokens"] = reply.usage.completion_tokens
-        row["seconds"] = reply.seconds
-        row["detail"] = canonical_json(reply.detail) if reply.detail else None
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.post(key, call, reply, account=account, spend=spend, landed=partial(_end, done))
+        await done
 
-        def landed() -> None:
-            self._keys.add(bytes.fromhex(key))
-            self._keep(key, reply)
+    def post_failure(
+        self,
+        key: str,
+        call: Call,
+        error: EngineError,
+        *,
+        account: str,
+        spend: Spend,
+        attempt: int,
+        landed: Landed | None = None,
+    ) -> None:
+        """Have an attempt that failed written.
 
-        await self._write().post(calls, row, landed)
+        Raises:
+            StoreError: the store is broken or closed.
+        """
+        row = (
+            key,
+            account,
+            call.stream,
+            call.item,
+            call.model,
+            call.sample,
+            error.outcome.value,
+            str(error),
+            attempt,
+            *spend.quanta,
+        )
+        self._write().post(self._failures, row, landed or _nothing)
 
     async def put_failure(
         self,
@@ -101,12 +166,22 @@ class Journal:
         spend: Spend,
         attempt: int,
     ) -> None:
-        """Write an attempt that failed; returns when it is on disk."""
-        row = _row(key, call, account, spend)
-        row["attempt"] = attempt
-        row["outcome"] = error.outcome.value
-        row["text"] = str(error)
-        await self._write().post(failures, row, _nothing)
+        """Write an attempt that failed; returns when it is on disk.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.post_failure(
+            key,
+            call,
+            error,
+            account=account,
+            spend=spend,
+            attempt=attempt,
+            landed=partial(_end, done),
+        )
+        await done
 
     def booked(self) -> dict[str, Booked]:
         """Sums of all spends by account, exact; what `Ledger.restore` takes."""
@@ -147,18 +222,14 @@ class Journal:
             self._kept -= len(oldest.text) + _COMMON
 
 
-def _nothing() -> None:
-    """A failure is served to nobody, so nothing is remembered of it."""
+def _end(done: asyncio.Future[None], problem: StoreError | None) -> None:
+    if done.done():
+        return
+    if problem is None:
+        done.set_result(None)
+    else:
+        done.set_exception(problem)
 
 
-def _row(key: str, call: Call, account: str, spend: Spend) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "key": key,
-        "account": account,
-        "stream": call.stream,
-        "item": call.item,
-        "model": call.model,
-        "sample": call.sample,
-    }
-    row.update(zip(SPEND_COLUMNS, spend.quanta, strict=True))
-    return row
+def _nothing(problem: StoreError | None) -> None:
+    """Nobody waits. A store that is broken says so to the next one who writes."""

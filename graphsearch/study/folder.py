@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import StoreError
+from graphsearch.fleet import Fleet
 from graphsearch.study.parts import Parts
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def same_study(store: "Store", parts: Parts, folder: Path) -> None:
     if found is None:
         store.put_meta("identity", mine)
         return
+    # Fields that have come since, and those that do not matter any more, make no other study.
+    found = {**found, "fleet": Fleet.from_json(found["fleet"]).identity()}
     for name, value in mine.items():
         if found.get(name) != value:
             raise StoreError(

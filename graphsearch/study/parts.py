@@ -15,6 +15,7 @@ from graphsearch.trials import ItemResult
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
     from graphsearch.engines.base import Engine
+    from graphsearch.execution import RetryPolicy
     from graphsearch.fleet import Fleet
     from graphsearch.roles import Role
     from graphsearch.space import Space
@@ -49,6 +50,7 @@ class Parts:
         agent_model: the model the agent speaks with, None where it needs none.
         agent_sampling: how its tokens are drawn; needs `max_tokens`.
         concurrency: most calls in flight to a model whose engine has no opinion.
+        retries: how long and how often calls are tried; None for the defaults.
         names: `searcher` and `agent` as `{name, options}`, for the record.
     """
 
@@ -66,6 +68,7 @@ class Parts:
     agent_model: str | None = None
     agent_sampling: Sampling = AGENT_SAMPLING
     concurrency: int = 64
+    retries: "RetryPolicy | None" = None
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,7 +103,7 @@ class Parts:
         )
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for a run folder to be gone on with; also the record's provenance."""
+        """What must be equal for a run folder to be gone on with."""
         task = self.task
         return {
             "seed": self.seed,
@@ -110,7 +113,7 @@ class Parts:
                 "profile": {"question": task.profile.question, "answer": task.profile.answer},
                 "items": {split: len(items) for split, items in task.splits.items()},
             },
-            "fleet": self.fleet.to_json(),
+            "fleet": self.fleet.identity(),
             "space": self.space.to_json(),
             "searcher": self.names.get("searcher", {"name": self.searcher.name, "options": {}}),
             "agent": self.names.get("agent"),

@@ -154,6 +154,7 @@ class Runner:
         found = await asyncio.gather(
             *(self._graph(graph, items, stream, account, known) for graph in graphs)
         )
+        self._check_endpoints()
         self._check_failures()
         return list(found)
 
@@ -213,6 +214,14 @@ class Runner:
         self._evaluated += len(fresh)
         self._failed += sum(result.score is None for result in fresh.values())
         return [found[item.id] or fresh[item.id] for item in items]
+
+    def _check_endpoints(self) -> None:
+        down = self._executor.down
+        if down is not None:
+            raise StudyStopped(
+                f"{down}; no further call was sent, and all finished ones are kept: mend the "
+                "cause, then resume"
+            )
 
     def _check_failures(self) -> None:
         if self._evaluated < _FEW or self._failed <= self._infra_share * self._evaluated:

@@ -152,8 +152,12 @@ class Study:
                 profile=parts.task.profile,
                 grader=parts.task.grader,
                 concurrency=parts.concurrency,
+                policy=parts.retries,
+                halts=True,
+                changed=lambda state: study.voice.say_endpoint(state),
             )
-            return cls(parts, store, executor, ledger, folder=path, listener=listener, clock=clock)
+            study = cls(parts, store, executor, ledger, folder=path, listener=listener, clock=clock)
+            return study
         except BaseException:
             store.close()
             raise

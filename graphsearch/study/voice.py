@@ -4,12 +4,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.events import Best, BlockDone, BudgetState, Event, EventLog, Listener
+from graphsearch.events import (
+    Best,
+    BlockDone,
+    BudgetState,
+    EndpointChanged,
+    Event,
+    EventLog,
+    Listener,
+)
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import EVALUATION, SEARCH, states_of
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
+    from graphsearch.execution import LaneState
     from graphsearch.ledger import Ledger
     from graphsearch.study.parts import Parts
 
@@ -64,6 +73,18 @@ class Voice:
             items=max(len(contestant.results) for contestant in field),
             alive=len(field) - stopped,
             stopped=stopped,
+        )
+
+    def say_endpoint(self, state: "LaneState") -> None:
+        """Tell that an endpoint gets fewer calls than it could, or again as many."""
+        self.say(
+            EndpointChanged,
+            endpoint=state.name,
+            limit=state.limit,
+            most=state.most,
+            paused_s=round(state.paused_s, 3),
+            why=state.why,
+            is_down=state.is_down,
         )
 
     def budgets(self) -> tuple[BudgetState, ...]:

@@ -15,7 +15,7 @@ from graphsearch.cli._app import app
 from graphsearch.config import load_config
 from graphsearch.export import load_bundle
 from graphsearch.store import Store
-from graphsearch.store._writer import Writer
+from graphsearch.store._statements import Insert
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {
@@ -231,7 +231,7 @@ def test_a_full_disk_is_a_failure_and_no_bad_input(folder, monkeypatch):
     def full(*_):
         raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
 
-    monkeypatch.setattr(Writer, "_insert", full)
+    monkeypatch.setattr(Insert, "run", full)
     done = call("run", folder / "c.yaml", "--out", folder / "full")
     assert done.exit_code == 1
     assert "study.db: cannot be written: disk is full" in done.stderr

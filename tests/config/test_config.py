@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphsearch.config import (
+    CallsConfig,
     EvaluationConfig,
     check_names,
     config_digest,
@@ -20,6 +21,7 @@ from graphsearch.config import (
     study_arguments,
 )
 from graphsearch.errors import ConfigError, FleetError
+from graphsearch.execution import RetryPolicy
 from graphsearch.study.settings import BASELINES, Settings
 from graphsearch.yamlfile import dump_yaml, parse_yaml
 
@@ -149,6 +151,13 @@ def test_evaluation_has_the_settings_of_a_study():
     assert Settings(**EvaluationConfig().model_dump()) == Settings()
     assert set(EvaluationConfig.model_fields) == {field.name for field in fields(Settings)}
     assert EvaluationConfig().baselines == BASELINES
+
+
+def test_calls_have_the_fields_of_their_policy():
+    values = CallsConfig().model_dump()
+    assert values.pop("concurrency") == 64
+    assert RetryPolicy(**values) == RetryPolicy()
+    assert set(values) == {field.name for field in fields(RetryPolicy)}
 
 
 def test_arguments_of_a_study():

@@ -16,6 +16,7 @@ import graphsearch.export
             {
                 "SCHEMA_VERSION",
                 "AgentConfig",
+                "CallsConfig",
                 "Config",
                 "EvaluationConfig",
                 "ProfileConfig",

@@ -100,7 +100,18 @@ class Shuffled(ScriptedEngine):
 
 
 @contextmanager
-def executor(folder, engine=None, *, ledger=None, seed=0, policy=FAST, concurrency=8, roles=ROLES):
+def executor(
+    folder,
+    engine=None,
+    *,
+    ledger=None,
+    seed=0,
+    policy=FAST,
+    concurrency=8,
+    roles=ROLES,
+    fleet=FLEET,
+    halts=False,
+):
     """An executor over a store in `folder`, its ledger restored as a study does it."""
     engine = engine or ScriptedEngine(answer)
     ledger = Ledger() if ledger is None else ledger
@@ -109,7 +120,7 @@ def executor(folder, engine=None, *, ledger=None, seed=0, policy=FAST, concurren
         ready = Executor(
             {"a": engine, "b": engine},
             roles,
-            FLEET,
+            fleet,
             store,
             ledger,
             seed=seed,
@@ -117,6 +128,7 @@ def executor(folder, engine=None, *, ledger=None, seed=0, policy=FAST, concurren
             grader=LastWord(),
             concurrency=concurrency,
             policy=policy,
+            halts=halts,
         )
         ready.ledger, ready.store, ready.engine = ledger, store, engine
         yield ready

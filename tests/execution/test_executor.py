@@ -19,7 +19,8 @@ from graphsearch.errors import (
     TaskError,
 )
 from graphsearch.execution import RetryPolicy
-from graphsearch.execution._desk import Order
+from graphsearch.execution._attempts import Attempts
+from graphsearch.execution._sender import Order
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.roles import NodeContext
 from graphsearch.tasks import Verdict
@@ -384,10 +385,13 @@ async def test_the_first_failing_node_names_the_outcome_and_the_others_are_kept(
 
 
 def test_waits_between_attempts_grow_and_honour_the_server():
-    policy = RetryPolicy(first_wait=1, longest_wait=5)
-    assert [policy.wait(n, CallTimeout("x")) for n in range(5)] == [1, 2, 4, 5, 5]
-    assert policy.wait(0, RateLimited("x", retry_after=9)) == 9
-    assert policy.wait(3, RateLimited("x", retry_after=1)) == 5
+    policy = RetryPolicy(first_wait=1, longest_wait=5, attempts=7)
+    attempts = Attempts(policy, 0.0)
+    for most in (1, 2, 4, 5, 5):
+        wait = attempts.wait_after(CallTimeout("x"), 0.0)
+        assert most / 2 <= wait <= most
+    assert attempts.wait_after(CallTimeout("x", retry_after=9), 0.0) == 9
+    assert attempts.wait_after(CallTimeout("x"), 0.0) is None
 
 
 async def test_an_error_of_our_own_ends_the_run_and_leaves_nothing_behind(tmp_path):

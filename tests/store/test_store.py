@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.errors import CallTimeout, StoreError, WriteFailed
 from graphsearch.ledger import Ledger
-from graphsearch.store import SCHEMA_VERSION, Store, _schema, _writer
+from graphsearch.store import SCHEMA_VERSION, Store, _schema, _statements
 from graphsearch.store.journal import Journal
 from tests.store.helpers import CALL, REPLY, SPEND, key, trial
 
@@ -126,7 +126,7 @@ async def test_a_full_disk_stops_all_writing_and_keeps_what_was_there(tmp_path, 
         def full(*_):
             raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
 
-        monkeypatch.setattr(_writer.Writer, "_insert", full)
+        monkeypatch.setattr(_statements.Insert, "run", full)
         with pytest.raises(WriteFailed, match="disk is full; everything committed before is kept"):
             await put(store, 2)
         monkeypatch.undo()

@@ -1,17 +1,21 @@
 """A whole study in a made-up world: what it does, what it spends, what it leaves behind."""
 
+import asyncio
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from graphsearch.agents.search import ScriptedAgent
 from graphsearch.engines.faulty import FaultyEngine
-from graphsearch.errors import BudgetRefused, GraphError, StoreError, StudyStopped
+from graphsearch.engines.scripted import ScriptedEngine
+from graphsearch.errors import BudgetRefused, GraphError, Rejected, StoreError, StudyStopped
 from graphsearch.events import read_events
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.study.study import Study
+from graphsearch.testing import run_virtual
 from graphsearch.trials import Proposal, TrialState
 from tests.study.world import make_engines, make_fleet, make_parts, make_task, reply
 
@@ -227,24 +231,33 @@ async def test_incumbents_run_beside_new_graphs(done):
     assert max(entry["n"] for entry in result.archive) > 12
 
 
-async def test_too_many_failures_stop_the_study_loudly(tmp_path):
+@pytest.mark.parametrize(
+    ("failing", "cause"),
+    [
+        (
+            lambda engine: ScriptedEngine(Rejected("no right to this model")),
+            r"infrastructure.*\(\d+ times: no right to this model\)",
+        ),
+        (
+            lambda engine: FaultyEngine(engine, {"timeout": 1.0}),
+            r"has only failed for .*: injected: no reply in time\); no further call",
+        ),
+    ],
+)
+async def test_failures_of_the_infrastructure_stop_the_study_loudly(tmp_path, failing, cause):
     parts = make_parts()
-    from dataclasses import replace
-
-    broken = FaultyEngine(next(iter(parts.engines.values())), {"timeout": 1.0})
+    broken = failing(next(iter(parts.engines.values())))
     engines = dict.fromkeys(parts.engines, broken)
-    from graphsearch.testing.clock import run_virtual
 
     async def attempt():
         async with Study.open(replace(parts, engines=engines), tmp_path) as study:
             await study.run()
 
-    import asyncio
-
-    cause = r"infrastructure.*\(\d+ times: injected: no reply in time\)"
     with pytest.raises(StudyStopped, match=cause):
         await asyncio.to_thread(run_virtual, attempt())
     assert not (tmp_path / "result.json").exists()
+    events = [event["event"] for event in read_events(tmp_path / "events.jsonl")]
+    assert ("endpoint" in events) == ("no further call" in cause)
 
 
 async def test_advice_reaches_the_searcher_and_the_record(tmp_path):

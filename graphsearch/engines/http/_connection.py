@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from typing import Final
+from typing import Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -36,7 +36,6 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_parser",
         "_size",
-        "_timeout",
         "_timer",
         "_url",
         "idle_since",
@@ -49,7 +48,6 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._answer: asyncio.Future[Response] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._timeout = 0.0
         self._body: list[bytes] = []
         self._headers: dict[bytes, bytes] = {}
         self._framed = False
@@ -59,7 +57,7 @@ class Connection(asyncio.Protocol):
         self.is_open = False
         self.transport: asyncio.Transport
 
-    async def exchange(self, head: Head, body: bytes, timeout_s: float) -> Response:
+    async def exchange(self, head: Head, body: bytes, timeout_s: float | None) -> Response:
         """Send a request and wait for its response.
 
         Raises:
@@ -72,8 +70,8 @@ class Connection(asyncio.Protocol):
         self._answer = answer
         self._begin()
         self._size = 0
-        self._timeout = timeout_s
-        self._timer = loop.call_later(timeout_s, self._expire)
+        if timeout_s is not None:
+            self._timer = loop.call_later(timeout_s, self._expire, timeout_s)
         self.transport.write(head.request(body))
         try:
             return await answer
@@ -82,7 +80,9 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
             self._answer = None
 
     def abort(self) -> None:
@@ -94,8 +94,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready for requests."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
@@ -204,8 +203,8 @@ class Connection(asyncio.Protocol):
             raise BrokenReply(f"{self._url} sent a packed body that is cut, or far too long")
         return plain
 
-    def _expire(self) -> None:
-        self._fail(CallTimeout(f"{self._url}: no reply in {self._timeout:g} s"))
+    def _expire(self, seconds: float) -> None:
+        self._fail(CallTimeout(f"{self._url}: no reply in {seconds:g} s"))
 
     def _fail(self, error: EngineError) -> None:
         self.is_open = False

@@ -5,7 +5,7 @@ import os
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult
 
 from graphsearch.engines.http._connection import Connection
@@ -40,6 +40,11 @@ class Pool:
         self._tls = ssl.create_default_context() if server.scheme == "https" else None
         self._idle: deque[Connection] = deque()
         self._loop = asyncio.get_running_loop()
+        # uvloop tries one address after the other and takes no such option.
+        races = isinstance(self._loop, asyncio.BaseEventLoop)
+        self._options: dict[str, Any] = (
+            {"happy_eyeballs_delay": _SECOND_ADDRESS_AFTER} if races else {}
+        )
         self._closer = self._closing()
 
     async def open(self) -> None:
@@ -51,7 +56,7 @@ class Pool:
         """Whether its event loop is the one that runs."""
         return self._loop is asyncio.get_running_loop()
 
-    async def ask(self, head: Head, body: bytes, timeout_s: float) -> Response:
+    async def ask(self, head: Head, body: bytes, timeout_s: float | None) -> Response:
         """Send a request on a connection of its own.
 
         Raises:
@@ -93,12 +98,13 @@ class Pool:
     async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
-                _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._url),
+                connection = Connection(self._url)
+                await self._loop.create_connection(
+                    lambda: connection,
                     self._host,
                     self._port,
                     ssl=self._tls,
-                    happy_eyeballs_delay=_SECOND_ADDRESS_AFTER,
+                    **self._options,
                 )
         except TimeoutError:
             raise Unreachable(f"{self._url}: no connection in {_CONNECT_WITHIN:g} s") from None

@@ -93,7 +93,8 @@ def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, second
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise BrokenReply(f"{endpoint.url} sent a message whose content is no text")
     text, outcome = text_and_outcome(content or "", refusal or "", finish)
-    detail = {"finish_reason": finish} if isinstance(finish, str) else {}
+    told = isinstance(finish, str) and finish != "stop"  # which goes without saying
+    detail = {"finish_reason": finish} if told else {}
     return Reply(text, _usage(data.get("usage")), outcome, seconds, detail)
 
 
@@ -104,7 +105,7 @@ def contexts_in(response: Response, endpoint: Endpoint) -> dict[str, int | None]
         EngineError: the response is an error, or no list of models.
     """
     rows = _object(response, endpoint, "").get("data")
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BrokenReply(f"{endpoint.url} sent JSON that is no list of models")
     return {str(row["id"]): _context(row) for row in rows if "id" in row}
 
@@ -116,11 +117,11 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
     if kind != "application/json" and not kind.endswith("+json"):
         raise BrokenReply(f"{endpoint.url} sent {kind or 'no content type'}, not JSON")
     try:
-        data = json.loads(response.body)
+        data = json.loads(response.body.decode())
     except ValueError:
         size = len(response.body)
         raise BrokenReply(f"{endpoint.url} sent JSON that breaks off ({size} bytes)") from None
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         raise BrokenReply(f"{endpoint.url} sent JSON that is no object")
     if data.get("error") is not None or data.get("object") == "error":
         # Some proxies, and some releases of llama.cpp, send their errors with status 200.
@@ -129,7 +130,7 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
 
 
 def _usage(found: object) -> Usage:
-    told = found if isinstance(found, Mapping) else {}
+    told = found if isinstance(found, dict) else {}
     return Usage(
         token_count(told.get("prompt_tokens")), token_count(told.get("completion_tokens")), calls=1
     )
@@ -137,7 +138,7 @@ def _usage(found: object) -> Usage:
 
 def _context(row: Mapping[str, Any]) -> int | None:
     meta = row.get("meta")
-    for source in (row, meta if isinstance(meta, Mapping) else {}):
+    for source in (row, meta if isinstance(meta, dict) else {}):
         for key in _CONTEXT_KEYS:
             found = token_count(source.get(key))
             if found:

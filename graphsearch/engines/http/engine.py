@@ -32,7 +32,8 @@ class HttpEngine:
         base_url: what `/chat/completions` is appended to, mostly `http://host:port/v1`.
         served_names: the server's name of each model, for those that it calls otherwise.
         api_key_env: the environment variable that holds the key; None sends none.
-        timeout_s: seconds after which a call is given up.
+        timeout_s: seconds after which a call is given up; None leaves that to whoever calls, as the
+            executor does (`RetryPolicy.attempt_s`).
         message_overhead: most tokens that the server's chat template adds to a message.
 
     Raises:
@@ -46,7 +47,7 @@ class HttpEngine:
         served_names: Mapping[str, str] | None = None,
         *,
         api_key_env: str | None = None,
-        timeout_s: float = 600.0,
+        timeout_s: float | None = None,
         message_overhead: int = 64,
     ) -> None:
         self._base = ""  # what is shown while the URL may still hold a secret
@@ -89,7 +90,7 @@ class HttpEngine:
         `revision` must change too.
         """
         name = f"http {self._served.get(model, model)}"
-        return EngineInfo("http", name, message_overhead=self._overhead)
+        return EngineInfo("http", name, endpoint=self._base, message_overhead=self._overhead)
 
     def count_tokens(self, model: str, text: str) -> None:
         """Unknown: no such question is common to all servers."""

@@ -1,0 +1,262 @@
+"""How many calls an endpoint gets at a time: learned from how it answers.
+
+The rule is that of TCP (slow start, then additive increase and multiplicative decrease), with the
+server's 429 in the place of a lost packet:
+
+    a reply                      one more call at a time, until the limit of the last cut; from
+                                 there on one more for each full round
+    429                          half as many, and a pause: as long as it asks for, or growing
+    single failures              nothing: one broken reply says little about an endpoint
+    mostly failures              one call at a time after growing pauses, until one succeeds
+    no connection                the same at once
+    nothing else for too long    it is dead: whoever waits hears of it at once; a call is let
+                                 through now and then, and one that succeeds opens it again
+
+A cut counts once for all calls that were under way when it was made.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from graphsearch.errors import (
+    CallTimeout,
+    EndpointDown,
+    EngineError,
+    RateLimited,
+    Unavailable,
+    Unreachable,
+)
+from graphsearch.execution._attempts import RetryPolicy, jittered
+
+__all__ = ["Lane", "LaneState"]
+
+_FIRST_LIMIT: Final = 8
+_MEMORY: Final = 0.9
+_UNWELL: Final = 0.35
+"""Share of replies, weighted towards the last ten or so, below which an endpoint is in trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """How an endpoint stands.
+
+    Attributes:
+        name: of the endpoint.
+        limit: calls it gets at a time.
+        most: the highest that limit may become.
+        in_flight: calls under way.
+        waiting: calls that wait for their turn.
+        paused_s: seconds for which it gets none, 0 when it does.
+        why: the failure that limits it, "" when nothing does.
+        is_down: whether it counts as dead.
+    """
+
+    name: str
+    limit: int
+    most: int
+    in_flight: int
+    waiting: int
+    paused_s: float
+    why: str
+    is_down: bool
+
+
+class Lane:
+    """The way to one endpoint.
+
+    Args:
+        name: of the endpoint, for messages.
+        most: most calls in flight.
+        is_remote: False for engines of this process, whose limit is known from the start.
+        policy: how long to wait for an endpoint that fails.
+        changed: called when it was cut, paused, dead or well again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        most: int,
+        *,
+        is_remote: bool,
+        policy: RetryPolicy,
+        changed: Callable[[LaneState], None],
+    ) -> None:
+        self._name = name
+        self._most = most
+        self._policy = policy
+        self._changed = changed
+        self._limit = float(min(most, _FIRST_LIMIT) if is_remote else most)
+        self._steep_until = float(most)
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._health = 1.0
+        self._pauses = 0
+        self._paused_until = 0.0
+        self._cuts = 0
+        self._bad_since: float | None = None
+        self._why = ""
+        self._probing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self.down: EndpointDown | None = None
+
+    @property
+    def state(self) -> LaneState:
+        """How it stands."""
+        return LaneState(
+            self._name,
+            1 if self._probing else int(self._limit),
+            self._most,
+            self._in_flight,
+            sum(not place.done() for place in self._waiting),
+            max(0.0, self._paused_until - self._loop.time()),
+            self._why,
+            self.down is not None,
+        )
+
+    async def enter(self) -> int:
+        """Wait for a turn; gives the number of cuts so far, which `leave` wants to know.
+
+        Raises:
+            EndpointDown: it is dead, and not due for another try.
+        """
+        now = self._loop.time()
+        if not self._waiting and self._room(now):
+            self._in_flight += 1
+            return self._cuts
+        if self.down is not None:
+            raise self._still_down()
+        place: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(place)
+        self._let_in()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self._in_flight -= 1
+                self._let_in()
+            raise
+        return self._cuts
+
+    def leave(self, entered: int, error: EngineError | None, *, is_known: bool = True) -> None:
+        """A call is over.
+
+        Args:
+            entered: what `enter` gave.
+            error: how it failed, None when it did not.
+            is_known: False when it was given up, which tells nothing of the endpoint.
+        """
+        self._in_flight -= 1
+        if is_known:
+            now = self._loop.time()
+            if isinstance(error, RateLimited):
+                self._slow_down(entered, now, error)
+            elif isinstance(error, Unavailable | CallTimeout):
+                self._stumble(entered, now, error)
+            else:
+                self._answered(entered, now)
+        if self._waiting:
+            self._let_in()
+
+    # -- what it learns ------------------------------------------------------------------------
+
+    def _answered(self, entered: int, now: float) -> None:
+        self._health = _MEMORY * self._health + 1 - _MEMORY
+        if entered < self._cuts:
+            if self._bad_since is not None:
+                self._bad_since = now  # it was alive until just now
+            return
+        if self._in_flight + 1 >= int(self._limit) < self._most:
+            step = 1.0 if self._limit < self._steep_until else 1.0 / self._limit
+            self._limit = min(self._limit + step, float(self._most))
+        if self._bad_since is not None:
+            self._recover(now)
+
+    def _recover(self, now: float) -> None:
+        self._health = max(self._health, 0.5)
+        self._pauses, self._bad_since, self._why = 0, None, ""
+        self._probing, self.down = False, None
+        self._paused_until = min(self._paused_until, now)
+        self._changed(self.state)
+
+    def _slow_down(self, entered: int, now: float, error: RateLimited) -> None:
+        if entered < self._cuts:
+            self._pause(now, error.retry_after or 0.0)
+            return
+        self._begin_trouble(now, error)
+        self._cut(max(1.0, self._limit / 2))
+        asked = error.retry_after
+        if asked is not None and asked > self._policy.trouble_s:
+            self._die(now, f"asks to come back in {asked:g} s", error)
+        elif now - (self._bad_since or now) >= self._policy.trouble_s:
+            self._die(now, f"has refused every call for {self._policy.trouble_s:g} s", error)
+        backoff = jittered(self._policy.backoff(self._pauses))
+        self._pause(now, backoff if asked is None else max(asked, backoff * 0.1))
+        self._changed(self.state)
+
+    def _stumble(self, entered: int, now: float, error: EngineError) -> None:
+        self._health *= _MEMORY
+        is_gone = isinstance(error, Unreachable)
+        if not is_gone and self._health >= _UNWELL:
+            return
+        self._begin_trouble(now, error)
+        self._probing = True
+        bad_for = now - (self._bad_since if self._bad_since is not None else now)
+        patience = self._policy.unreachable_s if is_gone else self._policy.trouble_s
+        if bad_for >= patience:
+            what = "cannot be reached" if is_gone else "has only failed"
+            self._die(now, f"{what} for {bad_for:.0f} s", error)
+        if entered >= self._cuts:
+            self._cut(1.0)
+            backoff = jittered(self._policy.backoff(self._pauses))
+            # As good as dead soon enough: the last try comes when patience ends.
+            left = patience - bad_for
+            self._pause(now, min(backoff, left) if left > 0 else backoff)
+            self._changed(self.state)
+
+    def _begin_trouble(self, now: float, error: EngineError) -> None:
+        if self._bad_since is None:
+            self._bad_since = now
+        self._why = str(error)
+
+    def _cut(self, limit: float) -> None:
+        if self._pauses == 0:
+            self._steep_until = max(1.0, self._limit / 2)
+        self._cuts += 1
+        self._limit = limit
+        self._pauses += 1
+
+    def _pause(self, now: float, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, now + seconds)
+
+    def _die(self, now: float, how: str, error: EngineError) -> None:
+        self.down = EndpointDown(f"{self._name} {how} (the last time: {error})")
+        waiting, self._waiting = self._waiting, deque()
+        for place in waiting:
+            if not place.done():
+                place.set_exception(self._still_down())
+
+    def _still_down(self) -> EndpointDown:
+        return EndpointDown(str(self.down))
+
+    # -- who goes ------------------------------------------------------------------------------
+
+    def _room(self, now: float) -> bool:
+        if now < self._paused_until:
+            return False
+        return self._in_flight < (1 if self._probing else int(self._limit))
+
+    def _let_in(self) -> None:
+        now = self._loop.time()
+        while self._waiting and self._room(now):
+            place = self._waiting.popleft()
+            if not place.done():
+                self._in_flight += 1
+                place.set_result(None)
+        if self._waiting and now < self._paused_until:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._paused_until, self._let_in)

@@ -1,0 +1,164 @@
+"""Retries, time limits and dead endpoints, as a run on items meets them."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from graphsearch.calls import Outcome
+from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.faulty import Fault, FaultyEngine
+from graphsearch.engines.scripted import ScriptedEngine
+from graphsearch.errors import Unavailable, Unreachable
+from graphsearch.execution import RetryPolicy
+from graphsearch.fleet import Fleet
+from graphsearch.graph import CollaborationGraph
+from graphsearch.testing import run_virtual
+from tests.execution.helpers import FLEET, ITEMS, answer, executor, until
+
+ONE = CollaborationGraph.single("a")
+
+
+class Remote(ScriptedEngine):
+    """A scripted engine whose calls leave this process."""
+
+    def __init__(self, script, place="http://there", **options):
+        super().__init__(script, **options)
+        self.place = place
+
+    def info(self, model):
+        return EngineInfo("remote", "v1", deterministic=True, endpoint=self.place)
+
+
+async def run(ready, graph=ONE, items=ITEMS, **options):
+    return await ready.run(graph, items, stream="search", account="search", **options)
+
+
+def test_a_call_that_hangs_is_given_up_and_tried_again(tmp_path):
+    engine = FaultyEngine(Remote(answer), script=[Fault.HANG, Fault.HANG])
+
+    async def main():
+        with executor(tmp_path, engine, policy=RetryPolicy(attempt_s=20)) as ready:
+            (found,) = await run(ready, items=ITEMS[:1])
+            return found, ready.store.journal.counts(), ready.ledger.spent("calls", "waste")
+
+    found, counts, wasted = run_virtual(main())
+    assert found.outcome is Outcome.ANSWERED
+    assert counts == {"answered": 1, "timeout": 2}
+    assert wasted == 2
+
+
+def test_a_call_is_not_tried_for_ever(tmp_path):
+    engine = Remote(Unavailable("500"))
+    policy = RetryPolicy(attempts=1000, call_s=50, trouble_s=1e6)
+
+    async def main():
+        with executor(tmp_path, engine, policy=policy) as ready:
+            (found,) = await run(ready, items=ITEMS[:1])
+            return found, asyncio.get_running_loop().time()
+
+    found, took = run_virtual(main())
+    assert (found.outcome, found.verdict) == (Outcome.UNAVAILABLE, None)
+    assert 50 <= took <= 150
+
+
+def test_an_item_that_takes_too_long_is_not_evaluated_and_holds_nobody_up(tmp_path):
+    slow = ITEMS[2]
+    engine = Remote(answer, latency=lambda call: 3600.0 if call.item == slow.id else 1.0)
+
+    async def main():
+        with executor(tmp_path, engine, policy=RetryPolicy(item_s=30)) as ready:
+            runs = await run(ready)
+            await until(lambda: engine.in_flight == 0)
+            return runs, asyncio.get_running_loop().time(), ready.ledger, ready.store.totals()
+
+    runs, took, ledger, totals = run_virtual(main(), quiet_s=0.05)
+    assert [found.outcome.value for found in runs] == [
+        "timeout" if item is slow else "answered" for item in ITEMS
+    ]
+    assert runs[2].verdict is None
+    assert runs[2].error == "the question took longer than 30 s"
+    assert took < 40
+    assert ledger.open_reservations == 0
+    assert ledger.booked() == totals
+
+
+@pytest.mark.parametrize(("remote", "waste"), [(True, 1), (False, 0)])
+def test_a_call_given_up_on_its_way_is_paid_for_where_it_may_have_to_be(tmp_path, remote, waste):
+    kind = Remote if remote else ScriptedEngine
+    engine = kind(answer, latency=3600.0)
+
+    async def main():
+        with executor(tmp_path, engine) as ready:
+            task = asyncio.ensure_future(run(ready, items=ITEMS[:1]))
+            await until(lambda: engine.in_flight == 1)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await until(lambda: engine.in_flight == 0)
+            booked = ready.ledger.booked()
+        with executor(tmp_path, engine) as ready:
+            assert ready.ledger.booked() == booked
+            return ready.ledger.spent("calls", "waste"), ready.ledger.spent("tokens", "waste")
+
+    calls, tokens = asyncio.run(main())
+    assert calls == waste
+    assert (tokens > 8) == remote
+
+
+def test_a_dead_endpoint_ends_the_run_within_seconds_and_keeps_what_was_made(tmp_path):
+    def script(call):
+        return Unreachable("refused") if call.item > "i2" else answer(call)
+
+    engine = Remote(script, latency=0.1)
+
+    async def main():
+        with executor(tmp_path, engine, policy=RetryPolicy(), concurrency=3) as ready:
+            runs = await run(ready, items=ITEMS)
+            more = await run(ready, items=ITEMS[:3])
+            return runs, more, ready.down, asyncio.get_running_loop().time()
+
+    runs, more, down, took = run_virtual(main())
+    assert [found.outcome.value for found in runs] == ["answered"] * 3 + ["unavailable"] * 3
+    assert "http://there cannot be reached" in down
+    assert "refused" in runs[-1].error
+    assert took < 15
+    assert [found.outcome.value for found in more] == ["answered"] * 3, "the journal still serves"
+
+
+def test_once_an_endpoint_is_dead_a_study_sends_nothing_to_the_others(tmp_path):
+    dead, alive = Remote(Unreachable("refused")), Remote(answer, "http://elsewhere", latency=1.0)
+
+    async def main(*, halts):
+        policy = RetryPolicy()
+        with executor(tmp_path / str(halts), alive, halts=halts, policy=policy) as ready:
+            ready._sender._engines = {"a": dead, "b": alive}
+            alive.calls.clear()
+            await asyncio.gather(
+                run(ready, items=ITEMS[:1]),
+                *(run(ready, CollaborationGraph.single("b"), [item]) for item in ITEMS * 20),
+            )
+            await run(ready, CollaborationGraph.single("b"), [replace(ITEMS[0], id="new")])
+            return ready.down, [call.item for call in alive.calls]
+
+    down, items = run_virtual(main(halts=True))
+    assert down
+    assert "new" not in items
+    down, items = run_virtual(main(halts=False))
+    assert down
+    assert "new" in items
+
+
+def test_limits_a_minute_are_kept(tmp_path):
+    fleet = Fleet("slow", tuple(replace(m, requests_per_minute=30) for m in FLEET.models), "a")
+    engine = Remote(answer)
+
+    async def main():
+        loop, sent = asyncio.get_running_loop(), []
+        engine._latency = lambda call: sent.append(loop.time()) or 0.1
+        with executor(tmp_path, engine, fleet=fleet) as ready:
+            await run(ready, items=[replace(ITEMS[0], id=f"n{n}") for n in range(33)])
+        return sent
+
+    sent = run_virtual(main())
+    assert len(sent) == 33
+    assert 58 <= sent[-1] <= 62
