@@ -207,10 +207,12 @@ class Fleet:
         A server that comes back at another address, or a key under another name, does not make
         another search of a search.
         """
-        models = [
-            {name: value for name, value in spec.to_json().items() if name not in _PLACE}
-            for spec in self.models
-        ]
+        models = []
+        for spec in self.models:
+            told = spec.to_json()
+            if spec.serve is not None:
+                told["serve"] = spec.serve.identity()
+            models.append({name: value for name, value in told.items() if name not in _PLACE})
         return {"name": self.name, "unit_model": self.unit_model, "models": models}
 
     def to_json(self) -> dict[str, Any]:

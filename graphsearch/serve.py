@@ -80,8 +80,12 @@ class Serve:
         """
         from graphsearch.calls import digest
 
+        return digest(self.identity(), size=6)
+
+    def identity(self) -> dict[str, Any]:
+        """What was told of that which may change replies, by name."""
         told = self.to_json()
-        return digest({name: told[name] for name in _IN_THE_DIGEST if name in told}, size=6)
+        return {name: told[name] for name in _IN_THE_DIGEST if name in told}
 
     @property
     def folder(self) -> Path | None:

@@ -35,6 +35,7 @@ class HttpEngine:
         timeout_s: seconds after which a call is given up; None leaves that to whoever calls, as the
             executor does (`RetryPolicy.attempt_s`).
         message_overhead: most tokens that the server's chat template adds to a message.
+        flags: of each model, a text that changes when flags of its server may change replies.
 
     Raises:
         FleetError: the URL is none, or holds a user, a password or a query: secrets belong in the
@@ -49,11 +50,13 @@ class HttpEngine:
         api_key_env: str | None = None,
         timeout_s: float | None = None,
         message_overhead: int = 64,
+        flags: Mapping[str, str] | None = None,
     ) -> None:
         self._base = ""  # what is shown while the URL may still hold a secret
         self._server = _checked(base_url)
         self._base = base_url.rstrip("/")
         self._served = dict(served_names or {})
+        self._flags = dict(flags or {})
         self._key_name = api_key_env
         self._timeout = timeout_s
         self._overhead = message_overhead
@@ -77,7 +80,8 @@ class HttpEngine:
                 where=f"model {first.name}",
             )
         served = {spec.name: spec.served_name for spec in specs if spec.served_name is not None}
-        return cls(first.endpoint, served, api_key_env=first.api_key_env)
+        flags = {spec.name: spec.serve_digest for spec in specs}
+        return cls(first.endpoint, served, api_key_env=first.api_key_env, flags=flags)
 
     def __repr__(self) -> str:
         return f"HttpEngine({self._base!r})"
@@ -86,10 +90,10 @@ class HttpEngine:
         """Facts about a model.
 
         The fingerprint is the server's name of the model, not the address: a server that comes
-        back on another port has the same weights. Where they change under one name, the fleet's
-        `revision` must change too.
+        back on another port has the same weights; the flags of a server of one's own are part of
+        it. Where weights change under one name, the fleet's `revision` must change too.
         """
-        name = f"http {self._served.get(model, model)}"
+        name = f"http {self._served.get(model, model)} {self._flags.get(model, '')}".rstrip()
         return EngineInfo("http", name, endpoint=self._base, message_overhead=self._overhead)
 
     def count_tokens(self, model: str, text: str) -> None:
