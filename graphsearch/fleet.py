@@ -314,7 +314,7 @@ def _endpoint(value: Any, where: str) -> str:
     """A URL, or what else an engine needs; one that holds a secret is not repeated."""
     text = _text(value, where)
     scheme, _, rest = text.partition("://")
-    if rest and scheme in {"http", "https"} and ("@" in rest.partition("/")[0] or "?" in rest):
+    if rest and scheme in {"http", "https"} and ("@" in rest or "?" in rest):
         raise FleetError(
             "holds more than a host and a path; a key belongs in an environment variable, named "
             "by api_key_env",

@@ -240,8 +240,6 @@ def _provenance(study: "Study") -> dict[str, Any]:
     identity.pop("limits")
     # An export serves the winner from where its models were.
     identity["fleet"] = study.parts.fleet.to_json()
-    # An export serves the winner from where its models were.
-    identity["fleet"] = study.parts.fleet.to_json()
     graph = study.parts.graph_budget
     count = len(study.parts.search_budget)
     states = study.voice.budgets()

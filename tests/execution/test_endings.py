@@ -22,7 +22,7 @@ from graphsearch.errors import (
 )
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
-from graphsearch.store import _writer
+from graphsearch.store import _statements
 from tests.execution.helpers import ITEMS, LastWord, executor
 
 FUSED = CollaborationGraph.fan_in(["a", "b"], "assistant", "b")
@@ -120,7 +120,7 @@ async def test_a_disk_that_is_full(tmp_path, monkeypatch):
 
     with executor(tmp_path, ledger=budget()) as ready:
         await ready.run(FUSED, ITEMS[:2], stream="search", account="search")
-        monkeypatch.setattr(_writer.Writer, "_insert", full)
+        monkeypatch.setattr(_statements.Insert, "run", full)
         with pytest.raises(WriteFailed):
             await ready.run(FUSED, ITEMS[2:], stream="search", account="search")
         assert settled(ready)
