@@ -140,8 +140,14 @@ def talk(home):
     asyncio.set_event_loop_policy(FastPolicy())
 
 
+ALIVE = []
+
+
 def keep_snapshots(home):
-    """Copy run folders before they are closed: the write-ahead log is still there."""
+    """Copy run folders before they are closed: the write-ahead log is still there.
+
+    The studies are kept alive, and so all that they are made of: `reachable` looks at it.
+    """
     from graphsearch.study.study import Study
 
     close = Study.aclose
@@ -150,6 +156,7 @@ def keep_snapshots(home):
         copy = home / "snapshots" / f"{self.folder.parent.name}-{len(os.listdir(home))}"
         shutil.copytree(self.folder, copy, dirs_exist_ok=True)
         await close(self)
+        ALIVE.append(self)
 
     Study.aclose = copy_and_close
 
