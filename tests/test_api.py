@@ -15,6 +15,8 @@ from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.errors import BudgetRefused, ConfigError, FleetError, TaskError
 from graphsearch.events import read_events
+from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.prices import PriceList
 from graphsearch.study import Result, Settings
 from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
 
@@ -95,6 +97,21 @@ def test_roles_bring_the_parents_they_can_read():
     limits = {option.name: option.max_parents for option in parts.space.role_options}
     assert limits["fuser"] == parts.roles["fuser"].max_parents is not None
     assert all(s.max_parents == limits[s.role] for s in parts.space.sinks if s.model)
+
+
+def test_prices_of_a_list_make_budgets_in_dollars(tmp_path):
+    names = make_fleet().names
+    models = tuple(ModelSpec(name, 100, 2, 8) for name in names)
+    bare = Fleet("bare", models, names[0])
+    given = {"fleet": bare, "graph_budget": "1 usd", "search_budget": "50 usd"}
+    with pytest.raises(BudgetRefused, match="input_price and output_price unknown; give them in"):
+        join(**arguments(**given))
+    rows = {name: {"input_price": 1, "output_price": 2} for name in names}
+    path = tmp_path / "p.yaml"
+    path.write_text(json.dumps({"as_of": "2026-11-01", "models": rows}))
+    for prices in (path, str(path), PriceList.load(path)):
+        fleet = join(**arguments(**given, prices=prices)).fleet
+        assert {spec.price_source for spec in fleet.models} == {"p.yaml, as of 2026-11-01"}
 
 
 def test_several_budgets_and_amounts():
