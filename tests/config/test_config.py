@@ -261,7 +261,7 @@ def test_paths_of_servers_in_a_fleet_given_whole_are_relative_to_the_configurati
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": fleet}))
     first, second = load_config(tmp_path / "c.yaml").fleet["models"]
     assert first["serve"]["weights"] == str(tmp_path / "small")
-    assert Path(first["serve"]["python"]) == tmp_path / "../bin/python"
+    assert Path(first["serve"]["python"]).resolve() == tmp_path.parent / "bin/python"
     assert second["serve"] == {"weights": "embedded:xs"}
 
 

@@ -1,7 +1,6 @@
 """The engine's own logic, with a few lines in place of LiteLLM: releases, mapping, registry."""
 
 import asyncio
-import importlib
 import json
 import logging
 import os
@@ -84,7 +83,6 @@ def install(folder, monkeypatch, release="1.106.2"):
     for name in [name for name in sys.modules if name.partition(".")[0] == "litellm"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(folder)
-    importlib.invalidate_caches()
 
 
 @pytest.fixture
