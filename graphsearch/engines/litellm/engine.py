@@ -84,9 +84,17 @@ class LitellmEngine:
         return "LitellmEngine()" if self._endpoint is None else f"LitellmEngine({self._endpoint!r})"
 
     def info(self, model: str) -> EngineInfo:
-        """Facts about a model; the fingerprint is its name, as with engine `http`."""
-        name = f"litellm {self._served.get(model, model)}"
-        return EngineInfo("litellm", name, message_overhead=self._overhead)
+        """Facts about a model; the fingerprint is its name, as with engine `http`.
+
+        Models of one provider share an endpoint, and so the limit that is learned from it.
+        """
+        served = self._served.get(model, model)
+        return EngineInfo(
+            "litellm",
+            f"litellm {served}",
+            endpoint=self._endpoint or served.partition("/")[0],
+            message_overhead=self._overhead,
+        )
 
     def count_tokens(self, model: str, text: str) -> None:
         """Unknown: LiteLLM guesses where it has no tokenizer, and does not say so."""

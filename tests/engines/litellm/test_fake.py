@@ -256,6 +256,8 @@ def test_models_of_one_endpoint_and_key_share_an_engine(fake):
     assert engines["c"] is not engines["a"]
     assert engines["a"].info("a").fingerprint == "litellm openai/a"
     assert engines["a"].info("a") != engines["a"].info("openai/b")
+    assert engines["a"].info("a").endpoint == engines["a"].info("openai/b").endpoint == "openai"
+    assert engines["c"].info("c").endpoint == "http://127.0.0.1:1/v1"
 
 
 def test_a_model_of_a_provider_on_the_command_line(fake, tmp_path, monkeypatch):
