@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphsearch.calls import Call, Outcome, Reply, Usage
 from graphsearch.engines.refusals import kind_of, short
@@ -31,16 +32,16 @@ class Job:
     """One call on its way.
 
     Attributes:
-        call: what to run.
-        future: where the reply goes; belongs to `loop`.
+        call: what to run; None when the model shall only be loaded.
+        future: where the reply goes (None for no call); belongs to `loop`.
         loop: the event loop that waits.
         born: `time.perf_counter()` when it came in.
         given_up: nobody wants the reply any more.
         prompt_tokens: of its prompt.
     """
 
-    call: Call
-    future: asyncio.Future[Reply]
+    call: Call | None
+    future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     born: float = field(default_factory=time.perf_counter)
     given_up: bool = False
@@ -143,8 +144,12 @@ class Worker:
                 _resolve(job, _outcome(done, job))
 
     def _start(self, model: LocalModel, job: Job) -> None:
+        call = job.call
+        if call is None:
+            _resolve(job, None)
+            return
         try:
-            prompt = model.prompt(job.call.messages)
+            prompt = model.prompt(call.messages)
         except Exception as error:  # whatever a template from the hub may raise
             raise BadRequest(f"the model's chat template fails: {short(str(error))}") from error
         if len(prompt) >= model.context:
@@ -155,7 +160,7 @@ class Worker:
         self._count += 1
         request, job.prompt_tokens = str(self._count), len(prompt)
         try:
-            model.submit(request, prompt, job.call)
+            model.submit(request, prompt, call)
         except ValueError as error:
             said = str(error)
             raise kind_of(_BAD_REQUEST, said)(f"vLLM refuses the call: {short(said)}") from error
@@ -204,14 +209,14 @@ def _close(model: LocalModel | None) -> None:
         logging.getLogger(__name__).warning("a model did not end cleanly: %r", error)
 
 
-def _resolve(job: Job, result: Reply | EngineError) -> None:
+def _resolve(job: Job, result: Reply | EngineError | None) -> None:
     def settle() -> None:
         if job.future.done():
             return
-        if isinstance(result, Reply):
-            job.future.set_result(result)
-        else:
+        if isinstance(result, EngineError):
             job.future.set_exception(result)
+        else:
+            job.future.set_result(result)
 
     try:
         job.loop.call_soon_threadsafe(settle)

@@ -93,9 +93,21 @@ class VllmEngine:
             Unavailable: vLLM broke; the next call loads the model anew.
             Cancelled: the engine was closed meanwhile.
         """
+        reply: Reply = await self._run(call.model, call)
+        return reply
+
+    async def open(self) -> None:
+        """Load all models, which takes a minute or more; the first calls would.
+
+        Raises:
+            Rejected: one of them cannot be loaded.
+        """
+        await asyncio.gather(*(self._run(model, None) for model in self._specs))
+
+    async def _run(self, model: str, call: Call | None) -> Any:
         loop = asyncio.get_running_loop()
         job = Job(call, loop.create_future(), loop)
-        worker = self._worker(call.model)
+        worker = self._worker(model)
         worker.submit(job)
         try:
             return await job.future

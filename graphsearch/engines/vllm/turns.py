@@ -18,7 +18,7 @@ from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.vllm._probe import Answer, ask
-from graphsearch.errors import EngineError, FleetError, Rejected, Unavailable
+from graphsearch.errors import EngineError, FleetError, Rejected, Unavailable, Unreachable
 from graphsearch.fleet import ModelSpec
 
 __all__ = ["SleepingServers", "Turns"]
@@ -264,7 +264,7 @@ async def _ask(server: _Server, method: str, path: str, *, within: float) -> Ans
         ask, server.host, server.port, path, method=method, key=key, timeout_s=within
     )
     if answer is None:
-        raise Unavailable(
+        raise Unreachable(
             f"the server of {server.model} does not answer at {server.host}:{server.port}"
         )
     return answer

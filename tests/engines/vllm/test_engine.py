@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graphsearch.calls import Call, Message, Outcome, Sampling
-from graphsearch.engines import engines_for
+from graphsearch.engines import Opens, engines_for
 from graphsearch.engines.vllm._local import Finished, load_models_plan, vllm_version
 from graphsearch.engines.vllm.engine import VllmEngine
 from graphsearch.errors import (
@@ -190,6 +190,25 @@ def test_a_model_that_cannot_be_loaded_is_not_tried_for_every_call():
 
     asyncio.run(main())
     assert tries == ["m"]
+
+
+def test_opening_loads_all_models_before_the_first_call():
+    loaded = []
+
+    def load(spec):
+        loaded.append(spec.name)
+        return Fake()
+
+    async def main():
+        engine = VllmEngine(SPECS, load=load)
+        assert isinstance(engine, Opens)
+        await engine.open()
+        assert sorted(loaded) == ["m", "n"]
+        await engine.generate(call("a"))
+        await engine.aclose()
+
+    asyncio.run(main())
+    assert len(loaded) == 2
 
 
 def test_a_cancelled_call_leaves_the_batch():
