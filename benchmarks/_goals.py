@@ -101,6 +101,11 @@ def _http() -> list[Goal]:
     ]
 
 
+def _vllm() -> list[Goal]:
+    says = "executor on vLLM, 64 streams: rate to a bare client"
+    return [Goal(says, ("vllm", "rate_to_bare"), ">=", 0.97)]
+
+
 def _memory() -> list[Goal]:
     says = "executor over http, 100,000 calls:"
     return [
@@ -189,6 +194,7 @@ GOALS: tuple[Goal, ...] = (
     *_engine(),
     Goal("executor: ms CPU a call", ("executor", "fan_in_4", "cpu_ms_per_call_made"), "<", 0.25),
     *_http(),
+    *_vllm(),
     *_memory(),
     *_faults(),
     *_kills(),

@@ -17,9 +17,9 @@ import shutil
 import sqlite3
 import sys
 import threading
-import time
 import traceback
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,8 +96,13 @@ SERVERS = {
     "reset": {"answer": answer, "rates": {"reset": 1}},
     "hang": {"answer": answer, "rates": {"hang": 1}},
 }
-ANSWERING = ("fine", "quoting", "escaping")
-FEW = ("fine", "wrong_key")
+ANSWERING = ("fine", "quoting", "escaping")  # behind `litellm` too
+FEW = ("fine", "wrong_key", "litellm fine", "litellm wrong_key")
+NAMED = ("fine", "wrong_key")
+LITELLM = {"engine": "litellm", "served_name": "openai/small"}
+if find_spec("litellm"):
+    kinds = ("fine", "quoting", "escaping", "wrong_key", "page_500", "cut_json", "headers")
+    SERVERS |= {f"litellm {name}": SERVERS[name] for name in kinds}
 
 
 # -- the process -----------------------------------------------------------------------------------
@@ -189,7 +194,7 @@ def command(*words):
     """A command of graphsearch, in this process; its exit code."""
     from graphsearch.cli._app import app
 
-    print(">>>", time.monotonic(), *words, flush=True)
+    print(">>>", words[0], flush=True)
     try:
         app([str(word) for word in words])
     except SystemExit as ended:
@@ -208,26 +213,39 @@ def visit(name, folder, url):
     """Everything that can be done with one server; the exit codes."""
     folder.mkdir()
     questions(folder / "sums.jsonl")
-    write_fleet(folder, url)
+    kind = name.removeprefix("litellm ")
+    write_fleet(folder, url, **(LITELLM if kind != name else {}))
     config, run, fleet = folder / "config.yaml", folder / "run", folder / "fleet.yaml"
-    agent = {"name": "chat", "model": "large"} if name in ANSWERING else "rules"
+    agent = {"name": "chat", "model": "large"} if kind in ANSWERING else "rules"
     config.write_text(json.dumps({**CONFIG, "agent": agent}))
     codes = {
         "doctor": command("doctor", "--fleet", fleet, "--json"),
         "run": command("run", config, "--out", run, "--debug"),
     }
-    if name in ANSWERING:
+    if kind in ANSWERING:
         codes["report"] = command("report", run)
         codes["export"] = command("export", run, folder / "bundle", "--json")
     if name in FEW:
         codes["doctor in words"] = command("doctor", "--fleet", fleet)
         codes["resume"] = command("resume", run, "--json", "--debug")
         codes["status"] = command("status", run, "--json")
+    if name in NAMED:
+        several = named(folder, f"{url}#small")
+        codes["named doctor"] = command("doctor", *several[:4], "--json")
+        codes["named run"] = command("run", *several, "--out", folder / "named", "--debug")
     if name == "fine":
         codes["quote"] = command("quote", config)
         codes["quote --json"] = command("quote", config, "--json")
         codes["run --json"] = command("run", config, "--out", folder / "again", "--json")
     return codes
+
+
+def named(folder, model, variable="PLANTED_KEY"):
+    """Options that name a model on the command line, and then the questions and budgets."""
+    name = model.partition("#")[2]
+    words = ["--model", model, "--api-key-env", f"{name}={variable}"]
+    words += ["--data", folder / "sums.jsonl", "--grader", "numeric"]
+    return [*words, "--graph-budget", "4000 tokens", "--search-budget", "400000 tokens"]
 
 
 def misplaced(folder):
@@ -248,7 +266,14 @@ def misplaced(folder):
             more = ("--out", folder / name) if words[0] == "run" else ()
             codes[f"{name} {words[0]}"] = command(*words, *more, "--json")
         (folder / "fleet.yaml").unlink()  # the user's own file may hold what the user wrote
-        assert SECRET in json.loads(json.dumps(given))
+        assert SECRET in given
+    for name, words in {
+        "named variable": named(folder, "http://127.0.0.1:9/v1#small", SECRET),
+        "named user": named(folder, f"http://me:{SECRET}@127.0.0.1:9/v1#small"),
+        "named query": named(folder, f"http://127.0.0.1:9/v1?key={SECRET}#small"),
+    }.items():
+        codes[f"{name} doctor"] = command("doctor", *words[:4], "--json")
+        codes[f"{name} run"] = command("run", *words, "--out", folder / "named", "--debug")
     return codes
 
 
@@ -315,7 +340,7 @@ def main():
     for name, options in SERVERS.items():
         if leaky and name != "wrong_key":
             continue
-        FastLoop.pace = PACE.get(name, 20.0 if name in ANSWERING else 60.0)
+        FastLoop.pace = PACE.get(name, 20.0 if name.split()[-1] in ANSWERING else 60.0)
         with serving(options) as server:
             codes[name] = visit(name, home / name, server.base_url)
     if not leaky:

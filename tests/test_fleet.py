@@ -159,3 +159,14 @@ def test_a_key_in_place_of_its_variables_name_is_not_repeated(value):
     ) as caught:
         Fleet.from_json({"name": "x", "unit_model": "m", "models": [model]})
     assert "4711" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://me:sk-1234@h/v1", "http://me:a/sk-1234@h/v1", "http://h/v1?key=sk-1234"]
+)
+def test_an_endpoint_with_a_secret_is_refused_and_not_repeated(endpoint):
+    with pytest.raises(FleetError, match="api_key_env") as caught:
+        ModelSpec.from_json({"name": "a", "endpoint": endpoint})
+    assert "sk-1234" not in str(caught.value)
+    folder = ModelSpec.from_json({"name": "a", "endpoint": "records/me@home?"})
+    assert folder.endpoint == "records/me@home?"

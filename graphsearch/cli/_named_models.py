@@ -38,7 +38,7 @@ def fleet_of(
         name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
         rows[names.index(name)] |= _price(text, value)
     for text in keys:
-        name, value = _assigned(text, names, "--api-key-env", "NAME=VARIABLE")
+        name, value = _key_name(text, names)
         rows[names.index(name)]["api_key_env"] = value
     try:
         specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
@@ -113,6 +113,17 @@ def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple
         known = ", ".join(names)
         raise ConfigError(f"there is no model {name!r}; named are {known}", where=option)
     return name, value
+
+
+def _key_name(text: str, names: Sequence[str]) -> tuple[str, str]:
+    """A model and its key's variable; what was given is not repeated, for it may be the key."""
+    name = next((name for name in names if text.startswith(f"{name}=")), None)
+    if name is None:
+        raise ConfigError(
+            f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",
+            where="--api-key-env",
+        )
+    return name, text.removeprefix(f"{name}=")
 
 
 def _price(text: str, value: str) -> dict[str, Any]:

@@ -61,11 +61,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 def say_result(result: "Result", report: Path | None) -> None:
     """Print the comparison, and where the report lies."""
-    from graphsearch.fleet import Fleet
-
     typer.echo(str(result))
-    for line in price_lines(Fleet.from_json(result.to_json()["fleet"])):
-        typer.echo(line)
     if report is not None:
         typer.echo(f"\nreport: {report}")
 

@@ -82,12 +82,17 @@ def _spellings(value: str) -> Sequence[bytes]:
     return [text.encode() for text in dict.fromkeys(texts)]
 
 
-def without_secrets(text: str) -> str:
+def without_secrets(text: str, *names: str) -> str:
     """A text without the values of environment variables whose names speak of secrets.
 
     For clients that read keys from the environment on their own, so that only they know which.
+
+    Args:
+        text: may quote a key, as it is or escaped.
+        *names: variables that hold keys, whatever they are called.
     """
     for name, value in os.environ.items():
-        if len(value) >= _LEAST_SECRET and value in text and _SECRET_NAME.search(name.upper()):
-            text = text.replace(value, f"[{name}]")
+        if len(value) >= _LEAST_SECRET and (name in names or _SECRET_NAME.search(name.upper())):
+            for spelling in _spellings(value.strip()):
+                text = text.replace(spelling.decode(), f"[{name}]")
     return text

@@ -276,7 +276,8 @@ class TestTheCommand:
         fleet = {"name": "f", "unit_model": "m", "models": [{"name": "m", "endpoint": where}]}
         (tmp_path / "f.yaml").write_text(json.dumps(fleet))
         done = CliRunner().invoke(app, ["doctor", "--fleet", str(tmp_path / "f.yaml"), "--json"])
-        assert done.exit_code in {1, 2}
+        assert done.exit_code == 2
+        assert "api_key_env" in json.loads(done.stdout)["error"]["message"]
         assert "sk-12345" not in done.output
 
     def test_of_a_url_beside_a_fleet(self):
