@@ -17,6 +17,7 @@ import shutil
 import sqlite3
 import sys
 import threading
+import time
 import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -194,7 +195,7 @@ def command(*words):
     """A command of graphsearch, in this process; its exit code."""
     from graphsearch.cli._app import app
 
-    print(">>>", words[0], flush=True)
+    print(">>>", time.monotonic(), words[0], *[w for w in map(str, words[1:2]) if "/" in w], flush=True)
     try:
         app([str(word) for word in words])
     except SystemExit as ended:
@@ -245,7 +246,7 @@ def named(folder, model, variable="PLANTED_KEY"):
     name = model.partition("#")[2]
     words = ["--model", model, "--api-key-env", f"{name}={variable}"]
     words += ["--data", folder / "sums.jsonl", "--grader", "numeric"]
-    return [*words, "--graph-budget", "4000 tokens", "--search-budget", "400000 tokens"]
+    return [*words, "--graph-budget", "700 tokens", "--search-budget", "60000 tokens"]
 
 
 def misplaced(folder):
@@ -340,7 +341,7 @@ def main():
     for name, options in SERVERS.items():
         if leaky and name != "wrong_key":
             continue
-        FastLoop.pace = PACE.get(name, 20.0 if name.split()[-1] in ANSWERING else 60.0)
+        FastLoop.pace = PACE.get(name, 20.0 if name.split()[-1] in ANSWERING else 600.0)
         with serving(options) as server:
             codes[name] = visit(name, home / name, server.base_url)
     if not leaky:
