@@ -195,7 +195,7 @@ def command(*words):
     """A command of graphsearch, in this process; its exit code."""
     from graphsearch.cli._app import app
 
-    print(">>>", time.monotonic(), words[0], *[w for w in map(str, words[1:2]) if "/" in w], flush=True)
+    print(">>>", round(time.monotonic(), 2), words[0], flush=True)
     try:
         app([str(word) for word in words])
     except SystemExit as ended:
