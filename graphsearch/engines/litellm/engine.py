@@ -24,6 +24,9 @@ _SEEDS: Final = 2**31 - 1
 _NO_KEY: Final = "none"
 """Sent to an endpoint of one's own that wants no key, so that LiteLLM sends no provider's."""
 
+_NO_LIMIT: Final = 86_400.0
+"""Seconds; with None, the limits of the clients below LiteLLM would count."""
+
 _ALONE: Final[dict[str, Any]] = {
     "num_retries": 0,
     "max_retries": 0,
@@ -47,7 +50,8 @@ class LitellmEngine:
         endpoint: LiteLLM's `api_base`, None for the provider's own address.
         api_key_env: the environment variable that holds the key. None leaves it to LiteLLM, which
             knows each provider's variable; with an endpoint of one's own it sends no key then.
-        timeout_s: seconds after which a call is given up.
+        timeout_s: seconds after which a call is given up; None leaves that to whoever calls, as the
+            executor does (`RetryPolicy.attempt_s`).
         message_overhead: most tokens that a chat template adds to a message.
 
     Raises:
@@ -60,7 +64,7 @@ class LitellmEngine:
         *,
         endpoint: str | None = None,
         api_key_env: str | None = None,
-        timeout_s: float = 600.0,
+        timeout_s: float | None = None,
         message_overhead: int = 64,
     ) -> None:
         check_release()
@@ -141,13 +145,15 @@ class LitellmEngine:
                     ],
                     api_key=self._value(),
                     api_base=self._endpoint,
-                    timeout=self._timeout,
+                    timeout=_NO_LIMIT if self._timeout is None else self._timeout,
                     seed=call.seed % _SEEDS,
                     **_sampling(call),
                     **_ALONE,
                 )
         except TimeoutError:
-            return CallTimeout(f"litellm {served}: no reply in {self._timeout:g} s")
+            return CallTimeout(
+                f"litellm {served}: no reply within {self._timeout or _NO_LIMIT:g} s"
+            )
         except Exception as error:
             # All that LiteLLM raises, whatever it is, says that this call brought no reply.
             if type(error).__name__ == POLICY:
