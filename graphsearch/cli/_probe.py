@@ -28,6 +28,8 @@ State = Literal["ok", "poor", "bad"]
 
 LISTS_WITHIN: Final = 10.0
 ANSWERS_WITHIN: Final = 60.0
+OPENS_WITHIN: Final = 900.0
+"""Seconds; models loaded into this process may take minutes."""
 _TOKENS: Final = 48
 _NAMES_SHOWN: Final = 6
 _ORDER: Final[tuple[State, ...]] = ("ok", "poor", "bad")
@@ -201,16 +203,25 @@ class _Probe:
     async def reach(self, make: Callable[[ModelSpec], Engine]) -> None:
         """Make the engine, load what it needs, and look whether it lists the model."""
         try:
-            self.engine = make(self.spec)
-            self.report.weights = self.engine.info(self.spec.name).weights
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                if isinstance(self.engine, Opens):
-                    await self.engine.open()
-            if isinstance(self.engine, ListsModels):
-                async with asyncio.timeout(LISTS_WITHIN):
-                    self._listed(await self.engine.list_models())
-        except FleetError as error:
+            self.engine = engine = make(self.spec)
+            self.report.weights = engine.info(self.spec.name).weights
+            if isinstance(engine, Opens):
+                async with asyncio.timeout(OPENS_WITHIN):
+                    await engine.open()
+        except TimeoutError:
+            await self._fail("engine", f"not loaded within {OPENS_WITHIN:.0f} s")
+        except AccessDenied as error:
+            await self._fail("key", error)
+        except (GraphsearchError, OSError, ValueError, KeyError) as error:
             await self._fail("engine", error)
+        else:
+            if isinstance(engine, ListsModels):
+                await self._list(engine)
+
+    async def _list(self, engine: ListsModels) -> None:
+        try:
+            async with asyncio.timeout(LISTS_WITHIN):
+                self._listed(await engine.list_models())
         except AccessDenied as error:
             await self._fail("key", error)
         except Rejected:
@@ -312,12 +323,12 @@ class _Probe:
 
     def _advice(self, about: str, error: Exception | str) -> str:
         spec = self.spec
-        if about == "engine":
-            return f"mend the fleet, or what the engine {spec.engine!r} needs, as it says"
         if about == "key":
             return self._key_advice()
         if spec.engine == "embedded":
             return "reinstall graphsearch, or make the weights anew with: graphsearch fleet train"
+        if about == "engine":
+            return f"mend the fleet, or what the engine {spec.engine!r} needs, as it says"
         if self.report.serves and self.report.served_name not in self.report.serves:
             return f"it serves {_few(self.report.serves)}; {self._name_advice()}"
         where = self.report.endpoint or f"the provider of {self.report.served_name}"

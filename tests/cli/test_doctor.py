@@ -17,6 +17,7 @@ from graphsearch.errors import (
     AccessDenied,
     BadRequest,
     FleetError,
+    Rejected,
     Unavailable,
     UnknownModel,
     Unreachable,
@@ -137,6 +138,14 @@ class TestAModel:
 
         (report,) = asyncio.run(_probe.probe_all([ModelSpec("m")], make))
         assert (only(report).about, report.reachable) == ("engine", None)
+
+    def test_that_cannot_be_loaded(self):
+        class Heavy(Engine):
+            async def open(self):
+                raise Rejected("no such weights")
+
+        finding = only(probe(Heavy()))
+        assert (finding.about, finding.found) == ("engine", "no such weights")
 
     def test_without_text(self):
         engine = Engine(reply=Reply("", Usage(3, 48, 1), Outcome.EMPTY))
