@@ -88,4 +88,4 @@ schema: $(VENV)/.core  ## write the JSON Schema of configurations
 	$(BIN)/python -m graphsearch.config configs/schema.json
 
 clean:  ## remove environments, caches and runs
-	rm -rf $(VENV) $(VENV)-torch $(VENV)-litellm runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-* runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
