@@ -41,7 +41,16 @@ KILLS = 200
 SIDE_BY_SIDE = 2
 MOST_IN_A_ROW = 4
 LATENCY = 0.01
-SMALL = replace(SETTINGS, rounds=3, selection_items=12, test_items=20)
+SMALL = replace(
+    SETTINGS,
+    per_round=3,
+    blocks=(4, 8),
+    rounds=3,
+    search_items=24,
+    selection_items=12,
+    test_items=20,
+    baselines=("single", "self_consistency"),
+)
 
 
 def measure(
