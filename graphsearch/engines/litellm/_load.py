@@ -8,16 +8,20 @@ below it headers and URLs, some of which hold keys. All of that is taken back or
 import logging
 import os
 import re
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import Any, Final
+from weakref import WeakSet
 
 from graphsearch.errors import FleetError
 
-__all__ = ["check_release", "load_litellm"]
+__all__ = ["check_release", "is_loaded", "load_litellm"]
 
 _INSTALL: Final = "pip install 'graphsearch[litellm]'"
 _MALICIOUS: Final = frozenset({(1, 82, 7), (1, 82, 8)})
@@ -31,6 +35,15 @@ _NOT_FOR_USERS: Final = (
 )
 _SILENCED: Final = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 _HUSHED: Final = ("aiohttp", "h2", "hpack", "httpcore", "httpx", "openai")
+
+
+_LOADING: Final = threading.Lock()
+_LOADED: Final[WeakSet[ModuleType]] = WeakSet()
+
+
+def is_loaded() -> bool:
+    """Whether LiteLLM was loaded before, so that loading it takes no time."""
+    return sys.modules.get("litellm") in _LOADED
 
 
 def check_release() -> None:
@@ -62,11 +75,18 @@ def check_release() -> None:
 
 
 def load_litellm() -> Any:
-    """The module `litellm`, ready to be called.
+    """The module `litellm`, ready to be called; from any thread.
 
     Raises:
         FleetError: it is missing, refused or cannot be imported.
     """
+    with _LOADING:
+        if is_loaded():
+            return sys.modules["litellm"]
+        return _load()
+
+
+def _load() -> Any:
     check_release()
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
@@ -88,6 +108,7 @@ def load_litellm() -> Any:
     litellm.telemetry = False
     litellm.turn_off_message_logging = True
     litellm.disable_hf_tokenizer_download = True
+    _LOADED.add(litellm)
     return litellm
 
 

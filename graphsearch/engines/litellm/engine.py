@@ -11,7 +11,7 @@ from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.keys import Key, without_secrets
 from graphsearch.engines.litellm._clients import leave, use
 from graphsearch.engines.litellm._errors import POLICY, error_of
-from graphsearch.engines.litellm._load import check_release, load_litellm
+from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
 from graphsearch.engines.litellm._reply import refusal_reply, reply_in
 from graphsearch.errors import CallTimeout, EngineError
 
@@ -42,8 +42,8 @@ sent to it: no provider promises equal replies for equal seeds anyway."""
 class LitellmEngine:
     """Sends calls through LiteLLM, which speaks each provider's own protocol.
 
-    LiteLLM is imported with the first call, which takes seconds. For servers that speak OpenAI's
-    chat completions engine `http` does the same for a thirtieth of the CPU.
+    LiteLLM is imported with the first call, in a thread, which takes seconds. For servers that
+    speak OpenAI's chat completions engine `http` does the same for a thirtieth of the CPU.
 
     Args:
         served_names: LiteLLM's name of each model, `provider/model`, for those called otherwise.
@@ -74,6 +74,7 @@ class LitellmEngine:
         self._timeout = timeout_s
         self._overhead = message_overhead
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._litellm: Any = None
         self._key: Key | None = None
 
@@ -106,7 +107,7 @@ class LitellmEngine:
 
     async def open(self) -> None:
         """Import LiteLLM, which takes seconds."""
-        self._ready()
+        await self._ready()
 
     async def generate(self, call: Call) -> Reply:
         """Make one call.
@@ -115,7 +116,8 @@ class LitellmEngine:
             EngineError: the call brought no reply; `design/engines.md` has the table.
         """
         served = self._served.get(call.model, call.model)
-        self._ready()
+        if self._loop is not asyncio.get_running_loop():
+            await self._ready()
         begun = time.perf_counter()
         found = await self._ask(call, served)
         seconds = time.perf_counter() - begun
@@ -129,6 +131,8 @@ class LitellmEngine:
 
     async def aclose(self) -> None:
         """Close the connections that were opened in this event loop."""
+        if self._opening is not None and self._opening.get_loop() is asyncio.get_running_loop():
+            await asyncio.gather(self._opening, return_exceptions=True)
         if self._loop is None or self._loop is not asyncio.get_running_loop():
             return
         loop, self._loop = self._loop, None
@@ -169,14 +173,26 @@ class LitellmEngine:
             return self._key.value()
         return None if self._endpoint is None else _NO_KEY
 
-    def _ready(self) -> None:
+    async def _ready(self) -> None:
+        """Load what the first call in an event loop needs; whoever comes meanwhile waits for it."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
-        self._key = None if self._key_name is None else Key(self._key_name)
-        self._litellm = load_litellm()
+        if self._opening is None or self._opening.get_loop() is not loop:
+            self._opening = loop.create_task(self._open(loop))
+        opening = self._opening
+        try:
+            await asyncio.shield(opening)  # one that is cancelled takes it from no other
+        finally:
+            if opening.done() and self._opening is opening:
+                self._opening = None
+
+    async def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        key = None if self._key_name is None else Key(self._key_name)
+        # Its import takes seconds; calls of other engines in this event loop must not wait so long.
+        self._litellm = load_litellm() if is_loaded() else await asyncio.to_thread(load_litellm)
         use(self._litellm, loop)
-        self._loop = loop
+        self._key, self._loop = key, loop
 
 
 def _sampling(call: Call) -> dict[str, Any]:

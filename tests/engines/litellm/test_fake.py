@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import textwrap
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -231,6 +232,36 @@ async def test_a_key_that_is_not_set_is_named(fake, monkeypatch):
     with pytest.raises(AccessDenied, match="MY_KEY"):
         await ask("hello", api_key_env="MY_KEY")
     assert "litellm" not in sys.modules
+
+
+async def test_others_go_on_while_it_loads_and_it_loads_once(fake, monkeypatch):
+    go, loads = threading.Event(), []
+
+    def slowly():
+        loads.append(go.wait(20))
+        return load_litellm()
+
+    monkeypatch.setattr("graphsearch.engines.litellm.engine.load_litellm", slowly)
+    engine = LitellmEngine()
+    tasks = [asyncio.create_task(engine.generate(call())) for _ in range(8)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()  # whoever asked first may leave
+    asyncio.get_running_loop().call_soon(go.set)
+    first, *others = await asyncio.gather(*tasks, return_exceptions=True)
+    await engine.aclose()
+    assert isinstance(first, asyncio.CancelledError)
+    assert {reply.text for reply in others} == {"yes"}
+    assert loads == [True]
+
+
+async def test_closing_waits_for_what_is_loading(fake, monkeypatch):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    engine = LitellmEngine(api_key_env="MY_KEY")
+    task = asyncio.create_task(engine.generate(call()))
+    await asyncio.sleep(0)
+    await engine.aclose()
+    with pytest.raises(AccessDenied):
+        await task
 
 
 async def test_clients_are_closed_with_the_last_engine_and_others_left_alone(fake):
