@@ -23,11 +23,11 @@ schema_version: 1
 task: puzzle
 space: {slots: 4, models: [xs, s], sinks: [assistant, vote, select]}
 graph_budget: 8 units
-search_budget: 6000 units
+search_budget: 4000 units
 searcher: agent-reinforce
 agent: rules
 evaluation:
-  {rounds: 6, search_items: 24, finalists: 3, selection_items: 60, test_items: 80, reserve: 0.6}
+  {rounds: 4, search_items: 24, finalists: 2, selection_items: 40, test_items: 50, reserve: 0.6}
 seed: 0
 """
 STREAMS = (1, 16, 64)
@@ -106,14 +106,14 @@ def config(folder):
 def test_a_whole_search_runs_through_it(cli, fleet, tmp_path):
     begun = time.perf_counter()
     found = cli("run", config(tmp_path), "--fleet", fleet, "--out", tmp_path / "run", "--json")
-    FIGURES["seconds of a search of 6000 units"] = round(time.perf_counter() - begun, 1)
+    FIGURES["seconds of a search of 4000 units"] = round(time.perf_counter() - begun, 1)
     assert found["winner"]["graph"]["nodes"]
-    assert found["n"] == 80
+    assert found["n"] == 50
     with sqlite3.connect(tmp_path / "run" / "study.db") as store:
         (calls,) = store.execute("select count(*) from calls").fetchone()
         (failures,) = store.execute("select count(*) from failures").fetchone()
     FIGURES["calls of that search"] = calls
-    assert calls > 500
+    assert calls > 300
     assert failures == 0
 
 
@@ -160,7 +160,7 @@ def test_a_server_killed_in_a_search_stops_it_and_costs_nothing_twice(cli, fleet
     assert [one["started_now"] for one in restarted] == [False, True]
     found = cli("resume", out, "--json")
     assert found["winner"]["graph"]["nodes"]
-    assert found["n"] == 80
+    assert found["n"] == 50
     assert calls_in(out) > kept
 
 
