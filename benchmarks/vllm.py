@@ -23,8 +23,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.executor import Length
 from graphsearch.agents.roles import get_roles
@@ -38,6 +39,9 @@ from graphsearch.ledger import Ledger
 from graphsearch.roles import NodeContext, SpeakingRole
 from graphsearch.store import Store
 from graphsearch.tasks import Item, TokenProfile
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 STREAMS = 64
 CALLS = 320
@@ -53,14 +57,8 @@ def measure(calls: int = CALLS, rounds: int = ROUNDS) -> dict[str, Any]:
         return {"rate_to_bare": None}
     pool = questions(2 * calls * (rounds + 1))
     parts = [pool[at : at + calls] for at in range(0, len(pool), calls)]
-    seen: list[tuple[float, float]] = []
     with served() as (url, name):
-        for number in range(rounds + 1):
-            print(f"  round {number} of {rounds}", file=sys.stderr, flush=True)
-            turns = [(_bare, parts[2 * number]), (_executor, parts[2 * number + 1])]
-            order = turns if number % 2 else turns[::-1]
-            rates = {ask: asyncio.run(ask(url, name, asked)) for ask, asked in order}
-            seen.append((rates[_bare], rates[_executor]))
+        seen = asyncio.run(_turns(url, name, parts))
     seen = seen[1:]  # the first one warms the server up
     # Over all rounds: the time of each round is its answers over its rate.
     bare, ours = (len(seen) / sum(1 / pair[place] for pair in seen) for place in (0, 1))
@@ -108,18 +106,39 @@ def _roles() -> Any:
     return get_roles("embedded", max_tokens=MAX_TOKENS)
 
 
-async def _bare(url: str, name: str, asked: Sequence[Item]) -> float:
-    """Answers a second of plain aiohttp."""
+async def _turns(url: str, name: str, parts: Sequence[Sequence[Item]]) -> list[tuple[float, float]]:
+    """Answers a second of both, round by round.
+
+    Both keep their connections, and the executor what it has learned of the server, as in a search
+    that lasts.
+    """
     import aiohttp
 
+    seen: list[tuple[float, float]] = []
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        with _executor(url, name) as executor:
+            for number in range(0, len(parts), 2):
+                print(f"  round {number // 2}", file=sys.stderr, flush=True)
+                bare = partial(_bare, session, url, name, parts[number])
+                ours = partial(_ours, executor, parts[number + 1])
+                if number % 4:
+                    first = await bare()
+                    seen.append((first, await ours()))
+                else:
+                    first = await ours()
+                    seen.append((await bare(), first))
+    return seen
+
+
+async def _bare(session: "ClientSession", url: str, name: str, asked: Sequence[Item]) -> float:
+    """Answers a second of plain aiohttp."""
     role = _roles()["assistant"]
     assert isinstance(role, SpeakingRole)
     context = NodeContext(0, is_sink=True)
     sampling = role.sampling(context)
-    prompts = [role.prompt(item, (), context) for item in asked]
-    queue = iter(prompts)
+    queue = iter([role.prompt(item, (), context) for item in asked])
 
-    async def work(session: aiohttp.ClientSession) -> None:
+    async def work() -> None:
         for messages in queue:
             body = {
                 "model": name,
@@ -129,24 +148,21 @@ async def _bare(url: str, name: str, asked: Sequence[Item]) -> float:
                 "seed": 0,
                 "max_tokens": sampling.max_tokens,
             }
-            address = f"{url}/chat/completions"
-            async with session.post(address, json=body) as response:
+            async with session.post(f"{url}/chat/completions", json=body) as response:
                 found = json.loads(await response.read())
             assert found["usage"]["completion_tokens"] > 0
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        begun = time.perf_counter()
-        await asyncio.gather(*(work(session) for _ in range(STREAMS)))
-        return len(asked) / (time.perf_counter() - begun)
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(STREAMS)))
+    return len(asked) / (time.perf_counter() - begun)
 
 
-async def _executor(url: str, name: str, asked: Sequence[Item]) -> float:
-    """Answers a second of the executor."""
+@contextmanager
+def _executor(url: str, name: str) -> Iterator[Executor]:
     spec = ModelSpec("m", 45_984, 3, 64, endpoint=url, served_name=name)
-    engine = HttpEngine(url, {"m": name})
     with tempfile.TemporaryDirectory() as folder, Store.open(folder) as store:
-        executor = Executor(
-            {"m": engine},
+        yield Executor(
+            {"m": HttpEngine(url, {"m": name})},
             _roles(),
             Fleet("bench", (spec,), "m"),
             store,
@@ -156,13 +172,14 @@ async def _executor(url: str, name: str, asked: Sequence[Item]) -> float:
             grader=Length(),
             concurrency=STREAMS,
         )
-        try:
-            begun = time.perf_counter()
-            graph = CollaborationGraph.single("m")
-            runs = await executor.run(graph, asked, stream="search", account="search")
-            seconds = time.perf_counter() - begun
-        finally:
-            await engine.aclose()
+
+
+async def _ours(executor: Executor, asked: Sequence[Item]) -> float:
+    """Answers a second of the executor."""
+    begun = time.perf_counter()
+    graph = CollaborationGraph.single("m")
+    runs = await executor.run(graph, asked, stream="search", account="search")
+    seconds = time.perf_counter() - begun
     assert all(run.verdict is not None for run in runs), runs[0].error
     return len(asked) / seconds
 
