@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
@@ -76,6 +77,7 @@ class PromptSet:
         )
         self._environment.filters.update(FILTERS)
         self._templates: dict[str, jinja2.Template] = {}
+        self._fixed: dict[str, dict[str, tuple[Message, ...]]] = {}
 
     @classmethod
     def load(cls, name: str | Path, *, max_tokens: int | None = None) -> "PromptSet":
@@ -112,6 +114,7 @@ class PromptSet:
                 ) from None
             except jinja2.TemplateNotFound:
                 raise ConfigError(f"no template {name!r}", where=f"prompts/{self.name}") from None
+            self._fixed[name] = self._fixed_messages(name)
             self._templates[name] = template
         return template
 
@@ -126,19 +129,52 @@ class PromptSet:
                 does not allow.
         """
         ready = self.template(template)
+        fixed = self._fixed[template]
         try:
             if not ready.blocks:
-                texts = [("user", ready.render(values))]
-            else:
-                # As `ready.new_context(values)`, whose look through chained globals costs more
-                # than all the rest of a prompt.
-                context = self._environment.context_class(
-                    self._environment, self._environment.globals | values, ready.name, ready.blocks
-                )
-                texts = [(role, "".join(block(context))) for role, block in ready.blocks.items()]
+                return _said("user", ready.render(values))
+            # As `ready.new_context(values)`, whose look through chained globals costs more than
+            # all the rest of a prompt.
+            environment = self._environment
+            context = environment.context_class(
+                environment, environment.globals | values, ready.name, ready.blocks
+            )
+            messages: tuple[Message, ...] = ()
+            for role, block in ready.blocks.items():
+                known = fixed.get(role)
+                messages += _said(role, "".join(block(context))) if known is None else known
+            return messages
         except Exception as error:  # whatever a template from outside may run into
             raise ConfigError(str(error), where=f"prompts/{self.name}/{template}") from error
-        return tuple(Message(role, text.strip()) for role, text in texts if text.strip())
+
+    def _fixed_messages(self, template: str) -> dict[str, tuple[Message, ...]]:
+        """Blocks of a template that say the same to every question, by name."""
+        loader = self._environment.loader
+        assert loader is not None
+        source, _, _ = loader.get_source(self._environment, template)
+        return {
+            block.name: _said(block.name, "".join(part.data for part in parts))
+            for block in self._environment.parse(source).find_all(nodes.Block)
+            if (parts := _plain_text(block)) is not None
+        }
+
+
+def _plain_text(block: nodes.Block) -> list[nodes.TemplateData] | None:
+    """The text of a block that is nothing else, or None."""
+    parts: list[nodes.TemplateData] = []
+    for statement in block.body:
+        if not isinstance(statement, nodes.Output):
+            return None
+        for part in statement.nodes:
+            if not isinstance(part, nodes.TemplateData):
+                return None
+            parts.append(part)
+    return parts
+
+
+def _said(role: str, text: str) -> tuple[Message, ...]:
+    text = text.strip()
+    return (Message(role, text),) if text else ()
 
 
 def _folder(name: str | Path) -> Path:
