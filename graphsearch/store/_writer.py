@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,9 @@ from graphsearch.store._connect import said_by
 from graphsearch.store._statements import Insert
 
 __all__ = ["Landed", "Row", "Values", "Writer"]
+
+_GATHER_S: Final = 0.001
+"""Rows gather so long before the thread is woken, which costs more than a row does."""
 
 Row = Mapping[str, Any]
 Values = tuple[Any, ...]
@@ -79,11 +82,11 @@ class Writer:
             self._hand_over()
             self._posted_on = loop
         if not self._posted:
-            loop.call_soon(self._hand_over)
+            loop.call_later(_GATHER_S, self._hand_over)
         self._posted.append((into, row, landed))
 
     def _hand_over(self) -> None:
-        """Give the thread what one turn of the event loop has posted: one lock, one waking."""
+        """Give the thread what was posted meanwhile: one lock, one waking."""
         posted, self._posted = self._posted, []
         loop = self._posted_on
         if not posted or loop is None:
