@@ -70,30 +70,25 @@ def optimize(
 ) -> "Result":
     """Find the best graph of models for a task under a budget.
 
-    Works in a script and in a notebook (where an event loop already runs, the search runs in a
-    thread of its own while this call waits). Stopped or killed, the same call with the same `out`
-    goes on where it stood.
+    Works in a script and in a notebook (where an event loop runs, it takes a thread of its own).
+    Stopped or killed, the same call with the same `out` goes on where it stood.
 
     Args:
         task: a registered name, a file of questions, or a `Task`.
         fleet: a built-in name, a YAML file, or a `Fleet`.
-        prices: of models whose fleet does not tell them: a file, or a `PriceList`. For models of
-            engine `litellm` the list that comes along fills what is left.
+        prices: of models whose fleet does not tell them: a file, or a `PriceList`.
         graph_budget: most a graph may be expected to spend on one question, such as `18 units`.
         search_budget: most the study may spend in all; one or several currencies.
         evaluation_budget: a budget of its own for the sealed test and the baselines.
         space: which graphs are allowed: arguments of `Space.build`, or a `Space`.
         searcher: a registered name, or a searcher.
-        searcher_options: of a searcher given by name.
         agent: who advises in words: a registered name, an agent, or None.
-        agent_options: of an agent given by name; `model` names the model of `chat`.
-        task_options: of a task given by name or file.
+        searcher_options, agent_options, task_options: of those given by name (`model` of `chat`).
         prompt_set: prompts of the roles: a name or a folder; the task's own when None.
         profile: mean token lengths for expected costs; the task's own when None.
         engines: where each model's calls go, by model; made from the fleet when None.
-        settings: how graphs are evaluated.
-        seed: of everything drawn.
-        concurrency: most calls in flight to a model whose engine has no opinion.
+        settings, seed: how graphs are evaluated, and what everything drawn follows from.
+        concurrency: most calls in flight to an endpoint whose engine has no opinion.
         retries: how long and how often calls are tried, and when an endpoint counts as dead.
         out: run folder; a temporary one that is removed when None.
         on_event: hears of every event.
