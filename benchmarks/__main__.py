@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -35,24 +36,35 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no benchmark named {unknown[0]!r}; known: {', '.join(known)}")
     results: dict[str, Any] = {}
+    broken: dict[str, str] = {}
     seconds: dict[str, float] = {}
+    begun_at = os.getloadavg()[0]
     short = [name for name in known if name not in ENGINES]
     for name in given.parts or (ENGINES if given.engines else short):
         print(f"{name} ...", file=sys.stderr, flush=True)
         options = {"install": given.install} if name == "demo" else {}
-        begun, part = time.perf_counter(), import_module(f"benchmarks.{name}")
-        results[name] = part.measure(**options)
+        begun = time.perf_counter()
+        try:
+            results[name] = import_module(f"benchmarks.{name}").measure(**options)
+        except Exception as error:  # the other parts' minutes are not lost with this one
+            traceback.print_exc()
+            results[name], broken[name] = {}, f"{type(error).__name__}: {error}"
         seconds[name] = round(time.perf_counter() - begun, 1)
     goals = judge(results)
     summary = {
         "goals": goals,
         "missed": [goal["goal"] for goal in goals if goal["reached"] is False],
         "not_measured": [goal["goal"] for goal in goals if goal["reached"] is None],
-        "machine": {"cores": os.cpu_count(), "python": sys.version.split()[0]},
+        "broken": broken,
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": sys.version.split()[0],
+            "load": [round(load, 1) for load in (begun_at, os.getloadavg()[0])],
+        },
         "seconds": seconds,
     }
     print(json.dumps({**summary, "parts": results}, indent=2))
-    return 0
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":
