@@ -83,11 +83,14 @@ def optimize(
         space: which graphs are allowed: arguments of `Space.build`, or a `Space`.
         searcher: a registered name, or a searcher.
         agent: who advises in words: a registered name, an agent, or None.
-        searcher_options, agent_options, task_options: of those given by name (`model` of `chat`).
+        searcher_options: of a searcher given by name.
+        agent_options: of an agent given by name; `model` names the model of `chat`.
+        task_options: of a task given by name or file.
         prompt_set: prompts of the roles: a name or a folder; the task's own when None.
         profile: mean token lengths for expected costs; the task's own when None.
         engines: where each model's calls go, by model; made from the fleet when None.
-        settings, seed: how graphs are evaluated, and what everything drawn follows from.
+        settings: how graphs are evaluated.
+        seed: of everything drawn.
         concurrency: most calls in flight to an endpoint whose engine has no opinion.
         retries: how long and how often calls are tried, and when an endpoint counts as dead.
         out: run folder; a temporary one that is removed when None.
@@ -101,28 +104,9 @@ def optimize(
         BudgetRefused: a budget cannot be kept or fits nothing.
         StudyStopped: the search must not go on; all done so far is kept in `out`.
     """
-    parts = join(
-        task=task,
-        fleet=fleet,
-        prices=prices,
-        graph_budget=graph_budget,
-        search_budget=search_budget,
-        evaluation_budget=evaluation_budget,
-        space=space,
-        searcher=searcher,
-        searcher_options=searcher_options,
-        agent=agent,
-        agent_options=agent_options,
-        task_options=task_options,
-        prompt_set=prompt_set,
-        profile=profile,
-        engines=engines,
-        settings=settings,
-        seed=seed,
-        concurrency=concurrency,
-        retries=retries,
-        folder=None if out is None else Path(out),
-    )
+    arguments = dict(locals())  # all of them are those of `join`, but for two
+    del arguments["out"], arguments["on_event"]
+    parts = join(**arguments, folder=None if out is None else Path(out))
     return _search_in(None if out is None else Path(out), parts, on_event)
 
 
