@@ -181,7 +181,9 @@ BY_UP = "start_servers(mine, machine=CPU, say=say)"
 
 
 def script(ports, then, how=""):
-    code = textwrap.dedent(SCRIPT).format(first=ports[0], second=ports[1], how=how, then=then)
+    # Whatever the shell of this test ignores: a background job's ignores Ctrl-C.
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += textwrap.dedent(SCRIPT).format(first=ports[0], second=ports[1], how=how, then=then)
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, env=env, text=True
