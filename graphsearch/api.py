@@ -370,11 +370,15 @@ async def _run(parts: Parts, folder: Path, on_event: "Listener | None") -> "Resu
 
 def _wait_for(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end, also where an event loop already runs (notebooks)."""
+    return _Elsewhere(make).wait() if _loop_runs() else asyncio.run(make())
+
+
+def _loop_runs() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(make())
-    return _Elsewhere(make).wait()
+        return False
+    return True
 
 
 class _Elsewhere(Generic[T]):
