@@ -270,6 +270,9 @@ class Fleet:
         return replace(self, models=tuple(models))
 
 
+_LARGEST = 100
+"""Digits before or after the point of any number told; sums stay whole numbers and floats."""
+
 _PLACE = frozenset({"endpoint", "api_key_env", "requests_per_minute", "tokens_per_minute"})
 
 
@@ -358,6 +361,8 @@ def _number(value: Any, where: str, *, zero: bool) -> Decimal:
         number = Decimal(str(value))
     except ArithmeticError as error:
         raise FleetError(f"expected a number, got {value!r}", where=where) from error
+    if number.is_finite() and abs(number.adjusted()) > _LARGEST:
+        raise FleetError(f"is no number of this world: {value}", where=where)
     if not number.is_finite() or number < 0 or (number == 0 and not zero):
         least = "0 or more" if zero else "above 0"
         raise FleetError(f"must be finite and {least}, got {value}", where=where)

@@ -106,7 +106,10 @@ class Serve:
     def path(self, written: str) -> Path:
         """A path as the fleet's file means it; links are followed in its folder alone."""
         # A Python is often a link into another environment: following it would leave its own.
-        return Path(normpath(Path(self.home or ".").resolve() / Path(written).expanduser()))
+        try:
+            return Path(normpath(Path(self.home or ".").resolve() / Path(written).expanduser()))
+        except RuntimeError as error:
+            raise FleetError(f"{written!r}: {error}", where="serve") from None
 
     def at(self, home: Path) -> "Serve":
         """The same, with paths relative to `home`."""

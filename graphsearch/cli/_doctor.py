@@ -9,6 +9,7 @@ from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices
 from graphsearch.cli._named_models import check_url
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import emit, table
+from graphsearch.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.cli._checks import Check
@@ -87,6 +88,12 @@ def _keys(urls: Sequence[str], given: Sequence[str]) -> tuple[dict[str, str | No
     for text in given:
         name, _, variable = text.rpartition("=")
         if name in servers:
+            if not variable.isidentifier() or variable != variable.upper():
+                raise ConfigError(
+                    "expected URL=VARIABLE with the name of an environment variable; the key "
+                    "itself belongs in that variable",
+                    where="--api-key-env",
+                )
             servers[name] = variable
         else:
             rest.append(text)

@@ -61,6 +61,10 @@ def _model(text: str) -> dict[str, Any]:
             )
         return {"name": name, "engine": "http", "endpoint": url}
     provider, _, name = text.partition("/")
+    if "#" in text or ":" in provider:
+        raise ConfigError(
+            f"{text!r} looks like a URL without its beginning; write http://{text}", where="--model"
+        )
     if not provider or not name:
         raise ConfigError(
             f"expected URL#NAME such as http://127.0.0.1:8000/v1#qwen-0.5b, or PROVIDER/NAME such "
@@ -117,7 +121,8 @@ def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple
 
 def _key_name(text: str, names: Sequence[str]) -> tuple[str, str]:
     """A model and its key's variable; what was given is not repeated, for it may be the key."""
-    name = next((name for name in names if text.startswith(f"{name}=")), None)
+    fits = [name for name in names if text.startswith(f"{name}=")]
+    name = max(fits, key=len, default=None)
     if name is None:
         raise ConfigError(
             f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",

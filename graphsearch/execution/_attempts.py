@@ -90,4 +90,8 @@ class Attempts:
         if self._spoilt >= policy.attempts:
             return None
         wait = jittered(policy.backoff(self._spoilt))
-        return wait if error.retry_after is None else max(wait, error.retry_after)
+        if error.retry_after is None:
+            return wait
+        if error.retry_after > policy.trouble_s:
+            return None
+        return max(wait, error.retry_after)

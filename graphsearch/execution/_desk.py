@@ -72,6 +72,7 @@ class Desk:
     def enter_loop(self) -> None:
         """Forget what belongs to an event loop that is no more."""
         self._flights.clear()
+        self._journal.catch_up()
         self._sender.enter_loop()
 
     async def fetch(self, order: Order) -> Fetched:

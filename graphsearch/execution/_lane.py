@@ -183,12 +183,12 @@ class Lane:
         self._changed(self.state)
 
     def _slow_down(self, entered: int, now: float, error: RateLimited) -> None:
-        if entered < self._cuts:
-            self._pause(now, error.retry_after or 0.0)
+        asked = error.retry_after
+        if entered < self._cuts and (asked or 0.0) <= self._policy.trouble_s:
+            self._pause(now, asked or 0.0)
             return
         self._begin_trouble(now, error)
         self._cut(max(1.0, self._limit / 2))
-        asked = error.retry_after
         if asked is not None and asked > self._policy.trouble_s:
             self._die(now, f"asks to come back in {asked:g} s", error)
         elif now - (self._bad_since or now) >= self._policy.trouble_s:

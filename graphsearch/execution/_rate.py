@@ -56,7 +56,17 @@ class RateLimit:
         if self._tokens is not None:
             wait = max(wait, self._tokens.take(tokens, now))
         if wait > 0:
-            await asyncio.sleep(wait)
+            try:
+                await asyncio.sleep(wait)
+            except asyncio.CancelledError:
+                self.take_back(tokens)
+                raise
+
+    def take_back(self, tokens: int) -> None:
+        """A call that was never sent."""
+        if self._requests is not None:
+            self._requests.give_back(1)
+        self.give_back(tokens)
 
     def give_back(self, tokens: int) -> None:
         """Tokens of a call that it did not use after all."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from graphsearch.calls import Call, Message, Reply
 from graphsearch.engines.base import Engine, EngineInfo
 from graphsearch.errors import (
+    BrokenReply,
     BudgetReached,
     BudgetRefused,
     CallTimeout,
@@ -63,7 +64,16 @@ class _Alarm:
 
     def is_the_reason(self) -> bool:
         """Whether a task that was cancelled has only this alarm to blame, and may go on."""
-        return self._rang and self._task is not None and self._task.uncancel() == 0
+        if not self._rang or self._task is None:
+            return False
+        self._rang = False
+        return self._task.uncancel() == 0
+
+    def settle(self) -> None:
+        """Take the cancelling back where an engine answered it with something else."""
+        if self._rang and self._task is not None:
+            self._rang = False
+            self._task.uncancel()
 
 
 class Sender:
@@ -108,6 +118,7 @@ class Sender:
         self._rates: dict[str, RateLimit | None] = {}
         self._freed: list[asyncio.Future[None]] = []
         self._held = 0
+        self._unheard: Exception | None = None
 
     @property
     def lanes(self) -> tuple[LaneState, ...]:
@@ -118,6 +129,18 @@ class Sender:
     def down(self) -> EndpointDown | None:
         """Why an endpoint counts as dead, None when none does."""
         return next((lane.down for lane in self._lanes.values() if lane.down), None)
+
+    def raise_unheard(self) -> None:
+        """Raise what a listener raised while calls were under way, once."""
+        error, self._unheard = self._unheard, None
+        if error is not None:
+            raise error
+
+    def _tell(self, state: LaneState) -> None:
+        try:
+            self._changed(state)
+        except Exception as error:  # raised between two calls: one under way may be paid for
+            self._unheard = error
 
     def enter_loop(self) -> None:
         """Forget what belongs to an event loop that is no more."""
@@ -165,6 +188,7 @@ class Sender:
             BudgetReached: the ledger does not cover the call.
             BudgetRefused: its cost is unknown in a currency that is limited.
         """
+        self.raise_unheard()
         call = order.call
         worst = self.worst_of(call.model, call.messages, call.sampling.max_tokens)
         route = self._route(call.model)
@@ -175,7 +199,12 @@ class Sender:
                 raise EndpointDown(str(down))
             if route.rate is not None:
                 await route.rate.wait(_tokens(worst))
-            entered = await route.lane.enter()
+            try:
+                entered = await route.lane.enter()
+            except BaseException:
+                if route.rate is not None:
+                    route.rate.take_back(_tokens(worst))
+                raise
             attempts = attempts or Attempts(self._policy, loop.time())
             error: EngineError | None = None
             is_known = False
@@ -228,10 +257,15 @@ class Sender:
         try:
             return await route.engine.generate(call)
         except asyncio.CancelledError:
+            task = asyncio.current_task()
             if not late.is_the_reason():
-                raise
+                if task is None or task.cancelling():
+                    raise
+                # Nobody asked for it: the engine gave its own work up.
+                raise BrokenReply(f"{route.info.name} gave a call up by itself") from None
         finally:
             timer.cancel()
+            late.settle()
         raise CallTimeout(f"{route.info.endpoint or route.info.name}: no reply in {limit:g} s")
 
     async def _book_failure(
@@ -304,7 +338,7 @@ class Sender:
                 info.concurrency or self._concurrency,
                 is_remote=bool(info.endpoint),
                 policy=self._policy,
-                changed=self._changed,
+                changed=self._tell,
             )
         return lane
 

@@ -180,6 +180,7 @@ class Executor:
                     found[place] = await walk.run(self._item_s)
 
         await together([work(queue) for _ in range(min(len(items), 2 * self._concurrency))])
+        self._sender.raise_unheard()
         return [run for run in found if run is not None]
 
     async def ask(

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -64,6 +65,7 @@ class Writer:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._dead = False
         self._broken: StoreError | None = None
         self._posted: list[tuple[Insert, Values, Landed]] = []
         self._posted_on: asyncio.AbstractEventLoop | None = None
@@ -92,6 +94,9 @@ class Writer:
         if not posted or loop is None:
             return
         with self._wake:
+            if self._dead:  # before these came
+                loop.call_soon(_resolve, [landed for _, _, landed in posted], self._broken)
+                return
             rows, waiting = self._group.rows, self._group.waiting.setdefault(loop, [])
             for into, row, landed in posted:
                 rows.setdefault(into, []).append(row)
@@ -177,6 +182,7 @@ class Writer:
     def _break(self, error: Exception) -> None:
         with self._wake:
             self._broken = self._problem(error)
+            self._dead = True
             group, self._group = self._group, _Group()
         _tell(group, self._broken)
 
@@ -189,7 +195,7 @@ def _tell(group: _Group, problem: StoreError | None) -> None:
             blocked.set_exception(problem)
     for loop, waits in group.waiting.items():
         # A loop that was closed meanwhile has nobody left to tell.
-        if not loop.is_closed():
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, waits, problem)
 
 

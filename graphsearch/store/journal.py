@@ -46,6 +46,7 @@ class Journal:
             bytes.fromhex(k) for k in reader.execute(select(calls.c.key)).scalars()
         }
         self._recent: OrderedDict[str, Reply] = OrderedDict()
+        self._posted: dict[str, Reply] = {}
         self._kept = 0
         query = select(*(calls.c[name] for name in ("text", "outcome", *_REPLY)))
         self._calls = Insert(calls, (*_CALL, *_REPLY, *SPEND_COLUMNS), reader.dialect)
@@ -109,12 +110,27 @@ class Journal:
         )
 
         def keep(problem: StoreError | None) -> None:
+            self._posted.pop(key, None)
             if problem is None:
                 self._keys.add(bytes.fromhex(key))
                 self._keep(key, reply)
             landed(problem)
 
         self._write().post(self._calls, row, keep)
+        self._posted[key] = reply
+
+    def catch_up(self) -> None:
+        """Have all that was posted on event loops that are no more on disk, and known.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        if self._posted:
+            self._write().run(_no_action)
+            for key, reply in self._posted.items():
+                self._keys.add(bytes.fromhex(key))
+                self._keep(key, reply)
+            self._posted.clear()
 
     async def put(self, key: str, call: Call, reply: Reply, *, account: str, spend: Spend) -> None:
         """Write a reply with its cost; returns when both are on disk.
@@ -150,7 +166,7 @@ class Journal:
             call.model,
             call.sample,
             error.outcome.value,
-            str(error),
+            str(error).encode(errors="replace").decode(),
             attempt,
             *spend.quanta,
         )
@@ -229,6 +245,10 @@ def _end(done: asyncio.Future[None], problem: StoreError | None) -> None:
         done.set_result(None)
     else:
         done.set_exception(problem)
+
+
+def _no_action(connection: Connection) -> None:
+    """Nothing more to write."""
 
 
 def _nothing(problem: StoreError | None) -> None:

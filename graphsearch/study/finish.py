@@ -20,7 +20,7 @@ from graphsearch.study.baselines import (
 )
 from graphsearch.study.evidence import Evidence
 from graphsearch.study.result import BreakEven, Result, Row, Winner
-from graphsearch.study.sealed import Tested, open_seal
+from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
 
 if TYPE_CHECKING:
@@ -34,7 +34,15 @@ _MUCH_LESS = 0.75
 
 
 async def finish(study: "Study") -> Result:
-    """Selection, sealed test and baselines; writes `result.json` and `timing.json`."""
+    """Selection, sealed test and baselines; writes `result.json` and `timing.json`.
+
+    A study that has ended has its result: going on with it asks nobody anything again.
+    """
+    tested_for = winner_of_test(study)
+    if tested_for is not None and (study.folder / "result.json").is_file():
+        known = Result.load(study.folder)
+        if known.winner.graph.key == tested_for:
+            return known
     begun = study.seconds
     choice = await choose(study)
     selected = study.seconds

@@ -220,7 +220,7 @@ class Runner:
         if down is not None:
             raise StudyStopped(
                 f"{down}; no further call was sent, and all finished ones are kept: mend the "
-                "cause, then resume"
+                "cause, or change the endpoint in the fleet if it is elsewhere now, then resume"
             )
 
     def _check_failures(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphsearch.study.study import Study
     from graphsearch.tasks import Item
 
-__all__ = ["Tested", "open_seal"]
+__all__ = ["Tested", "open_seal", "winner_of_test"]
 
 _MARK = "test"
 
@@ -63,6 +63,12 @@ class Tested:
             tuple(Row.from_json(row) for row in values["rows"]),
             tuple(values["notes"]),
         )
+
+
+def winner_of_test(study: "Study") -> str | None:
+    """Key of the graph whose sealed test was measured to its end, None before that."""
+    mark = study.store.get_checkpoint(_MARK)
+    return mark["winner"] if mark is not None and mark.get("record") is not None else None
 
 
 async def open_seal(study: "Study", choice: Choice, plan: Sequence[Alternative]) -> Tested:

@@ -257,3 +257,31 @@ def test_what_was_not_used_is_free_again():
     kept, used = run_virtual(main())
     assert kept < 10
     assert 90 <= used <= 100
+
+
+def test_a_refusal_for_a_day_counts_also_in_a_round_that_was_cut_already():
+    async def main():
+        lane = Street(lambda now: None).lane
+        first, second = await lane.enter(), await lane.enter()
+        lane.leave(first, RateLimited("slow down", retry_after=1))
+        lane.leave(second, RateLimited("quota", retry_after=86_400))
+        return lane.state
+
+    state = run_virtual(main())
+    assert state.is_down
+    assert "quota" in state.why
+
+
+def test_a_call_that_gives_up_its_turn_gives_back_its_share():
+    async def main():
+        limit = RateLimit(60, 600)
+        waiting = [asyncio.ensure_future(limit.wait(50)) for _ in range(100)]
+        await asyncio.sleep(0)
+        for call in waiting:
+            call.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        begun = asyncio.get_running_loop().time()
+        await limit.wait(50)
+        return asyncio.get_running_loop().time() - begun
+
+    assert run_virtual(main()) < 10

@@ -9,7 +9,7 @@ from graphsearch.calls import Outcome
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import Unavailable, Unreachable
+from graphsearch.errors import Rejected, Unavailable, Unreachable
 from graphsearch.execution import RetryPolicy
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
@@ -162,3 +162,42 @@ def test_limits_a_minute_are_kept(tmp_path):
     sent = run_virtual(main())
     assert len(sent) == 33
     assert 58 <= sent[-1] <= 62
+
+
+async def test_an_error_in_odd_letters_is_written_down(tmp_path):
+    errors = [Rejected("half a letter: \ud800")]
+    with executor(tmp_path, Remote([*errors, "it is 1"])) as ready:
+        (found,) = await run(ready, items=ITEMS[:1])
+        assert found.outcome is Outcome.REJECTED
+        (found,) = await run(ready, items=ITEMS[1:2])
+        assert found.outcome is Outcome.ANSWERED
+
+
+async def test_an_engine_that_cancels_itself_breaks_a_call_and_no_run(tmp_path):
+    class Quitter(Remote):
+        async def generate(self, call):
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            return await gone
+
+    with executor(tmp_path, Quitter(answer)) as ready:
+        (found,) = await run(ready, items=ITEMS[:1])
+    assert (found.outcome, found.verdict) == (Outcome.UNAVAILABLE, None)
+    assert "by itself" in found.error
+
+
+def test_a_reply_that_was_being_written_when_its_loop_ended_is_not_paid_again(tmp_path):
+    engine = Remote(answer)
+
+    async def begin(ready):
+        task = asyncio.ensure_future(run(ready, items=ITEMS[:1]))
+        while not ready.store.journal._posted:  # noqa: ASYNC110  (every turn counts)
+            await asyncio.sleep(0)
+        task.cancel()
+
+    with executor(tmp_path, engine) as ready:
+        asyncio.run(begin(ready))
+        (found,) = asyncio.run(run(ready, items=ITEMS[:1]))
+        assert found.outcome is Outcome.ANSWERED
+        assert len(engine.calls) == 1
+        assert ready.ledger.booked() == ready.store.totals()

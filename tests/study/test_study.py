@@ -12,6 +12,7 @@ from graphsearch.engines.faulty import FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import BudgetRefused, GraphError, Rejected, StoreError, StudyStopped
 from graphsearch.events import read_events
+from graphsearch.execution import RetryPolicy
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.study.study import Study
@@ -349,3 +350,24 @@ async def test_no_graph_above_its_budget_is_run_whoever_proposes_it(tmp_path, gi
 async def test_a_search_that_gets_nothing_right_says_so(tmp_path):
     result = await run(tmp_path, script=lambda call: "answer -1", rounds=1)
     assert any("Not one answer of the search was right" in note for note in result.notes)
+
+
+async def test_a_study_that_has_ended_asks_nobody_again(tmp_path):
+    parts = make_parts()
+    flaky = FaultyEngine(next(iter(parts.engines.values())), {"timeout": 0.05})
+    engines = dict.fromkeys(parts.engines, flaky)
+    retries = RetryPolicy(attempts=1, trouble_s=1e9)
+
+    async def once(**changes):
+        async with Study.open(replace(parts, retries=retries, **changes), tmp_path) as study:
+            result = await study.run()
+            return result, study.executor.traffic.made
+
+    first, made = await once(engines=engines)
+    written = (tmp_path / "result.json").read_bytes()
+    assert made > 0
+    assert sum(ended.get("timeout", 0) for ended in first.outcomes.values()) > 0
+    again, made = await once(engines=make_parts().engines)
+    assert made == 0
+    assert again.winner.graph.key == first.winner.graph.key
+    assert (tmp_path / "result.json").read_bytes() == written

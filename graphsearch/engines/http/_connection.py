@@ -191,9 +191,7 @@ class Connection(asyncio.Protocol):
         if name in {"", "identity"}:
             return body
         if name not in {"gzip", "deflate", "x-gzip"}:
-            raise BrokenReply(
-                f"{self._url} sent a body packed as {name!r}, which was not asked for"
-            )
+            raise BrokenReply(f"{self._url} sent a body packed in a way that was not asked for")
         unpack = zlib.decompressobj(_ZLIB_OR_GZIP)
         try:
             plain = unpack.decompress(body, _MOST_BYTES)

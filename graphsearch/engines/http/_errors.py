@@ -76,7 +76,7 @@ def _details(body: bytes) -> Mapping[str, Any]:
     """The object that tells of the error: the body's `error`, or the body itself."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(data, Mapping):
         return {}

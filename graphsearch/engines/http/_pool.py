@@ -45,6 +45,7 @@ class Pool:
         self._options: dict[str, Any] = (
             {"happy_eyeballs_delay": _SECOND_ADDRESS_AFTER} if races else {}
         )
+        self._is_closed = False
         self._closer = self._closing()
 
     async def open(self) -> None:
@@ -64,7 +65,7 @@ class Pool:
         """
         connection = self._kept() or await self._connect()
         response = await connection.exchange(head, body, timeout_s)
-        if connection.is_open:
+        if connection.is_open and not self._is_closed:
             connection.idle_since = self._loop.time()
             self._idle.append(connection)
         else:
@@ -80,6 +81,7 @@ class Pool:
         try:
             yield
         finally:
+            self._is_closed = True
             while self._idle:
                 self._idle.pop().abort()
             await asyncio.sleep(0)  # they leave in the loop's next turn
@@ -111,6 +113,8 @@ class Pool:
         except ssl.SSLError as error:
             why = getattr(error, "verify_message", "") or error.reason or str(error)
             raise Rejected(f"{self._url}: no safe connection: {why}") from None
+        except UnicodeError:
+            raise Rejected(f"{self._url}: {self._host!r} can be no host's name") from None
         except OSError as error:
             raise Unreachable(f"{self._url}: {_why(error)}") from None
         return connection

@@ -88,7 +88,7 @@ def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, second
         finish = choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BrokenReply(f"{endpoint.url} sent JSON that is no chat completion") from None
-    if finish in GIVEN_UP:
+    if isinstance(finish, str) and finish in GIVEN_UP:
         raise BrokenReply(f"{endpoint.url} gave up the reply of {served_name!r} ({finish})")
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise BrokenReply(f"{endpoint.url} sent a message whose content is no text")
@@ -118,7 +118,7 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
         raise BrokenReply(f"{endpoint.url} sent {kind or 'no content type'}, not JSON")
     try:
         data = json.loads(response.body.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         size = len(response.body)
         raise BrokenReply(f"{endpoint.url} sent JSON that breaks off ({size} bytes)") from None
     if not isinstance(data, dict):

@@ -59,6 +59,8 @@ def save_fleet(
     served = [_served(spec, first_port + i) for i, spec in enumerate(chosen)]
     fleet = Fleet("embedded-vllm", tuple(served), embedded.unit_model)
     path = out / "fleet.yaml"
+    if path.exists() and not path.read_text(errors="replace").startswith(_HEAD.split("{")[0]):
+        raise FleetError("is there already and was not written by this command", where=str(path))
     _write(path, (_HEAD.format(name=path.name) + _yaml(fleet)).encode())
     return path
 

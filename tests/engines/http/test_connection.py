@@ -187,3 +187,28 @@ async def test_a_server_without_tls_is_refused_by_https():
         engine = HttpEngine(f"https://{host}:{port}/v1")
         with pytest.raises((Rejected, Unreachable)):
             await engine.generate(CALL)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        completion().replace(b'"stop"', b'["stop"]'),
+        completion().replace(b'"stop"', b'{"a": 1}'),
+    ],
+)
+async def test_an_odd_reason_to_finish_is_no_reason(sent):
+    async with client_of(Wire([whole(sent)])) as engine:
+        assert (await engine.generate(CALL)).text == "seven"
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Oops"])
+async def test_json_without_a_floor_is_a_broken_reply(status):
+    deep = whole(b"[" * 200_000).replace(b"200 OK", status)
+    async with client_of(Wire([deep])) as engine:
+        with pytest.raises(Unavailable):
+            await engine.generate(CALL)
+
+
+async def test_a_name_that_no_host_can_have_is_refused():
+    with pytest.raises(Rejected, match="host's name"):
+        await HttpEngine("http://a..b/v1").generate(CALL)
