@@ -115,7 +115,9 @@ async def _turns(url: str, name: str, parts: Sequence[Sequence[Item]]) -> list[t
     import aiohttp
 
     seen: list[tuple[float, float]] = []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    # uvicorn closes what was idle for 5 s, and a request must not meet that moment.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
+    async with aiohttp.ClientSession(connector=connector) as session:
         with _executor(url, name) as executor:
             for number in range(0, len(parts), 2):
                 print(f"  round {number // 2}", file=sys.stderr, flush=True)
