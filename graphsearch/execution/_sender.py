@@ -115,7 +115,6 @@ class Sender:
         self._changed = changed
         self._routes: dict[str, _Route] = {}
         self._lanes: dict[str, Lane] = {}
-        self._rates: dict[str, RateLimit | None] = {}
         self._freed: list[asyncio.Future[None]] = []
         self._held = 0
         self._unheard: Exception | None = None
@@ -146,7 +145,6 @@ class Sender:
         """Forget what belongs to an event loop that is no more."""
         self._routes.clear()
         self._lanes.clear()
-        self._rates.clear()
         self._freed.clear()
 
     def engine(self, model: str) -> Engine:

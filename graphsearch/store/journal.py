@@ -94,12 +94,7 @@ class Journal:
             StoreError: the store is broken or closed.
         """
         row = (
-            key,
-            account,
-            call.stream,
-            call.item,
-            call.model,
-            call.sample,
+            *_about(key, call, account),
             reply.outcome.value,
             reply.text,
             reply.usage.prompt_tokens,
@@ -112,8 +107,7 @@ class Journal:
         def keep(problem: StoreError | None) -> None:
             self._posted.pop(key, None)
             if problem is None:
-                self._keys.add(bytes.fromhex(key))
-                self._keep(key, reply)
+                self._know(key, reply)
             landed(problem)
 
         self._write().post(self._calls, row, keep)
@@ -128,8 +122,7 @@ class Journal:
         if self._posted:
             self._write().run(_no_action)
             for key, reply in self._posted.items():
-                self._keys.add(bytes.fromhex(key))
-                self._keep(key, reply)
+                self._know(key, reply)
             self._posted.clear()
 
     async def put(self, key: str, call: Call, reply: Reply, *, account: str, spend: Spend) -> None:
@@ -159,12 +152,7 @@ class Journal:
             StoreError: the store is broken or closed.
         """
         row = (
-            key,
-            account,
-            call.stream,
-            call.item,
-            call.model,
-            call.sample,
+            *_about(key, call, account),
             error.outcome.value,
             str(error).encode(errors="replace").decode(),
             attempt,
@@ -230,12 +218,22 @@ class Journal:
             raise TypeError("this store was opened for reading only")
         return self._writer
 
+    def _know(self, key: str, reply: Reply) -> None:
+        """A reply is on disk."""
+        self._keys.add(bytes.fromhex(key))
+        self._keep(key, reply)
+
     def _keep(self, key: str, reply: Reply) -> None:
         self._recent[key] = reply
         self._kept += len(reply.text) + _COMMON
         while self._kept > KEPT_BYTES:
             _, oldest = self._recent.popitem(last=False)
             self._kept -= len(oldest.text) + _COMMON
+
+
+def _about(key: str, call: Call, account: str) -> tuple[str | int, ...]:
+    """What a row of either table says first, in the order of `_CALL`."""
+    return (key, account, call.stream, call.item, call.model, call.sample)
 
 
 def _end(done: asyncio.Future[None], problem: StoreError | None) -> None:
