@@ -115,7 +115,7 @@ async def _turns(url: str, name: str, parts: Sequence[Sequence[Item]]) -> list[t
     import aiohttp
 
     seen: list[tuple[float, float]] = []
-    # uvicorn closes what was idle for 5 s, and a request must not meet that moment.
+    # uvicorn closes what was idle for 5 s.
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
     async with aiohttp.ClientSession(connector=connector) as session:
         with _executor(url, name) as executor:
@@ -150,13 +150,24 @@ async def _bare(session: "ClientSession", url: str, name: str, asked: Sequence[I
                 "seed": 0,
                 "max_tokens": sampling.max_tokens,
             }
-            async with session.post(f"{url}/chat/completions", json=body) as response:
-                found = json.loads(await response.read())
+            found = json.loads(await _post(session, f"{url}/chat/completions", body))
             assert found["usage"]["completion_tokens"] > 0
 
     begun = time.perf_counter()
     await asyncio.gather(*(work() for _ in range(STREAMS)))
     return len(asked) / (time.perf_counter() - begun)
+
+
+async def _post(session: "ClientSession", url: str, body: dict[str, Any]) -> bytes:
+    """The reply's bytes; asked again where the server closes a connection it was idle on."""
+    from aiohttp import ServerDisconnectedError
+
+    while True:
+        try:
+            async with session.post(url, json=body) as response:
+                return await response.read()
+        except ServerDisconnectedError:
+            print("  a connection was closed by the server", file=sys.stderr, flush=True)
 
 
 @contextmanager

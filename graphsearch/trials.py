@@ -59,6 +59,34 @@ class ItemResult:
     group: str | None = None
     answer: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {
+            "item": self.item,
+            "score": self.score,
+            "outcome": self.outcome.value,
+            "usage": {
+                model: [usage.prompt_tokens, usage.completion_tokens, usage.calls]
+                for model, usage in self.usage.items()
+            },
+            "cost": dict(self.cost),
+            "group": self.group,
+            "answer": self.answer,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ItemResult":
+        """What `to_json` wrote."""
+        return cls(
+            item=data["item"],
+            score=data["score"],
+            outcome=Outcome(data["outcome"]),
+            usage={model: Usage(*numbers) for model, numbers in data["usage"].items()},
+            cost=data["cost"],
+            group=data["group"],
+            answer=data["answer"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graphsearch.calls import Outcome, Usage
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 __all__ = ["trial_from_json", "trial_to_json"]
@@ -20,7 +19,7 @@ def trial_to_json(trial: TrialRecord) -> dict[str, Any]:
         "info": trial.proposal.info,
         "expected_cost": trial.expected_cost,
         "reused": trial.reused,
-        "results": [_result_to_json(result) for result in trial.results],
+        "results": [result.to_json() for result in trial.results],
     }
 
 
@@ -35,34 +34,7 @@ def trial_from_json(data: Mapping[str, Any]) -> TrialRecord:
             CollaborationGraph.from_json(data["graph"]), origin=data["origin"], info=data["info"]
         ),
         state=TrialState(data["state"]),
-        results=tuple(_result_from_json(result) for result in data["results"]),
+        results=tuple(ItemResult.from_json(result) for result in data["results"]),
         expected_cost=data["expected_cost"],
         reused=data["reused"],
-    )
-
-
-def _result_to_json(result: ItemResult) -> dict[str, Any]:
-    return {
-        "item": result.item,
-        "score": result.score,
-        "outcome": result.outcome.value,
-        "usage": {
-            model: [usage.prompt_tokens, usage.completion_tokens, usage.calls]
-            for model, usage in result.usage.items()
-        },
-        "cost": dict(result.cost),
-        "group": result.group,
-        "answer": result.answer,
-    }
-
-
-def _result_from_json(data: Mapping[str, Any]) -> ItemResult:
-    return ItemResult(
-        item=data["item"],
-        score=data["score"],
-        outcome=Outcome(data["outcome"]),
-        usage={model: Usage(*numbers) for model, numbers in data["usage"].items()},
-        cost=data["cost"],
-        group=data["group"],
-        answer=data["answer"],
     )

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.errors import StudyStopped
 from graphsearch.ledger import Spend
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graphsearch.ledger import Ledger
     from graphsearch.store import Store
 
-__all__ = ["Known", "Runner", "Tally", "to_result"]
+__all__ = ["Known", "Part", "Runner", "Tally", "to_result"]
 
 _FEW = 20
 """Evaluations below which a share of failures means nothing."""
@@ -57,6 +57,13 @@ class Tally:
         """The counts that `to_json` wrote."""
         outcomes = {name: Counter(counts) for name, counts in values["outcomes"].items()}
         return cls(Counter(values["asked"]), outcomes)
+
+
+class Part(NamedTuple):
+    """Items of a block that the budget covers, under the name of their admission."""
+
+    name: str
+    items: Sequence[Item]
 
 
 class Runner:
@@ -113,7 +120,7 @@ class Runner:
         found: list[list[ItemResult]] = [[] for _ in graphs]
         self.runs.clear()
         for part in self.admitted(name, graphs, items, account=account, known=known):
-            results = await self.run(graphs, part, stream=stream, account=account, known=known)
+            results = await self.run(part, graphs, stream=stream, account=account, known=known)
             for whole, more in zip(found, results, strict=True):
                 whole.extend(more)
         return found
@@ -126,7 +133,7 @@ class Runner:
         *,
         account: str,
         known: Known | None = None,
-    ) -> Iterator[Sequence[Item]]:
+    ) -> "Iterator[Part]":
         """Parts of a block that the budget covers, each to be run before the next is asked for.
 
         What a part really used is mostly far below its worst case, so the rest of a block that
@@ -134,29 +141,68 @@ class Runner:
         """
         number = 0
         while items:
-            count = self.admit(f"{name}/{number}", graphs, items, account=account, known=known)
+            part = f"{name}/{number}"
+            count = self.admit(part, graphs, items, account=account, known=known)
             if count == 0:
                 return
-            yield items[:count]
+            yield Part(part, items[:count])
             items = items[count:]
             number += 1
 
     async def run(
         self,
+        part: Part,
         graphs: "Sequence[CollaborationGraph]",
-        items: Sequence[Item],
         *,
         stream: str,
         account: str,
         known: Known | None = None,
     ) -> list[list[ItemResult]]:
-        """Run every graph on items that were admitted; the rest as for `block`."""
+        """Run every graph on the items of a part; the rest as for `block`.
+
+        What failed for a reason of the infrastructure is written down when the part has ended, and
+        is not asked again by a resumed study: what followed was built on it, the winner perhaps.
+        """
+        failed = self._failed_before(part, account)
         found = await asyncio.gather(
-            *(self._graph(graph, items, stream, account, known) for graph in graphs)
+            *(
+                self._graph(graph, part.items, stream, account, _first_of(failed, known))
+                for graph in graphs
+            )
         )
         self._check_endpoints()
         self._check_failures()
+        self._keep_failed(part, account, graphs, found)
         return list(found)
+
+    def _failed_before(self, part: Part, account: str) -> dict[tuple[str, str], ItemResult]:
+        """What failed when this part was first run, by (graph key, item id); it counts as run."""
+        kept = self._store.get_checkpoint(_failures_of(part, account)) or []
+        failed = {(key, one["item"]): ItemResult.from_json(one) for key, one in kept}
+        self._count(account, failed.values())
+        self._causes.update(result.outcome.value for result in failed.values())
+        return failed
+
+    def _keep_failed(
+        self,
+        part: Part,
+        account: str,
+        graphs: "Sequence[CollaborationGraph]",
+        found: Sequence[Sequence[ItemResult]],
+    ) -> None:
+        failed = [
+            (graph.key, result.to_json())
+            for graph, results in zip(graphs, found, strict=True)
+            for result in results
+            if result.score is None
+        ]
+        if failed:
+            self._store.put_checkpoint(_failures_of(part, account), failed)
+
+    def _count(self, account: str, results: Collection[ItemResult]) -> None:
+        self.tally.count(account, results)
+        self._evaluated += len(results)
+        self._failed += sum(result.score is None for result in results)
 
     def admit(
         self,
@@ -210,9 +256,7 @@ class Runner:
             self.runs[graph.key, item.id] = run
             if run.verdict is None:
                 self._causes[run.error or run.outcome.value] += 1
-        self.tally.count(account, fresh.values())
-        self._evaluated += len(fresh)
-        self._failed += sum(result.score is None for result in fresh.values())
+        self._count(account, fresh.values())
         return [found[item.id] or fresh[item.id] for item in items]
 
     def _check_endpoints(self) -> None:
@@ -233,6 +277,17 @@ class Runner:
             f"infrastructure, more than the {self._infra_share:.0%} allowed ({times} times: "
             f"{_short(cause)}); all finished calls are kept: mend the cause, then resume"
         )
+
+
+def _failures_of(part: Part, account: str) -> str:
+    return f"failed/{part.name}/{account}"
+
+
+def _first_of(found: Mapping[tuple[str, str], ItemResult], known: Known | None) -> Known:
+    def look(key: str, item: str) -> ItemResult | None:
+        return found.get((key, item)) or (known(key, item) if known else None)
+
+    return look
 
 
 def _short(cause: str) -> str:

@@ -11,7 +11,7 @@ from graphsearch.study.evidence import Evidence, compare
 from graphsearch.study.items import arrange
 from graphsearch.study.race import Contestant, split_losers
 from graphsearch.study.result import Row
-from graphsearch.study.runner import Tally
+from graphsearch.study.runner import Part, Tally
 from graphsearch.study.select import Choice, chunks
 from graphsearch.trials import ItemResult
 
@@ -173,27 +173,29 @@ def _admitted(
     winner: "CollaborationGraph",
     plan: Sequence[Alternative],
     block: "Sequence[Item]",
-) -> "Iterator[Sequence[Item]]":
+) -> Iterator[Part]:
     """Parts of a block for which the winner and all alternatives together are covered."""
     graphs = list({graph.key: graph for graph in [winner, *_graphs(plan)]}.values())
     return study.runner.admitted(f"test/{number}", graphs, block, account="baseline")
 
 
 async def _run_winner(
-    study: "Study", number: int, winner: "CollaborationGraph", items: "Sequence[Item]"
+    study: "Study", number: int, winner: "CollaborationGraph", part: Part
 ) -> list[ItemResult]:
     study.runner.runs.clear()  # transcripts are read block by block
-    (results,) = await study.runner.run([winner], items, stream="test", account="test")
-    study.voice.say(BlockDone, phase="test", block=number, items=len(items), alive=1, stopped=0)
+    (results,) = await study.runner.run(part, [winner], stream="test", account="test")
+    count = len(part.items)
+    study.voice.say(BlockDone, phase="test", block=number, items=count, alive=1, stopped=0)
     return results
 
 
 async def _run(
-    study: "Study", number: int, plan: Sequence[Alternative], items: "Sequence[Item]"
+    study: "Study", number: int, plan: Sequence[Alternative], part: Part
 ) -> list[list[ItemResult]]:
     """Results of every alternative; those that share a graph share its run."""
     graphs = _graphs(plan)
-    found = await study.runner.run(graphs, items, stream="test", account="baseline")
+    items = part.items
+    found = await study.runner.run(part, graphs, stream="test", account="baseline")
     by_key = {graph.key: results for graph, results in zip(graphs, found, strict=True)}
     rows = []
     for alternative in plan:

@@ -1,5 +1,6 @@
 """Stopped or killed anywhere, a study ends as if nothing had happened and pays nothing twice."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.errors import StudyStopped
+from graphsearch.errors import Rejected, StudyStopped
+from graphsearch.events import BlockDone
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.store import Store
 from graphsearch.study.study import Study
-from tests.study.world import make_parts, reply
+from tests.study.world import luck, make_parts, reply
 
 ROOT = Path(__file__).parents[2]
 HERE = "tests.study.test_resume"
@@ -78,6 +80,28 @@ async def test_stopped_at_an_event_it_ends_the_same(undisturbed, tmp_path, share
     await run(tmp_path, script=script)
     assert (tmp_path / "result.json").read_bytes() == (folder / "result.json").read_bytes()
     assert before + len(log) == calls_on_disk(tmp_path) == calls_on_disk(folder)
+
+
+def unlucky(call):
+    """Some calls of search and selection never come through."""
+    if call.stream != "test" and luck("refused", call.stream, call.item, call.sample) < 0.03:
+        raise Rejected("not today")
+    return reply(call)
+
+
+async def test_what_failed_is_not_asked_again_once_more_was_built_on_it(tmp_path):
+    await run(tmp_path / "whole", script=unlucky)
+    text = (tmp_path / "whole" / "result.json").read_bytes()
+    assert json.loads(text)["outcomes"]["selection"]["rejected"]
+
+    def stop_in_the_test(event):
+        if isinstance(event, BlockDone) and event.phase == "test":
+            raise StopHere
+
+    with pytest.raises(StopHere):
+        await run(tmp_path / "cut", script=unlucky, listener=stop_in_the_test)
+    await run(tmp_path / "cut")  # now every call would come through
+    assert (tmp_path / "cut" / "result.json").read_bytes() == text
 
 
 async def test_finished_studies_make_no_call_again(undisturbed, tmp_path):
