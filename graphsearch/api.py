@@ -177,6 +177,7 @@ def join(
     """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
     from graphsearch.agents.roles import get_roles
     from graphsearch.engines import engines_for
+    from graphsearch.evaluators.graders import grader_recipe
 
     if concurrency is not None and concurrency < 1:
         raise ConfigError(f"must be at least 1, got {concurrency}", where="concurrency")
@@ -207,7 +208,10 @@ def join(
             "agent": None
             if agent is None
             else {"name": _name(agent), "options": dict(agent_options or {})},
+            "grader": grader_recipe(the_task.grader)
+            or {"name": the_task.grader.name, "options": None},
             "prompts": roles.version,
+            "prompt_set": roles.prompts.name,
         },
     )
 

@@ -4,13 +4,17 @@ A package adds its own by an entry point of the group `graphsearch.graders`: a c
 options by keyword and returns a `graphsearch.tasks.Grader`.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
+from graphsearch.calls import canonical_json
 from graphsearch.errors import TaskError
 from graphsearch.evaluators._registry import Registry
 from graphsearch.tasks import Grader
 
-__all__ = ["get_grader", "grader_names"]
+__all__ = ["get_grader", "grader_names", "grader_recipe"]
 
 _GRADERS = Registry(
     "grader",
@@ -24,6 +28,8 @@ _GRADERS = Registry(
     },
     options_at="task.options.grader_options",
 )
+_MADE: Final[WeakKeyDictionary[Grader, dict[str, Any]]] = WeakKeyDictionary()
+"""How graders were made that still live."""
 
 
 def grader_names() -> tuple[str, ...]:
@@ -40,4 +46,34 @@ def get_grader(name: str, /, **options: Any) -> Grader:
     grader = _GRADERS.make(name, options)
     if not isinstance(grader, Grader):
         raise TaskError(f"grader {name!r}: its maker returned {type(grader).__name__}")
+    with suppress(TypeError):  # not hashable or not weakly referable: its recipe stays unknown
+        _MADE[grader] = {"name": name, "options": dict(options)}
     return grader
+
+
+def grader_recipe(grader: Grader) -> Mapping[str, Any] | None:
+    """`name` and `options` that make an equal grader; None where no name or no JSON does.
+
+    A grader that was not made by `get_grader` counts as made by its name without options when it
+    equals what that makes.
+    """
+    made: dict[str, Any] | None = None
+    with suppress(TypeError):
+        made = _MADE.get(grader)
+    if made is None and _is_plain(grader, grader.name):
+        made = {"name": grader.name, "options": {}}
+    try:
+        canonical_json(made)
+    except (TypeError, ValueError):
+        return None
+    return made
+
+
+def _is_plain(grader: Grader, name: str) -> bool:
+    try:
+        plain = get_grader(name)
+    except TaskError:  # no such name, or one that wants options
+        return False
+    if type(plain) is not type(grader):
+        return False
+    return plain == grader or getattr(plain, "__dict__", None) == getattr(grader, "__dict__", 0)

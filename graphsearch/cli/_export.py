@@ -35,12 +35,16 @@ def export(
         str | None,
         typer.Option("--cap", help="Most that one question may really use, such as '36 units'."),
     ] = None,
+    prompt_set: Annotated[
+        str | None,
+        typer.Option("--prompt-set", help="Folder of the search's prompts, where RUN has no word."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Export the winner as a bundle that answers questions elsewhere."""
     from graphsearch.export import write_bundle
 
-    bundle = write_bundle(run, folder, cap=cap)
+    bundle = write_bundle(run, folder, cap=cap, prompt_set=prompt_set)
     if as_json:
         emit({"run": str(run), "bundle": str(bundle.folder), "digest": bundle.digest})
     else:

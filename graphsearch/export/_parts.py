@@ -26,22 +26,20 @@ class Sources:
     Attributes:
         result: `result.json`.
         graph: the winner, canonical.
-        task: the task it was found for.
+        task: of the bundle's record: name, fingerprint, token lengths, and how its grader is made.
         fleet: its models.
         roles: roles of its prompt set, which lies in `prompt_folder`.
         engines: engine by model.
-        grader_options: of the grader, where a file of questions was given with some.
         config_digest: of the run's configuration, None where there was none.
     """
 
     result: Mapping[str, Any]
     graph: CollaborationGraph
-    task: "Task"
+    task: Mapping[str, Any]
     fleet: Fleet
     roles: "RoleSet"
     prompt_folder: Path
     engines: "Mapping[str, Engine]"
-    grader_options: Mapping[str, Any]
     config_digest: str | None
 
 
@@ -52,7 +50,6 @@ def find_sources(
     prompt_set: str | Path | None = None,
 ) -> Sources:
     """All parts of a finished study; see `write_bundle` for arguments and errors."""
-    from graphsearch.agents.roles import get_roles
     from graphsearch.config import config_digest
     from graphsearch.engines import engines_for
     from graphsearch.study.result import Result
@@ -60,22 +57,24 @@ def find_sources(
     result = source if isinstance(source, Result) else Result.load(source)
     record = result.to_json()
     config = _config(result.folder)
-    found = task if task is not None else _task(record, config)
-    chosen = prompt_set or (config.task.prompt_set if config else None) or found.prompt_set
+    told = config.task.prompt_set if config is not None else None
+    chosen = prompt_set or told or record.get("prompt_set")
+    if task is None and (chosen is None or "grader" not in record["task"]):
+        task = _task(record, config)  # a run of before these were kept
+    chosen = chosen or (task.prompt_set if task is not None else "chat")
     graph = result.winner.graph.canonical()
     fleet = Fleet.from_json(record["fleet"])
-    roles = get_roles(chosen)
+    roles = _roles(chosen, is_told=bool(prompt_set or told))
     engines = engines_for(fleet, sorted({n.model for n in graph.nodes if n.model is not None}))
     _check_unchanged(record, roles, engines)
     return Sources(
         record,
         graph,
-        found,
+        _task_part(record["task"], task),
         fleet,
         roles,
         _prompt_folder(chosen),
         engines,
-        _grader_options(config),
         config_digest(config) if config is not None else None,
     )
 
@@ -119,9 +118,39 @@ def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
         raise TaskError(f"the task cannot be found again: {error}; give it as `task`") from error
 
 
-def _grader_options(config: "Config | None") -> Mapping[str, Any]:
-    given = {} if config is None else config.task.options.get("grader_options")
-    return given if isinstance(given, Mapping) else {}
+def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
+    """What a bundle says of the task; of its questions nothing but their fingerprint."""
+    from graphsearch.evaluators.graders import get_grader, grader_recipe
+
+    grader = told.get("grader") if task is None else grader_recipe(task.grader)
+    if grader is None or grader["options"] is None:
+        name = told["grader"]["name"] if task is None else task.grader.name
+        raise TaskError(
+            f"the grader {name!r} was made in Python, so a bundle cannot say how to make it; make "
+            "it by get_grader(name, **options) (entry points of graphsearch.graders add names), "
+            "and give the task that has it as `task`"
+        )
+    get_grader(grader["name"], **grader["options"])
+    return {
+        "name": told["name"],
+        "fingerprint": told["fingerprint"],
+        "profile": dict(told["profile"]),
+        "grader": dict(grader),
+    }
+
+
+def _roles(prompt_set: str | Path, *, is_told: bool) -> "RoleSet":
+    from graphsearch.agents.roles import get_roles
+
+    try:
+        return get_roles(prompt_set)
+    except ConfigError as error:
+        if is_told:
+            raise
+        raise ConfigError(
+            f"the search used the prompts of a folder {str(prompt_set)!r}, and the run does not "
+            "say where it lies; name it by --prompt-set (`prompt_set` in Python)"
+        ) from error
 
 
 def _prompt_folder(prompt_set: str | Path) -> Path:

@@ -12,7 +12,6 @@ from graphsearch.engines.base import Engine
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
 from graphsearch.roles import NodeContext, Role, SpeakingRole
-from graphsearch.tasks import Task
 
 __all__ = ["SCHEMA_VERSION", "content_digest", "evidence_part", "graph_part", "models_part"]
 
@@ -92,18 +91,6 @@ def evidence_part(result: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "best_plain": result["best_plain"],
         "notes": result["notes"],
-    }
-
-
-def task_part(
-    task: Task, result: Mapping[str, Any], grader_options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The task the graph was found for, and who reads its answers."""
-    return {
-        "name": task.name,
-        "fingerprint": result["task"]["fingerprint"],
-        "profile": {"question": task.profile.question, "answer": task.profile.answer},
-        "grader": {"name": task.grader.name, "options": dict(grader_options)},
     }
 
 

@@ -68,7 +68,7 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
     result, graph = parts.result, parts.graph
     record: dict[str, Any] = {
         "schema_version": _record.SCHEMA_VERSION,
-        "task": _record.task_part(parts.task, result, parts.grader_options),
+        "task": dict(parts.task),
         **_record.graph_part(graph, parts.roles),
         "prompts": _record.prompts_part(parts.prompt_folder, parts.roles.version),
         **_record.models_part(graph, parts.fleet, parts.engines),
@@ -86,8 +86,11 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
 def _refuse_unpriced(parts: Sources, cap: "Amount") -> None:
     """Unknown is not zero: a cap that nothing could be held against is refused."""
     from graphsearch.cost import CostModel
+    from graphsearch.tasks import TokenProfile
 
-    cost = CostModel(parts.fleet, parts.task.profile, cap.currency)
+    profile = parts.task["profile"]
+    lengths = TokenProfile(profile["question"], profile["answer"])
+    cost = CostModel(parts.fleet, lengths, cap.currency)
     for name in dict.fromkeys(n.model for n in parts.graph.nodes if n.model is not None):
         reason = cost.can_price(name)
         if reason is not None:

@@ -254,6 +254,7 @@ def _provenance(study: "Study") -> dict[str, Any]:
     return {
         "graphsearch_version": __version__,
         **identity,
+        "prompt_set": study.parts.names.get("prompt_set"),
         "budgets": {
             "graph": {"text": str(graph), "currency": graph.currency, "allowed": float(graph)},
             "search": _budget_rows(study.parts.search_budget, states[:count]),

@@ -26,7 +26,11 @@ def same_study(store: "Store", parts: Parts, folder: Path) -> None:
         store.put_meta("identity", mine)
         return
     # Fields that have come since, and those that do not matter any more, make no other study.
-    found = {**found, "fleet": Fleet.from_json(found["fleet"]).identity()}
+    found = {
+        **found,
+        "fleet": Fleet.from_json(found["fleet"]).identity(),
+        "task": {"grader": mine["task"]["grader"], **found["task"]},
+    }
     for name, value in mine.items():
         if found.get(name) != value:
             raise StoreError(

@@ -51,7 +51,8 @@ class Parts:
         agent_sampling: how its tokens are drawn; needs `max_tokens`.
         concurrency: most calls in flight to a model whose engine has no opinion.
         retries: how long and how often calls are tried; None for the defaults.
-        names: `searcher` and `agent` as `{name, options}`, for the record.
+        names: `searcher`, `agent` and `grader` as `{name, options}`, `prompts` and `prompt_set`,
+            for the record.
     """
 
     task: Task
@@ -112,6 +113,7 @@ class Parts:
                 "fingerprint": task.fingerprint,
                 "profile": {"question": task.profile.question, "answer": task.profile.answer},
                 "items": {split: len(items) for split, items in task.splits.items()},
+                "grader": self.names.get("grader", {"name": task.grader.name, "options": None}),
             },
             "fleet": self.fleet.identity(),
             "space": self.space.to_json(),

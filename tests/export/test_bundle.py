@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import graphsearch
 from graphsearch.calls import Outcome
+from graphsearch.cli._app import app
 from graphsearch.config import config_yaml, parse_config
 from graphsearch.errors import BudgetRefused, ConfigError, InputError, StoreError, TaskError
+from graphsearch.evaluators.graders import get_grader, grader_recipe
+from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
 from graphsearch.export._record import _without_secrets, content_digest
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.study import Settings
+
+PROMPTS = Path(__file__).parents[2] / "agents" / "prompts"
 
 QUESTION = "P 2 7 9 10 > 36"
 EVIDENCE = {
@@ -268,8 +276,7 @@ def test_a_task_that_cannot_be_found_is_asked_for(tmp_path):
 
 def test_prompts_and_options_come_from_the_run_s_configuration(tmp_path):
     run = run_folder(tmp_path / "run", graph_of("nano", "xs"))
-    prompts = Path(__file__).parents[2] / "agents" / "prompts" / "embedded"
-    shutil.copytree(prompts, tmp_path / "mine")
+    shutil.copytree(PROMPTS / "embedded", tmp_path / "mine")
     (tmp_path / "mine" / "shared.jinja").write_text("S {{ question }} :")
     (tmp_path / "mine" / "solve.jinja").write_text("{% include 'shared.jinja' %}")
     given = {"task": {"name": "puzzle", "prompt_set": str(tmp_path / "mine")}}
@@ -289,3 +296,65 @@ SECRET = st.text("abcdefgh0123456789", min_size=6)
 def test_endpoints_lose_their_secrets(user, password, key):
     url = f"https://{user}:{password}@models.example:8000/v1?api_key={key}#{key}"
     assert _without_secrets(url) == "https://models.example:8000/v1"
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A folder with a run that `optimize` made of questions which are gone."""
+    home = tmp_path_factory.mktemp("python")
+    rows = [f"S P {i} {j} 9 10 > 36 :,{j}" for i in range(2, 10) for j in range(2, 9)]
+    (home / "questions.csv").write_text("\n".join(["question,answer", *rows]))
+    shutil.copytree(PROMPTS / "embedded", home / "mine")
+    (home / "mine" / "solve.jinja").write_text("{{ question }}")
+    result = graphsearch.optimize(
+        task=home / "questions.csv",
+        task_options={"grader": "numeric", "grader_options": {"tolerance": 0.01}},
+        fleet="embedded",
+        space={"slots": 2, "models": ["nano"], "sinks": ["vote"]},
+        graph_budget="3 units",
+        search_budget="300 units",
+        searcher="random",
+        agent=None,
+        prompt_set=home / "mine",
+        settings=Settings(rounds=1, blocks=(4,), per_round=2, test_items=4, baselines=()),
+        out=home / "run",
+    )
+    (home / "questions.csv").unlink()
+    assert result.to_json()["task"]["grader"]["name"] == "numeric"
+    return home
+
+
+def test_a_run_from_python_is_exported_without_its_questions(begun, tmp_path):
+    call = [
+        "export",
+        str(begun / "run"),
+        str(tmp_path / "b"),
+        "--prompt-set",
+        str(begun / "mine"),
+    ]
+    done = CliRunner().invoke(app, call)
+    assert done.exit_code == 0, done.stderr
+    with load_bundle(tmp_path / "b") as loaded:
+        grader = loaded.record["task"]["grader"]
+        assert grader == {"name": "numeric", "options": {"tolerance": 0.01}}
+        assert loaded.answer_sync("S P 2 7 9 10 > 36 :").text
+
+
+def test_a_run_from_python_asks_for_prompts_that_lie_in_a_folder(begun, tmp_path):
+    with pytest.raises(ConfigError, match=r"prompts of a folder 'mine'.* by --prompt-set"):
+        write_bundle(begun / "run", tmp_path / "b")
+
+
+def test_a_grader_made_in_python_is_asked_for_by_name(tmp_path):
+    task = result_of(graph_of("nano"))["task"] | {"grader": {"name": "sum", "options": None}}
+    run = run_folder(tmp_path / "run", graph_of("nano", "xs"), task=task, prompt_set="embedded")
+    with pytest.raises(TaskError, match="the grader 'sum' was made in Python"):
+        write_bundle(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_how_a_grader_was_made():
+    made = get_grader("numeric", tolerance=0.5)
+    assert grader_recipe(made) == {"name": "numeric", "options": {"tolerance": 0.5}}
+    assert grader_recipe(NumericGrader()) == {"name": "numeric", "options": {}}
+    assert grader_recipe(NumericGrader(tolerance=0.5)) is None
