@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from graphsearch.calls import Message, Reply
 from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.searchers.base import Agent, Searcher
-from graphsearch.study.parts import AgentMaker, Complete, Parts
+from graphsearch.study.parts import AgentMaker, Complete, Parts, judges_of
 from graphsearch.study.settings import Settings
 from graphsearch.tasks import Task, TokenProfile, check_task
 
@@ -187,7 +187,7 @@ def join(
     the_space = _space(space, the_fleet, the_task, graph_budget, roles)
     options = dict(searcher_options or {})
     speaker, make_agent = _agent(agent, agent_options)
-    models = _models(the_space, speaker)
+    models = _models(the_space, speaker, judges_of(the_task))
     return Parts(
         task=the_task,
         fleet=the_fleet,
@@ -353,9 +353,9 @@ async def _nobody(messages: Sequence[Message]) -> Reply:
     raise Cancelled("an agent must not speak before there is a study")
 
 
-def _models(space: "Space", speaker: str | None) -> list[str]:
+def _models(space: "Space", speaker: str | None, judges: Sequence[str]) -> list[str]:
     names = [*space.models, *(sink.model for sink in space.sinks if sink.model is not None)]
-    return list(dict.fromkeys([*names, *([speaker] if speaker is not None else [])]))
+    return list(dict.fromkeys([*names, *([speaker] if speaker is not None else []), *judges]))
 
 
 def _name(given: Any) -> str:

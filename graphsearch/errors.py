@@ -11,7 +11,7 @@
     |-- BudgetRefused              a budget that cannot be kept, said before spending; exit code 3
     |-- BudgetReached              the search budget does not cover the next spend; ends a search
     |-- StudyStopped               a search that must not go on (too many infrastructure failures)
-    `-- EngineError                an infrastructure failure of one call; never a score
+    `-- EngineError                an infrastructure failure of a call or a grading; never a score
         |-- CallTimeout            retryable
         |-- RateLimited            retryable
         |-- Unavailable            retryable
@@ -23,6 +23,7 @@
         |   |-- BadRequest         a parameter the server does not take, or no such address
         |   |-- ContextTooLong     prompt and reply do not fit the model's context
         |   `-- UnknownModel       the server has no model of that name
+        |-- GraderFailed           final: the grader's own machinery failed
         `-- Cancelled              final: we gave the call up
 
 Whether a retry can help is a property of the type (`EngineError.retryable`), and so are the
@@ -48,6 +49,7 @@ __all__ = [
     "EndpointDown",
     "EngineError",
     "FleetError",
+    "GraderFailed",
     "GraphError",
     "GraphsearchError",
     "InputError",
@@ -192,6 +194,14 @@ class ContextTooLong(Rejected):
 
 class UnknownModel(Rejected):
     """The endpoint has no model of that name."""
+
+
+class GraderFailed(EngineError):
+    """The grader's own machinery failed: a sandbox cannot start, a worker died, a judge rambles.
+
+    The item is not evaluated. What a model's text brings about is never this: it is a verdict of
+    score 0.
+    """
 
 
 class Cancelled(EngineError):

@@ -32,7 +32,18 @@ __all__ = [
 Value = Decimal | int | float
 """An amount in natural units of its currency: whole tokens, dollars, seconds, ..."""
 
-ACCOUNTS: Final = ("search", "agent", "judge", "selection", "test", "baseline", "waste")
+ACCOUNTS: Final = (
+    "search",
+    "agent",
+    "judge",
+    "selection",
+    "judge-selection",
+    "test",
+    "judge-test",
+    "baseline",
+    "judge-baseline",
+    "waste",
+)
 """Accounts a study uses. Others may be booked too; an account exists once it is named."""
 
 _INDEX: Final[dict[str, int]] = {name: place for place, name in enumerate(CURRENCIES)}

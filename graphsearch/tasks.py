@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
-from graphsearch.calls import Outcome, canonical_json
+from graphsearch.calls import Message, Outcome, Reply, Sampling, canonical_json
 from graphsearch.errors import TaskError
 
-__all__ = ["Grader", "Item", "Split", "Task", "TokenProfile", "Verdict", "check_task"]
+__all__ = [
+    "Ask",
+    "AskingGrader",
+    "BlockingGrader",
+    "Grader",
+    "Item",
+    "JudgeCall",
+    "Split",
+    "Task",
+    "TokenProfile",
+    "Verdict",
+    "check_task",
+]
 
 Split = Literal["search", "selection", "test"]
 
@@ -51,7 +63,15 @@ class Verdict:
 
 @runtime_checkable
 class Grader(Protocol):
-    """Judges replies. Pure and deterministic: no I/O, no shared state."""
+    """Judges replies. Pure, deterministic and quick: no I/O, no shared state; called inline.
+
+    A grader that takes longer is a `BlockingGrader`, one that needs a model an `AskingGrader`.
+    `parse` and `claims` are pure and quick for all of them, since votes call them often.
+
+    What a model's text brings about (its program loops, its mathematics is hostile) is a `Verdict`
+    of score 0 with a reason. Only where the grader's own machinery fails does it raise
+    `GraderFailed`; the item is then not evaluated.
+    """
 
     name: str
 
@@ -64,7 +84,101 @@ class Grader(Protocol):
         ...
 
     def grade(self, item: Item, text: str) -> Verdict:
-        """Judge the text. Never trusts `claims`."""
+        """Judge the text. Never trusts `claims`.
+
+        Raises:
+            GraderFailed: the grader's own machinery failed, which says nothing about the text.
+        """
+        ...
+
+
+@runtime_checkable
+class BlockingGrader(Grader, Protocol):
+    """A grader whose `grade` may take seconds: it waits for a process, a sandbox, a worker.
+
+    The executor calls it in threads of its own, at most as many at once as there are cores, never
+    on the event loop, and grades equal texts for an item once. So `grade` must be safe to call
+    from several threads. Nothing is started before the first grade. One that holds processes has
+    `close()`, which may be called twice, and after which a further grade starts them anew.
+
+    Attributes:
+        blocking: True.
+    """
+
+    blocking: ClassVar[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCall:
+    """The dearest form of a call that an `AskingGrader` may make.
+
+    Attributes:
+        model: who is asked.
+        messages: the prompt without the answer.
+        max_tokens: most tokens of the reply.
+        answers: how many times the answer stands in the prompt.
+        more_prompt: further tokens that the prompt may have (an earlier reply that it quotes).
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    answers: int = 1
+    more_prompt: int = 0
+
+
+class Ask(Protocol):
+    """Makes a call for a grader: in the journal, so paid once, and booked as the judge's."""
+
+    async def __call__(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling,
+        sample: int = 0,
+        prompt_version: str = "",
+    ) -> Reply:
+        """The reply.
+
+        Args:
+            model: who is asked; one of the grader's `models`.
+            messages: the prompt.
+            sampling: how to draw; needs `max_tokens`.
+            sample: which draw of this very call.
+            prompt_version: version of the prompts, part of the call's key.
+
+        Raises:
+            EngineError: the infrastructure failed; let it pass, the item is then not evaluated.
+            BudgetReached: the budget does not cover the call; let it pass as well.
+        """
+        ...
+
+
+@runtime_checkable
+class AskingGrader(Grader, Protocol):
+    """A grader that needs calls of a model. The executor awaits `judge`; nobody calls `grade`."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models it asks, so that they have an engine and a price."""
+        ...
+
+    def calls(self, item: Item) -> Sequence[JudgeCall]:
+        """Every call that one verdict on this item can take, each at its dearest.
+
+        What they cost is reserved before the item is run.
+        """
+        ...
+
+    async def judge(self, item: Item, text: str, ask: Ask) -> Verdict:
+        """Judge the text with the help of models. Equal item, text and replies, equal verdict.
+
+        Raises:
+            GraderFailed: no verdict could be read from the replies.
+            EngineError: a call failed.
+            BudgetReached: the budget does not cover a call.
+        """
         ...
 
 

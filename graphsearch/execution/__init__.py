@@ -6,6 +6,7 @@ judge's) through the same journal, limits and ledger.
 
 from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Traffic
+from graphsearch.execution._grading import judge_account
 from graphsearch.execution._judge import judge
 from graphsearch.execution._lane import LaneState
 from graphsearch.execution.executor import Executor
@@ -21,4 +22,5 @@ __all__ = [
     "RetryPolicy",
     "Traffic",
     "judge",
+    "judge_account",
 ]

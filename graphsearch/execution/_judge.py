@@ -3,10 +3,10 @@
 from typing import Any
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
+from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.tasks import Grader, Item, Verdict
 
-__all__ = ["judge"]
+__all__ = ["checked", "judge", "who"]
 
 
 def judge(grader: Grader, item: Item, text: str, outcome: Outcome) -> Verdict:
@@ -19,6 +19,7 @@ def judge(grader: Grader, item: Item, text: str, outcome: Outcome) -> Verdict:
         outcome: how the call that gave it ended.
 
     Raises:
+        GraderFailed: the grader's machinery failed.
         TaskError: the grader broke, or gave something that is no verdict; grader and item are
             named.
     """
@@ -26,11 +27,22 @@ def judge(grader: Grader, item: Item, text: str, outcome: Outcome) -> Verdict:
         return Verdict(0.0, outcome, reason=f"the reply was {outcome.value}")
     try:
         verdict: Any = grader.grade(item, text)
+    except GraderFailed:
+        raise
     except Exception as error:
-        raise TaskError(f"{_who(grader, item)} failed: {error!r}") from error
+        raise TaskError(f"{who(grader, item)} failed: {error!r}") from error
+    return checked(grader, item, verdict)
+
+
+def checked(grader: Grader, item: Item, verdict: Any) -> Verdict:
+    """What a grader gave, if a verdict may be that.
+
+    Raises:
+        TaskError: it is none; grader and item are named.
+    """
     fault = _fault(verdict)
     if fault is not None:
-        raise TaskError(f"{_who(grader, item)} {fault}")
+        raise TaskError(f"{who(grader, item)} {fault}")
     return verdict  # type: ignore[no-any-return]
 
 
@@ -48,5 +60,6 @@ def _fault(verdict: Any) -> str | None:
     return None
 
 
-def _who(grader: Grader, item: Item) -> str:
+def who(grader: Grader, item: Item) -> str:
+    """Grader and item, for messages."""
     return f"grader {grader.name!r} on item {item.id!r}"

@@ -27,3 +27,15 @@ class Memory(Generic[K, V]):
                 self._values.popitem(last=False)
             return value
         return self._values[key]
+
+    def find(self, key: K) -> V | None:
+        """The value of a key, None when it is not there."""
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def keep(self, key: K, value: V) -> None:
+        """Remember a value that took more than a function to make."""
+        self._values.pop(key, None)
+        self.get(key, lambda: value)

@@ -8,6 +8,7 @@ from graphsearch.cost import CURRENCIES, Amount
 from graphsearch.errors import BudgetReached, EngineError, TaskError
 from graphsearch.execution._cap import QuestionCap
 from graphsearch.execution._desk import Desk, Fetched
+from graphsearch.execution._grading import Grading
 from graphsearch.execution._judge import judge
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._sender import Order, Sender
@@ -31,6 +32,8 @@ class Walk:
     Every node is a task that waits for its parents. When a node fails for a reason of the
     infrastructure its descendants are skipped and all others go on: what they bring is kept in
     the journal, and which node counts as the first to fail does not depend on timing.
+
+    With `grading` the answer is judged there, else by the grader on the spot.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Walk:
         sender: Sender,
         pricer: Pricer,
         grader: Grader,
+        grading: Grading | None,
         account: str,
         speak: Speak,
         cap: Amount | None,
@@ -52,6 +56,7 @@ class Walk:
         self._sender = sender
         self._pricer = pricer
         self._grader = grader
+        self._grading = grading
         self._account = account
         self._speak = speak
         count = len(plan.steps)
@@ -66,17 +71,19 @@ class Walk:
         """The run of the whole graph, graded when every node brought a message.
 
         Args:
-            limit_s: seconds after which it is given up, as a timeout; None for no limit.
+            limit_s: seconds after which it is given up, as a timeout; None for no limit. Grading
+                is not the graph's time, so it does not count.
         """
         if limit_s is None:
-            return self._finish(await self._all())
+            return await self._finish(await self._all())
         try:
             async with asyncio.timeout(limit_s) as time:
-                return self._finish(await self._all())
+                nodes = await self._all()
         except TimeoutError:
             if not time.expired():  # somebody else's
                 raise
-            return self._finish(self._so_far(f"the question took longer than {limit_s:g} s"))
+            nodes = self._so_far(f"the question took longer than {limit_s:g} s")
+        return await self._finish(nodes)
 
     async def _all(self) -> tuple[NodeRun, ...]:
         loop = asyncio.get_running_loop()
@@ -216,7 +223,7 @@ class Walk:
 
     # -- the whole -----------------------------------------------------------------------------
 
-    def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+    async def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
         usage: dict[str, Usage] = {}
         for node in nodes:
             if node.model is not None and node.usage.calls:
@@ -231,7 +238,19 @@ class Walk:
                 self._item.id, first.outcome, None, "", price, usage, nodes, error=first.error
             )
         sink = nodes[-1]
-        verdict = judge(self._grader, self._item, sink.message, sink.outcome)
+        try:
+            if self._grading is None:
+                verdict = judge(self._grader, self._item, sink.message, sink.outcome)
+            else:
+                verdict = await self._grading.verdict(
+                    self._grader, self._item, sink.message, sink.outcome, account=self._account
+                )
+        except (EngineError, BudgetReached) as error:
+            outcome = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
+            why = f"grader {self._grader.name!r}: {error}"
+            return GraphRun(
+                self._item.id, outcome, None, sink.message, price, usage, nodes, error=why
+            )
         return GraphRun(self._item.id, verdict.outcome, verdict, sink.message, price, usage, nodes)
 
     def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:

@@ -1,14 +1,16 @@
 """`Executor`: many graphs on many items at once."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from graphsearch.calls import Call, Message, Reply, Sampling
+from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Desk, Traffic
+from graphsearch.execution._grading import Grading, is_inline
+from graphsearch.execution._judge import judge
 from graphsearch.execution._lane import LaneState
 from graphsearch.execution._memory import Memory
 from graphsearch.execution._plan import (
@@ -27,16 +29,19 @@ from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
-from graphsearch.ledger import Ledger, Spend
+from graphsearch.ledger import NOTHING, Ledger, Spend
 from graphsearch.roles import Role
 from graphsearch.store import Store
-from graphsearch.tasks import Grader, Item, TokenProfile
+from graphsearch.tasks import Ask, AskingGrader, Grader, Item, JudgeCall, TokenProfile, Verdict
 
 __all__ = ["Executor"]
 
 _KEPT_PLANS: Final = 1024
 _KEPT_PROMPTS: Final = 4096
 _KEPT_BOUNDS: Final = 65_536
+_JUDGE: Final = "judge"
+"""Stream of a judge's draws."""
+
 _PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
 """Tokenizers that make as many tokens of this are taken to be one."""
 
@@ -63,7 +68,7 @@ class Executor:
         ledger: pays for every call made.
         seed: the study's seed; with stream, item, prompt and draw it fixes each call's seed.
         profile: the task's mean token lengths; they fix what a unit is.
-        grader: judges sinks, and helps combining roles to read answers.
+        grader: judges sinks, and helps combining roles to read answers; `close` ends it.
         concurrency: most calls in flight to a model whose engine has no opinion, and half the
             number of items under way at once.
         policy: how long and how often things are tried, and when an endpoint counts as dead.
@@ -90,6 +95,7 @@ class Executor:
         self._roles = roles
         self._fleet = fleet
         self._grader = grader
+        self._pure = is_inline(grader)
         self._seed = seed
         self._concurrency = concurrency
         self.pricer = Pricer(fleet, profile)
@@ -107,11 +113,13 @@ class Executor:
             changed=changed or _unheard,
         )
         self._desk = Desk(self._sender, store.journal)
+        self._grading = Grading(self._asker)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._window = asyncio.Semaphore(2 * concurrency)
         self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
         self._prompts: Memory[tuple[str, bool, str], _Prompt] = Memory(_KEPT_PROMPTS)
         self._bounds: Memory[tuple[str, str, bool, int, int, str], Spend] = Memory(_KEPT_BOUNDS)
+        self._judged: Memory[tuple[str, frozenset[tuple[str, int]]], Spend] = Memory(_KEPT_BOUNDS)
 
     @property
     def traffic(self) -> Traffic:
@@ -136,8 +144,8 @@ class Executor:
     ) -> list[GraphRun]:
         """Run a graph on items.
 
-        An item whose calls fail for a reason of the infrastructure, or are not covered by the
-        ledger or the cap, comes back without a verdict; it does not end the run.
+        An item whose calls or whose grading fail for a reason of the infrastructure, or are not
+        covered by the ledger or the cap, comes back without a verdict; it does not end the run.
 
         Args:
             graph: run in canonical form.
@@ -160,6 +168,8 @@ class Executor:
         """
         self._enter_loop()
         plan = self._plan(graph, stream)
+        grader = grader or self._grader
+        grading = None if is_inline(grader) else self._grading
         found: list[GraphRun | None] = [None] * len(items)
         queue = iter(enumerate(items))
 
@@ -172,7 +182,8 @@ class Executor:
                         desk=self._desk,
                         sender=self._sender,
                         pricer=self.pricer,
-                        grader=grader or self._grader,
+                        grader=grader,
+                        grading=grading,
                         account=account,
                         speak=self._speak,
                         cap=cap,
@@ -219,8 +230,32 @@ class Executor:
         order = Order(key, call, account)
         return (await self._desk.fetch(order)).reply
 
+    async def verdict(
+        self, item: Item, text: str, outcome: Outcome = Outcome.ANSWERED, *, account: str
+    ) -> Verdict:
+        """What an answer is worth, judged as the answer of a graph would be.
+
+        Args:
+            item: the question.
+            text: the answer.
+            outcome: how the call that gave it ended.
+            account: of the graph it comes from; a judge's calls are booked beside it.
+
+        Raises:
+            EngineError: the grader's machinery or a call of the judge failed.
+            BudgetReached: the ledger does not cover a call of the judge.
+        """
+        if self._pure:
+            return judge(self._grader, item, text, outcome)
+        self._enter_loop()
+        return await self._grading.verdict(self._grader, item, text, outcome, account=account)
+
+    def close(self) -> None:
+        """End what the grader holds; may be called twice, and used again afterwards."""
+        self._grading.close(self._grader)
+
     def worst_case(self, graph: CollaborationGraph, item: Item) -> Spend:
-        """Most that a graph's calls for an item can cost, retries not counted.
+        """Most that a graph's calls for an item, and their judge's, can cost, retries not counted.
 
         A parent's message is taken to be as long as its reply may be; where parent and child
         are models that count tokens differently, twice as long. (The ledger does not lean on
@@ -230,9 +265,16 @@ class Executor:
             GraphError: the graph is not valid.
         """
         plan = self._plan(graph, "search")
-        return Spend.total(
-            self._bound(plan, step, item) for step in plan.steps if step.speaker is not None
-        )
+        calls = [self._bound(plan, step, item) for step in plan.steps if step.speaker is not None]
+        return Spend.total([*calls, self._worst_verdict(plan, item)])
+
+    def worst_verdict(self, graph: CollaborationGraph, item: Item) -> Spend:
+        """Most that one more verdict on a message of the graph can cost: a judge's calls.
+
+        Raises:
+            GraphError: the graph is not valid.
+        """
+        return self._worst_verdict(self._plan(graph, "search"), item)
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -242,6 +284,29 @@ class Executor:
             self._loop = loop
             self._window = asyncio.Semaphore(2 * self._concurrency)
             self._desk.enter_loop()
+            self._grading.enter_loop()
+
+    def _asker(self, item: Item, account: str) -> Ask:
+        async def ask(
+            model: str,
+            messages: Sequence[Message],
+            *,
+            sampling: Sampling,
+            sample: int = 0,
+            prompt_version: str = "",
+        ) -> Reply:
+            return await self.ask(
+                model,
+                messages,
+                sampling=sampling,
+                stream=_JUDGE,
+                account=account,
+                sample=sample,
+                item=item.id,
+                prompt_version=prompt_version,
+            )
+
+        return ask
 
     def _identity(self, stream: str) -> Identity:
         return Identity(self._seed, stream, self._version)
@@ -279,6 +344,25 @@ class Executor:
             return 1
         counts = {self._sender.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
         return 2 if len(counts) > 1 or None in counts else 1
+
+    def _worst_verdict(self, plan: Plan, item: Item) -> Spend:
+        grader = self._grader
+        if self._pure or not isinstance(grader, AskingGrader):
+            return NOTHING
+        # Whatever node's message ends up at the sink, it is no longer than the longest reply.
+        longest = frozenset(
+            (step.model, step.sampling.max_tokens or 0) for step in plan.steps if step.speaker
+        )
+
+        def work_out() -> Spend:
+            return Spend.total(self._worst_judge_call(call, longest) for call in grader.calls(item))
+
+        return self._judged.get((item.id, longest), work_out)
+
+    def _worst_judge_call(self, call: JudgeCall, said: Iterable[tuple[str, int]]) -> Spend:
+        heard = max((most * self._stretch(model, call.model) for model, most in said), default=0)
+        more = call.answers * heard + call.more_prompt
+        return self._sender.worst_of(call.model, call.messages, call.max_tokens, more_prompt=more)
 
     def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
         heard = 0

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphsearch.ledger import ACCOUNTS
 from graphsearch.report._colours import assigned
 from graphsearch.report._strips import draw_parts
 
@@ -52,8 +53,7 @@ def spend(result: _Record) -> dict[str, Any]:
 
 
 def _account_order(name: str) -> tuple[int, str]:
-    known = ("search", "agent", "judge", "selection", "test", "baseline")
-    return (known.index(name) if name in known else len(known), name)
+    return (ACCOUNTS.index(name) if name in ACCOUNTS else len(ACCOUNTS), name)
 
 
 def _account(

@@ -1,21 +1,23 @@
 """Plain alternatives: what a user could do without a search, at the winner's used cost."""
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Outcome
+from graphsearch.errors import BudgetReached, EngineError
 from graphsearch.study.settings import BaselineKind
-from graphsearch.tasks import Verdict
+from graphsearch.tasks import AskingGrader, Verdict
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
-    from graphsearch.execution import GraphRun, NodeRun
+    from graphsearch.execution import Executor, GraphRun, NodeRun
     from graphsearch.graph import CollaborationGraph
     from graphsearch.study.parts import Parts
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Grader, Item
+    from graphsearch.tasks import Item
 
 __all__ = [
     "FITTED",
@@ -207,6 +209,9 @@ def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alterna
         if copies >= 2:
             rows += _of_draws(parts, model, copies, claims=prices.claims)
     rows += _fusers(parts, prices, used)
+    if isinstance(parts.task.grader, AskingGrader):
+        # An oracle knows; a model that judges only thinks, and would be asked about every draw.
+        wanted.discard("best_of_n")
     return [row for row in rows if row.kind in wanted]
 
 
@@ -221,34 +226,46 @@ def is_plain(graph: "CollaborationGraph") -> bool:
     return copies and flat and (sink.model is None or sink.role == "fuser")
 
 
-def derive(
+async def derive(
+    executor: "Executor",
     alternative: Alternative,
     items: "Sequence[Item]",
     results: Sequence[ItemResult],
     runs: "Sequence[GraphRun | None]",
-    grader: "Grader",
 ) -> list[ItemResult]:
     """Results of a row that is read from the draws of a vote.
 
     `sampled` is the first draw, `best_of_n` the one that the grader likes best. Items that were not
-    evaluated stay so.
+    evaluated stay so, and those of which a draw cannot be judged become so.
     """
-    from graphsearch.execution import judge
+    pairs = zip(items, results, runs, strict=True)
+    work = [_derive_one(executor, alternative, *one) for one in pairs]
+    return list(await asyncio.gather(*work))
 
-    derived = []
-    for item, result, run in zip(items, results, runs, strict=True):
-        if result.score is None or run is None:
-            derived.append(result)
-            continue
-        draws = [judge(grader, item, node.message, node.outcome) for node in run.nodes[:-1]]
-        if alternative.kind == "sampled":
-            derived.append(_one_draw(result, run.nodes[0], draws[0]))
-        else:
-            best = max(draws, key=lambda v: (v.score, v.outcome is Outcome.ANSWERED))
-            derived.append(
-                replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
+
+async def _derive_one(
+    executor: "Executor",
+    alternative: Alternative,
+    item: "Item",
+    result: ItemResult,
+    run: "GraphRun | None",
+) -> ItemResult:
+    if result.score is None or run is None:
+        return result
+    is_one = alternative.kind == "sampled"
+    draws = []
+    for node in run.nodes[:1] if is_one else run.nodes[:-1]:
+        try:
+            draws.append(
+                await executor.verdict(item, node.message, node.outcome, account="baseline")
             )
-    return derived
+        except (EngineError, BudgetReached) as error:
+            ended = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
+            return replace(result, score=None, outcome=ended, answer=None)
+    if is_one:
+        return _one_draw(result, run.nodes[0], draws[0])
+    best = max(draws, key=lambda v: (v.score, v.outcome is Outcome.ANSWERED))
+    return replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
 
 
 def affordable(parts: "Parts") -> list[str]:

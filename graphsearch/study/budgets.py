@@ -10,12 +10,26 @@ from graphsearch.ledger import Ledger, Limit
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
 
-__all__ = ["EVALUATION", "SEARCH", "SELECTION_SHARE", "limits_of", "states_of"]
+__all__ = [
+    "ASKED_ONCE",
+    "EVALUATION",
+    "SEARCH",
+    "SELECTION",
+    "SELECTION_SHARE",
+    "limits_of",
+    "states_of",
+]
 
 SEARCH: Final = frozenset({"search", "agent", "judge", "waste"})
 """Accounts of the search itself."""
-EVALUATION: Final = frozenset({"test", "baseline"})
+SELECTION: Final = frozenset({"selection", "judge-selection"})
+"""Accounts of the selection."""
+EVALUATION: Final = frozenset({"test", "judge-test", "baseline", "judge-baseline"})
 """Accounts of what is measured after the winner is fixed."""
+ASKED_ONCE: Final = frozenset(
+    {"agent", "waste", "judge", "judge-selection", "judge-test", "judge-baseline"}
+)
+"""Accounts whose calls are no graph's."""
 
 SELECTION_SHARE: Final = 0.3
 """Part of the reserve that selection may take, so that the test always keeps the rest."""
@@ -40,11 +54,11 @@ def limits_of(
     limits: list[Limit] = []
     for amount in search:
         if evaluation:
-            limits.append(Limit(amount, SEARCH | {"selection"}))
+            limits.append(Limit(amount, SEARCH | SELECTION))
             limits.append(Limit(_part(amount, 1 - selection), SEARCH))
         else:
             limits.append(Limit(amount))
-            limits.append(Limit(_part(amount, 1 - kept + selection), SEARCH | {"selection"}))
+            limits.append(Limit(_part(amount, 1 - kept + selection), SEARCH | SELECTION))
             limits.append(Limit(_part(amount, 1 - kept), SEARCH))
     return limits + [Limit(amount, EVALUATION) for amount in evaluation]
 

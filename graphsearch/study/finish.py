@@ -18,6 +18,7 @@ from graphsearch.study.baselines import (
     fit_fusers,
     measure_prices,
 )
+from graphsearch.study.budgets import ASKED_ONCE
 from graphsearch.study.evidence import Evidence
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
@@ -231,9 +232,8 @@ def _calls(study: "Study") -> dict[str, Any]:
     made = {name: int(study.ledger.spent("calls", name)) for name in study.ledger.accounts}
     names = sorted({*asked, *made})
     accounts = {name: {"asked": asked[name], "made": made.get(name, 0)} for name in names}
-    for name in ("agent", "judge", "waste"):
-        if name in accounts:  # not calls of graphs: nothing is shared there
-            accounts[name]["asked"] = accounts[name]["made"]
+    for name in ASKED_ONCE & accounts.keys():
+        accounts[name]["asked"] = accounts[name]["made"]
     return {
         "asked": sum(account["asked"] for account in accounts.values()),
         "made": sum(account["made"] for account in accounts.values()),

@@ -9,7 +9,7 @@ from graphsearch.errors import BudgetRefused
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.evidence import Evidence, gather
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task
+from graphsearch.tasks import AskingGrader, Task
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphsearch.roles import Role
     from graphsearch.space import Space
 
-__all__ = ["AgentMaker", "Complete", "Parts"]
+__all__ = ["AgentMaker", "Complete", "Parts", "judges_of"]
 
 AGENT_SAMPLING = Sampling(temperature=0.7, max_tokens=2048)
 
@@ -75,6 +75,7 @@ class Parts:
     def __post_init__(self) -> None:
         models = [*self.space.models, *(s.model for s in self.space.sinks if s.model)]
         models += [self.agent_model] if self.agent_model else []
+        models += judges_of(self.task)
         for budget in (*self.search_budget, *self.evaluation_budget):
             cost = self.space.cost.in_currency(budget.currency)
             reasons = [cost.can_price(model) for model in dict.fromkeys(models)]
@@ -126,3 +127,8 @@ class Parts:
                 "evaluation": [str(amount) for amount in self.evaluation_budget],
             },
         }
+
+
+def judges_of(task: Task) -> tuple[str, ...]:
+    """The models that judge a task's answers; none where no model is asked."""
+    return task.grader.models if isinstance(task.grader, AskingGrader) else ()

@@ -133,16 +133,25 @@ class Runner:
         *,
         account: str,
         known: Known | None = None,
+        derived: "Sequence[CollaborationGraph]" = (),
     ) -> "Iterator[Part]":
         """Parts of a block that the budget covers, each to be run before the next is asked for.
 
         What a part really used is mostly far below its worst case, so the rest of a block that
         was not covered at first is covered when the part is paid; only then does it end.
+
+        Args:
+            name: names the admissions in the store.
+            graphs: different graphs.
+            items: items of the block.
+            account: account to book to.
+            known: results that need no run.
+            derived: graphs of which one message more is judged, each time they are named.
         """
         number = 0
         while items:
             part = f"{name}/{number}"
-            count = self.admit(part, graphs, items, account=account, known=known)
+            count = self.admit(part, graphs, items, account=account, known=known, derived=derived)
             if count == 0:
                 return
             yield Part(part, items[:count])
@@ -212,11 +221,12 @@ class Runner:
         *,
         account: str,
         known: Known | None = None,
+        derived: "Sequence[CollaborationGraph]" = (),
     ) -> int:
         """How many of the items, from the front, the budget covers at worst; decided once."""
         decided = self._store.get_checkpoint(f"admission/{name}")
         if decided is None:
-            decided = {"items": self._covered(graphs, items, account, known)}
+            decided = {"items": self._covered(graphs, items, account, known, derived)}
             self._store.put_checkpoint(f"admission/{name}", decided)
         return min(int(decided["items"]), len(items))
 
@@ -226,6 +236,7 @@ class Runner:
         items: Sequence[Item],
         account: str,
         known: Known | None,
+        derived: "Sequence[CollaborationGraph]",
     ) -> int:
         total = Spend.total([])
         for count, item in enumerate(items):
@@ -234,6 +245,7 @@ class Runner:
                 for graph in graphs
                 if known is None or known(graph.key, item.id) is None
             ]
+            worst += [self._executor.worst_verdict(graph, item) for graph in derived]
             total = Spend.total([total, *worst])
             if not self._ledger.would_cover(total, account):
                 return count

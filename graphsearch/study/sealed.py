@@ -176,7 +176,10 @@ def _admitted(
 ) -> Iterator[Part]:
     """Parts of a block for which the winner and all alternatives together are covered."""
     graphs = list({graph.key: graph for graph in [winner, *_graphs(plan)]}.values())
-    return study.runner.admitted(f"test/{number}", graphs, block, account="baseline")
+    derived = [alternative.graph for alternative in plan if alternative.is_derived]
+    return study.runner.admitted(
+        f"test/{number}", graphs, block, account="baseline", derived=derived
+    )
 
 
 async def _run_winner(
@@ -202,7 +205,7 @@ async def _run(
         results = by_key[alternative.graph.key]
         if alternative.is_derived:
             runs = [study.runner.runs.get((alternative.graph.key, item.id)) for item in items]
-            results = derive(alternative, items, results, runs, study.parts.task.grader)
+            results = await derive(study.executor, alternative, items, results, runs)
         rows.append(results)
     study.voice.say(
         BlockDone, phase="baseline", block=number, items=len(items), alive=len(plan), stopped=0

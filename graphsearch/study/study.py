@@ -174,8 +174,9 @@ class Study:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close engines, log and store; everything done is kept."""
+        """Close grader, engines, log and store; everything done is kept."""
         try:
+            self.executor.close()
             for engine in dict.fromkeys(self.parts.engines.values()):
                 await engine.aclose()
         finally:

@@ -14,7 +14,7 @@ from graphsearch.events import (
     Listener,
 )
 from graphsearch.study.archive import Archive
-from graphsearch.study.budgets import EVALUATION, SEARCH, states_of
+from graphsearch.study.budgets import EVALUATION, SEARCH, SELECTION, states_of
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Voice:
         if not evaluation:
             return states_of(self._ledger, search)
         return (
-            *states_of(self._ledger, search, sorted(SEARCH | {"selection"})),
+            *states_of(self._ledger, search, sorted(SEARCH | SELECTION)),
             *states_of(self._ledger, evaluation, sorted(EVALUATION)),
         )
 

@@ -111,6 +111,7 @@ def executor(
     roles=ROLES,
     fleet=FLEET,
     halts=False,
+    grader=None,
 ):
     """An executor over a store in `folder`, its ledger restored as a study does it."""
     engine = engine or ScriptedEngine(answer)
@@ -125,7 +126,7 @@ def executor(
             ledger,
             seed=seed,
             profile=TokenProfile(10, 5),
-            grader=LastWord(),
+            grader=grader or LastWord(),
             concurrency=concurrency,
             policy=policy,
             halts=halts,
