@@ -38,11 +38,16 @@ class Registry:
         Raises:
             TaskError: the name is unknown, or the maker does not take one of the options.
         """
-        maker = self._find(name)
+        maker = self.find(name)
         check_options(f"{self._kind} {name!r}", maker, options, self._options_at)
         return maker(**options)
 
-    def _find(self, name: str) -> Callable[..., Any]:
+    def find(self, name: str) -> Callable[..., Any]:
+        """The maker of `name`.
+
+        Raises:
+            TaskError: the name is unknown.
+        """
         where = self._home.get(name)
         if where is not None:
             module, attribute = where.split(":")

@@ -40,8 +40,6 @@ T = TypeVar("T")
 
 _ROLES = ("assistant", "fuser")
 _SPACE_KEYS = ("slots", "models", "roles", "sinks", "max_in_degree", "edges")
-_FILES = frozenset({".csv", ".json", ".jsonl"})
-"""Endings that tell a file of questions from a registered name."""
 
 
 def optimize(
@@ -222,17 +220,9 @@ def join(
 def _task(
     task: str | Path | Task, options: Mapping[str, Any] | None, profile: TokenProfile | None
 ) -> Task:
-    from graphsearch.evaluators.tasks import get_task
+    from graphsearch.evaluators.tasks import load_task
 
-    given = dict(options or {})
-    if isinstance(task, Task):
-        found = task
-    elif isinstance(task, Path) or Path(task).suffix in _FILES:
-        if "path" in given:
-            raise ConfigError("the file is given as the task itself", where="task.options.path")
-        found = get_task("local", path=task, **given)
-    else:
-        found = get_task(task, **given)
+    found = task if isinstance(task, Task) else load_task(task, **(options or {}))
     check_task(found)
     return found if profile is None else replace(found, profile=profile)
 

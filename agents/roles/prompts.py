@@ -1,5 +1,8 @@
 """Prompt sets: folders of Jinja templates with a `prompts.yaml` that says who uses which, and how.
 
+A file `words.yaml` beside them gives texts by name to all templates, so that sets which differ in a
+few words only (in which form is the answer asked for?) share their templates as symbolic links.
+
 Templates run in Jinja's immutable sandbox with strict undefined names, so one from outside can
 neither run code nor silently leave a hole in a prompt.
 """
@@ -25,6 +28,7 @@ PROMPTS: Final = Path(__file__).resolve().parents[1] / "prompts"
 PLACES: Final = ("alone", "root", "inner", "sink")
 SCHEMA_VERSION: Final = 1
 _FILE: Final = "prompts.yaml"
+_WORDS: Final = "words.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class PromptSet:
         *,
         message: Callable[[str], str],
         version: str,
+        words: Mapping[str, str] | None = None,
     ) -> None:
         self.name = folder.name
         self.version = version
@@ -76,6 +81,7 @@ class PromptSet:
             autoescape=False,  # prompts are plain text, not HTML
         )
         self._environment.filters.update(FILTERS)
+        self._words = dict(words or {})
         self._templates: dict[str, jinja2.Template] = {}
         self._plain: dict[str, _Plain | None] = {}
 
@@ -92,7 +98,9 @@ class PromptSet:
         data = read_yaml(folder / _FILE)
         reader = _Reader(folder / _FILE, max_tokens)
         roles = reader.roles(data)
-        prompts = cls(folder, roles, message=reader.message(data), version=_version(folder))
+        words = _words(folder / _WORDS)
+        version = _version(folder)
+        prompts = cls(folder, roles, message=reader.message(data), version=version, words=words)
         for role in roles.values():
             for form in role.forms.values():
                 prompts.template(form.template)
@@ -130,6 +138,8 @@ class PromptSet:
         """
         ready = self.template(template)
         plain = self._plain[template]
+        if self._words:
+            values = {**self._words, **values}
         try:
             if not ready.blocks:
                 return _said("user", ready.render(values))
@@ -212,6 +222,16 @@ def _folder(name: str | Path) -> Path:
     raise ConfigError(
         f"no prompt set {str(name)!r}: known sets are {known}; a folder needs a {_FILE}"
     )
+
+
+def _words(path: Path) -> dict[str, str]:
+    """Texts by name that all templates of a set may use; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    found = read_yaml(path)
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ConfigError("must be a table of names and texts", where=str(path))
+    return found
 
 
 def _version(folder: Path) -> str:

@@ -1,27 +1,38 @@
-"""Tasks by name.
+"""Tasks by name, from files, and from Python functions.
 
 A package adds its own by an entry point of the group `graphsearch.tasks`: a callable that takes
 options by keyword and returns a `graphsearch.tasks.Task`.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from graphsearch.errors import TaskError
+from graphsearch.evaluators._options import check_options
 from graphsearch.evaluators._registry import Registry
 from graphsearch.tasks import Task
 
-__all__ = ["get_task", "task_names"]
+if TYPE_CHECKING:
+    from graphsearch.evaluators.tasks._source import Source
+
+__all__ = ["FILE_ENDINGS", "get_task", "is_file", "load_task", "source_of", "task_names"]
 
 _TASKS = Registry(
     "task",
     "graphsearch.tasks",
     {
+        "gsm8k": "graphsearch.evaluators.tasks.gsm8k:Gsm8k",
+        "humaneval": "graphsearch.evaluators.tasks.code:HumanEval",
         "local": "graphsearch.evaluators.tasks.local:load_local",
+        "math": "graphsearch.evaluators.tasks.math:Math",
+        "mbpp": "graphsearch.evaluators.tasks.code:Mbpp",
         "puzzle": "graphsearch.evaluators.tasks.puzzle:load_puzzle",
         "recall": "graphsearch.evaluators.tasks.recall:load_recall",
     },
     options_at="task.options",
 )
+FILE_ENDINGS: Final = (".jsonl", ".csv", ".json", ".parquet", ".arrow")
+"""Endings that tell a file of questions from a registered name; text may be gzipped (`.gz`)."""
 
 
 def task_names() -> tuple[str, ...]:
@@ -39,7 +50,51 @@ def get_task(name: str, /, **options: Any) -> Task:
     Raises:
         TaskError: the name or an option is unknown, or the data is wrong.
     """
+    from graphsearch.evaluators.tasks._source import Source
+
     task = _TASKS.make(name, options)
+    if isinstance(task, Source):
+        task = task.load()
     if not isinstance(task, Task):
         raise TaskError(f"task {name!r}: its loader returned {type(task).__name__}, not a Task")
     return task
+
+
+def is_file(task: str | Path) -> bool:
+    """Whether a task is named as a file of questions, not by a registered name."""
+    return isinstance(task, Path) or Path(task.removesuffix(".gz")).suffix in FILE_ENDINGS
+
+
+def load_task(task: str | Path, /, **options: Any) -> Task:
+    """A task by its registered name, or from a file of questions.
+
+    Args:
+        task: a name, or a file.
+        **options: of the loader.
+
+    Raises:
+        TaskError: the name or an option is unknown, or the data is wrong.
+    """
+    if not is_file(task):
+        return get_task(str(task), **options)
+    if "path" in options:
+        raise TaskError("the file is given as the task itself", where="task.options.path")
+    return get_task("local", path=task, **options)
+
+
+def source_of(task: str | Path, /, **options: Any) -> "Source | None":
+    """The files a task is read from, unread; None for a task that is no matter of files.
+
+    Raises:
+        TaskError: the name or an option is unknown.
+    """
+    from graphsearch.evaluators.tasks._source import Source
+    from graphsearch.evaluators.tasks.local import LocalFile
+
+    if is_file(task):
+        task, options = "local", {"path": task, **options}
+    maker = LocalFile if task == "local" else _TASKS.find(str(task))
+    if not (isinstance(maker, type) and issubclass(maker, Source)):
+        return None
+    check_options(f"task {str(task)!r}", maker, options, "task.options")
+    return maker(**options)

@@ -2,7 +2,7 @@
 
 import typer
 
-from graphsearch.cli import _cost, _doctor, _export, _fleet, _quote, _run, _status
+from graphsearch.cli import _cost, _doctor, _export, _fleet, _quote, _run, _status, _task
 
 __all__ = ["register"]
 
@@ -16,5 +16,6 @@ def register(app: typer.Typer) -> None:
     app.command("report")(_export.report)
     app.command("export")(_export.export)
     app.add_typer(_fleet.app, name="fleet")
+    app.add_typer(_task.app, name="task")
     app.command("cost")(_cost.cost)
     app.command("doctor")(_doctor.doctor)

@@ -150,7 +150,7 @@ class TestRefusals:
             (("--grader", "nobody"), "--data: no grader 'nobody'; known: choice"),
             (("--question-field", "question"), "{tmp}/sums.jsonl:1: no field 'question'"),
             (("--data", "none.jsonl"), "{tmp}/none.jsonl: cannot be read"),
-            (("--data", "sums.txt"), "{tmp}/sums.txt: is neither .jsonl nor .csv"),
+            (("--data", "sums.txt"), "{tmp}/sums.txt: cannot be read: No such file"),
             (("--searcher", "luck"), "--searcher: "),
             (("--prompt-set", "none"), "no prompt set 'none': known sets are chat"),
             (("--profile", "0,9"), "--profile: no known task"),

@@ -114,7 +114,7 @@ GOOD = '{"question": "q1", "answer": "a"}\n'
         ("question,answer\nq1,a,b\n", "q.csv", r"q\.csv:2: has more fields than the header"),
         ("question,answer\nq1\n", "q.csv", r"q\.csv:2: has fewer fields"),
         ('question,answer\nq1,"a\n', "q.csv", "is no CSV"),
-        (GOOD, "q.txt", r"neither \.jsonl nor \.csv"),
+        (GOOD, "q.txt", r"q\.txt: is none of \.jsonl, \.csv, "),
         (GOOD, "q.jsonl", "1 questions leave the .* split empty"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_column_that_is_there_twice_is_refused(write):
         ({"most": 1.5}, "task.options.most: must be a valid integer, got 1.5"),
         ({"most": 0}, "task.options.most: must be at least 1, got 0"),
         ({"profile": {"question": 1}}, "task.options.profile: must be"),
-        ({"prompt_set": None}, "task.options.prompt_set: must be"),
+        ({"prompt_set": 3}, "task.options.prompt_set: must be"),
         ({"name": 1}, "task.options.name: must be a valid string, got 1"),
         ({"names": 1}, "task.options: unknown option 'names' of task 'local'; known: answer_field"),
     ],
@@ -189,7 +189,7 @@ def test_a_gold_answer_that_its_grader_cannot_read_is_refused_with_its_line(writ
 def test_tasks_by_name():
     assert {"local", "puzzle", "recall"} <= set(task_names())
     assert isinstance(get_task("puzzle", search=10, selection=10, test=10), Task)
-    with pytest.raises(TaskError, match="no task 'chess'; known: local, puzzle, recall"):
+    with pytest.raises(TaskError, match=r"no task 'chess'; known: .*local, math, .*puzzle, recall"):
         get_task("chess")
     with pytest.raises(TaskError, match="unknown option 'size' of task 'puzzle'; known: counts,"):
         get_task("puzzle", size=3)

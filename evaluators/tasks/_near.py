@@ -1,0 +1,124 @@
+"""Questions that are nearly the same.
+
+A question's *normal form* is the list of its words and signs, in small letters, without the marks
+that end or quote sentences. In a text of ten words or more, every number stands for any number:
+there the words pose the problem and the numbers are but its values, so two such questions have one
+derivation and are one problem for whoever learns from them. In a shorter text ("17 * 23 =") the
+numbers are the question, and stay.
+
+Two questions are near when the sets of three neighbours in their normal forms overlap by a share
+of `threshold` (Jaccard). Pairs are found exactly, not by luck: two sets that overlap so much must
+share one of the rarest members of each (prefix filtering: Chaudhuri, Ganti, Kaushik 2006), so only
+questions that share a rare member are compared. What is found depends on the set of questions
+alone, not on their order.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["THRESHOLD", "near_groups", "normal_form"]
+
+THRESHOLD: Final = 0.8
+"""Share of neighbours in common from which on two questions count as one."""
+
+WORDS_FOR_VALUES: Final = 10
+"""Words beside numbers from which on numbers are but values."""
+
+_SIZE: Final = 3
+_TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
+_MARKS: Final = frozenset(".,;:!?'\"`´‘’“”…")
+
+
+def normal_form(text: str) -> tuple[str, ...]:
+    """Words and signs of a text, as they are compared."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    tokens = [token for token in _TOKEN.findall(plain) if token not in _MARKS]
+    if sum(token[0].isalpha() for token in tokens) >= WORDS_FOR_VALUES:
+        tokens = ["#" if token[0].isdecimal() else token for token in tokens]
+    return tuple(tokens) or (plain.strip(),)
+
+
+def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) -> list[int]:
+    """Which normal forms belong together: near ones do, and those near to one of them.
+
+    Args:
+        forms: normal forms, one a question.
+        threshold: least overlap, in (0, 1]; 1 asks for equal sets.
+
+    Returns:
+        For each form the place of the first form of its group.
+    """
+    distinct: dict[frozenset[int], int] = {}
+    ids: dict[tuple[str, ...], int] = {}
+    first_of = [distinct.setdefault(_neighbours(form, ids), i) for i, form in enumerate(forms)]
+    joined = _Groups(len(forms))
+    _join_near(distinct, joined, threshold)
+    return [joined.root(first) for first in first_of]
+
+
+def _neighbours(form: tuple[str, ...], ids: dict[tuple[str, ...], int]) -> frozenset[int]:
+    size = min(_SIZE, len(form))
+    runs = (form[i : i + size] for i in range(len(form) - size + 1))
+    return frozenset(ids.setdefault(run, len(ids)) for run in runs)
+
+
+class _Groups:
+    """Disjoint groups of places; the smallest place stands for its group."""
+
+    def __init__(self, count: int) -> None:
+        self._above = list(range(count))
+
+    def root(self, place: int) -> int:
+        above = self._above
+        while above[place] != place:
+            above[place] = above[above[place]]
+            place = above[place]
+        return place
+
+    def join(self, one: int, other: int) -> None:
+        low, high = sorted((self.root(one), self.root(other)))
+        self._above[high] = low
+
+
+def _join_near(distinct: dict[frozenset[int], int], joined: _Groups, threshold: float) -> None:
+    """Join the sets that overlap enough.
+
+    Sets come by size, so a set meets only smaller ones, of which none below `threshold` of its own
+    size can be near. Those met before are listed under their rare members and by group: of a group
+    that a set belongs to already, nothing more has to be compared.
+    """
+    often = Counter(member for found in distinct for member in found)
+    met: defaultdict[int, defaultdict[int, list[frozenset[int]]]]
+    met = defaultdict(lambda: defaultdict(list))
+    for found in sorted(distinct, key=len):
+        own = distinct[found]
+        rare = sorted(found, key=lambda member: (often[member], member))
+        rare = rare[: len(found) - math.ceil(threshold * len(found) - 1e-9) + 1]
+        for member in rare:
+            if often[member] > 1:
+                _meet(found, own, met[member], distinct, joined, threshold)
+        for member in rare:
+            if often[member] > 1:
+                met[member][joined.root(own)].append(found)
+
+
+def _meet(
+    found: frozenset[int],
+    own: int,
+    met: dict[int, list[frozenset[int]]],
+    distinct: dict[frozenset[int], int],
+    joined: _Groups,
+    threshold: float,
+) -> None:
+    for root, others in met.items():
+        if joined.root(root) == joined.root(own):
+            continue
+        for other in reversed(others):
+            common = len(found & other)
+            if common >= threshold * (len(found) + len(other) - common) - 1e-9:
+                joined.join(own, distinct[other])
+                break

@@ -1,0 +1,285 @@
+"""From the rows of files to a task: what all tasks that are read from files share."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple
+
+from graphsearch.calls import digest
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._near import THRESHOLD
+from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
+from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
+from graphsearch.tasks import Grader, Item, Split, Task, TokenProfile
+
+__all__ = ["PROMPT_SETS", "Entry", "Source", "profile_of"]
+
+PROMPT_SETS: Final[Mapping[str, str]] = {
+    "choice": "chat-choice",
+    "code": "chat-code",
+    "f1": "chat-short",
+    "game24": "chat-game24",
+    "math": "chat-math",
+    "numeric": "chat-number",
+}
+"""The prompt set that asks for answers in the form a grader reads; `chat` for all others."""
+
+PROMPT_TOKENS: Final = 60
+"""Tokens that instructions and chat template add to a question."""
+BYTES_PER_TOKEN: Final = 4
+ANSWER_TOKENS: Final = 256
+"""Tokens of an answer where nothing is known of them."""
+
+
+class Entry(NamedTuple):
+    """A question that was read.
+
+    Attributes:
+        item: the question.
+        row: where it stands.
+        draft: what its row says.
+    """
+
+    item: Item
+    row: Row
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Questions in files, and how they become a task.
+
+    Attributes:
+        grader: a grader or its name; the benchmark's own when None.
+        grader_options: options of the named grader.
+        shares: share of each split; they are scaled to a sum of 1.
+        most: most questions a split keeps, 1 or more, the first of them by hash; None keeps all.
+        near_duplicates: overlap from which on two questions count as one and stay on one side (see
+            `_near`); None compares their whole texts only.
+        profile: mean token lengths; the benchmark's own when None.
+        prompt_set: prompts the roles use; those that suit the grader when None.
+    """
+
+    grader: str | Grader | None = None
+    grader_options: Mapping[str, Any] | None = None
+    shares: Mapping[Split, float] = field(default_factory=lambda: SHARES)
+    most: int | None = None
+    near_duplicates: float | None = THRESHOLD
+    profile: TokenProfile | None = None
+    prompt_set: str | None = None
+
+    usual_grader: ClassVar[str] = "exact"
+    usual_profile: ClassVar[TokenProfile | None] = None
+    answer_tokens: ClassVar[int] = ANSWER_TOKENS
+    folds: ClassVar[bool] = True
+    """Whether a question that is there twice is taken once; else it is a complaint."""
+
+    # -- what each kind of file says for itself ----------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """The task's name."""
+        raise NotImplementedError
+
+    @property
+    def origin(self) -> str:
+        """Where the questions come from, for messages about all of them."""
+        raise NotImplementedError
+
+    def rows(self, faults: Faults) -> Iterator[Row]:
+        """All rows that can be read."""
+        raise NotImplementedError
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says; None where it is not asked for (another level, another subject).
+
+        Raises:
+            TaskError: the row is wrong.
+        """
+        raise NotImplementedError
+
+    # -- what they share ---------------------------------------------------------------------------
+
+    def load(self) -> Task:
+        """The task.
+
+        Raises:
+            TaskError: with the file and line of what is wrong.
+        """
+        self.check_options()
+        judge = self.judge()
+        return self.task(judge, list(self.entries(judge, Faults())))
+
+    def task(self, judge: Grader, entries: Sequence[Entry]) -> Task:
+        """A task of questions that were read."""
+        items = [entry.item for entry in entries]
+        if not items:
+            raise TaskError("holds no questions", where=self.origin)
+        splits = self._splits(entries)
+        return Task(
+            name=self.title,
+            splits=splits,
+            grader=judge,
+            profile=self.profile or self.usual_profile or profile_of(items, self.answer_tokens),
+            prompt_set=self.prompt_set or PROMPT_SETS.get(judge.name, "chat"),
+            fingerprint=digest(
+                [
+                    [split, [[i.id, i.question, i.gold, i.group, i.meta] for i in found]]
+                    for split, found in sorted(splits.items())
+                ]
+            ),
+        )
+
+    def check_options(self) -> None:
+        """Refuse options that no file can make right."""
+        scaled(self.shares)
+        if self.most is not None and self.most < 1:
+            raise TaskError(f"must be at least 1, got {self.most}", where="task.options.most")
+        near = self.near_duplicates
+        if near is not None and not 0 < near <= 1:
+            raise TaskError(
+                f"must be above 0 and at most 1, got {near}", where="task.options.near_duplicates"
+            )
+
+    def judge(self) -> Grader:
+        """The grader."""
+        chosen = self.usual_grader if self.grader is None else self.grader
+        if not isinstance(chosen, str):
+            return chosen
+        return get_grader(chosen, **(self.grader_options or {}))
+
+    def entries(self, judge: Grader, faults: Faults) -> Iterator[Entry]:
+        """All questions that are as they should be; what is not goes to `faults`."""
+        seen: dict[str, Entry] = {}
+        ids: dict[str, Entry] = {}
+        check = getattr(judge, "check", None)
+        for row in self.rows(faults):
+            try:
+                draft = self.draft(row)
+                if draft is None:
+                    continue
+                entry = Entry(_item(draft), row, draft)
+                if not self._is_new(entry, seen, ids):
+                    continue
+                if check is not None:
+                    _checked(check, entry)
+            except TaskError as error:
+                faults.keep(error)
+                continue
+            yield entry
+
+    def _is_new(self, entry: Entry, seen: dict[str, Entry], ids: dict[str, Entry]) -> bool:
+        """Whether a question is not there yet.
+
+        Raises:
+            TaskError: it is, and may not be.
+        """
+        item, row = entry.item, entry.row
+        asked = " ".join(item.question.split())
+        same = seen.setdefault(asked, entry)
+        if same is not entry:
+            if not self.folds:
+                raise TaskError(
+                    f"question {_short(asked)} is already in {same.row.seen_from(row)}",
+                    where=row.where,
+                )
+            if (same.item.gold, same.item.meta) == (item.gold, item.meta):
+                return False
+        same = ids.setdefault(item.id, entry)
+        if same is not entry:
+            raise TaskError(
+                f"id {_short(item.id)} is already in {same.row.seen_from(row)}", where=row.where
+            )
+        return True
+
+    def placed(self, entries: Sequence[Entry]) -> Placed:
+        """Where the questions belong."""
+        return place_items(
+            [entry.item for entry in entries],
+            scaled(self.shares),
+            near=self.near_duplicates,
+            given=[entry.draft.split for entry in entries],
+        )
+
+    def _splits(self, entries: Sequence[Entry]) -> dict[Split, Sequence[Item]]:
+        placed = self.placed(entries)
+        items = _grouped([entry.item for entry in entries], placed)
+        order = sorted(range(len(items)), key=lambda i: (placed.places[i], items[i].id))
+        found: dict[Split, list[Item]] = {split: [] for split in ORDER}
+        for i in order:
+            found[placed.splits[i]].append(items[i])
+        empty = [split for split, chosen in found.items() if not chosen]
+        if empty:
+            raise TaskError(self._why_empty(empty[0], entries), where=self.origin)
+        return {split: tuple(chosen[: self.most]) for split, chosen in found.items()}
+
+    def _why_empty(self, split: Split, entries: Sequence[Entry]) -> str:
+        if any(entry.draft.split is not None for entry in entries):
+            return f"its field of splits leaves the {split} split empty"
+        groups = len(set(self.placed(entries).groups))
+        if groups < len(entries):
+            return (
+                f"{len(entries)} questions in {groups} groups of near-duplicates leave the {split} "
+                "split empty; give more questions, or set near_duplicates to null"
+            )
+        return (
+            f"{len(entries)} questions leave the {split} split empty; give more questions or a "
+            "larger share"
+        )
+
+
+def read_all(paths: Sequence[Path], faults: Faults) -> Iterator[Row]:
+    """The rows of several files."""
+    for path in paths:
+        yield from read_rows(path, faults)
+
+
+def profile_of(items: Sequence[Item], answer: int) -> TokenProfile:
+    """Mean token lengths where no tokenizer is at hand: 4 bytes a token, and the instructions."""
+    length = sum(len(item.question.encode()) for item in items) / len(items)
+    return TokenProfile(math.ceil(length / BYTES_PER_TOKEN) + PROMPT_TOKENS, answer)
+
+
+def _item(draft: Draft) -> Item:
+    own = draft.id or _name(draft)
+    return Item(own, draft.question, draft.gold, draft.group, dict(draft.meta))
+
+
+def _name(draft: Draft) -> str:
+    """An id of the content, for rows without one."""
+    return digest(draft.question, size=8)
+
+
+def _grouped(items: Sequence[Item], placed: Placed) -> list[Item]:
+    """Items with near-duplicates marked as one group, so that intervals know of them."""
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i, group in enumerate(placed.groups):
+        members[group].append(i)
+    found = list(items)
+    for together in members.values():
+        if len(together) > 1:
+            named = [name for i in together if (name := items[i].group) is not None]
+            name = min(named or [f"near {min(items[i].id for i in together)}"])
+            for i in together:
+                found[i] = _with_group(items[i], name)
+    return found
+
+
+def _with_group(item: Item, group: str) -> Item:
+    return Item(item.id, item.question, item.gold, group, item.meta)
+
+
+def _checked(check: Any, entry: Entry) -> None:
+    try:
+        check(entry.item)
+    except TaskError as error:
+        message = str(error).removeprefix(f"{error.where}: ")
+        raise TaskError(message, where=entry.row.where) from None
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:57] + "...")

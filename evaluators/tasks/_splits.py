@@ -1,0 +1,127 @@
+"""Which split a question belongs to.
+
+Every question has a *home*: the split that a hash of its normal form (or of its group's name)
+falls into. Homes depend on nothing else, so they survive any re-ordering and any growth. Questions
+that belong together (near-duplicates, or one group of the file) share the home of theirs that is
+used first: search before selection before test. So a question moves, if at all, when a new one near
+to it has an earlier home, and then only out of the test or the selection: what a search has seen
+never becomes a sealed test. `design/tasks.md` says why nothing stronger can be had.
+"""
+
+import hashlib
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks._near import near_groups, normal_form
+from graphsearch.tasks import Item, Split
+
+__all__ = ["ORDER", "SHARES", "Placed", "place_items", "scaled"]
+
+SHARES: Final[Mapping[Split, float]] = {"search": 0.5, "selection": 0.2, "test": 0.3}
+"""How questions are spread over the splits."""
+
+ORDER: Final[tuple[Split, ...]] = ("search", "selection", "test")
+"""Splits in the order they are used in."""
+
+
+class Placed(NamedTuple):
+    """Where questions belong, in the order they were given.
+
+    Attributes:
+        splits: split of each question.
+        places: where each falls in [0, 1), which orders the questions of a split.
+        groups: place of the first question of each one's group; its own where it is alone.
+    """
+
+    splits: list[Split]
+    places: list[float]
+    groups: list[int]
+
+
+def scaled(shares: Mapping[Split, float]) -> dict[Split, float]:
+    """Shares with a sum of 1.
+
+    Raises:
+        TaskError: a split is missing, unknown or gets nothing.
+    """
+    if set(shares) != set(SHARES) or not all(share > 0 for share in shares.values()):
+        raise TaskError(
+            f"shares {dict(shares)} must give each of {', '.join(SHARES)} more than 0",
+            where="task.options.shares",
+        )
+    total = sum(shares.values())
+    return {split: shares[split] / total for split in ORDER}
+
+
+def place_items(
+    items: Sequence[Item],
+    shares: Mapping[Split, float],
+    *,
+    near: float | None,
+    given: Sequence[Split | None] | None = None,
+) -> Placed:
+    """The split of each question.
+
+    Args:
+        items: the questions; those with one `group` belong together.
+        shares: share of each split, sum 1.
+        near: overlap from which on questions count as one; None compares nothing but their texts.
+        given: splits that the file itself gives; they hold, whatever is near to them.
+    """
+    forms = [_form(item, near) for item in items]
+    places = [_place(item, form) for item, form in zip(items, forms, strict=True)]
+    edges = list(accumulate(shares[split] for split in ORDER))[:-1]
+    homes = [ORDER[bisect(edges, place)] for place in places]
+    fixed = list(given) if given is not None else [None] * len(items)
+    groups = _groups(items, forms, near)
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i, group in enumerate(groups):
+        members[group].append(i)
+    splits = list(homes)
+    for together in members.values():
+        told = [split for i in together if (split := fixed[i]) is not None]
+        first = min(told or [homes[i] for i in together], key=ORDER.index)
+        for i in together:
+            splits[i] = fixed[i] or first
+    return Placed(splits, places, groups)
+
+
+def _form(item: Item, near: float | None) -> tuple[str, ...]:
+    if near is None:
+        return (" ".join(item.question.split()),)
+    return normal_form(item.question)
+
+
+def _place(item: Item, form: tuple[str, ...]) -> float:
+    """Where an item (or its group) falls in [0, 1), for good."""
+    key = "question " + " ".join(form) if item.group is None else f"group {item.group}"
+    hashed = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(hashed, "big") / 2**64
+
+
+def _groups(
+    items: Sequence[Item], forms: Sequence[tuple[str, ...]], near: float | None
+) -> list[int]:
+    """Place of the first question of each one's group: near ones, and those of one name, joined."""
+    found = near_groups(forms, 1.0 if near is None else near)
+    above = list(range(len(items)))
+
+    def root(i: int) -> int:
+        while above[i] != i:
+            above[i] = above[above[i]]
+            i = above[i]
+        return i
+
+    named: dict[str, int] = {}
+    for i, item in enumerate(items):
+        others = [found[i]]
+        if item.group is not None:
+            others.append(named.setdefault(item.group, i))
+        for other in others:
+            low, high = sorted((root(i), root(other)))
+            above[high] = low
+    return [root(i) for i in range(len(items))]

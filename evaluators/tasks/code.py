@@ -1,0 +1,113 @@
+"""HumanEval (Chen et al. 2021) and MBPP (Austin et al. 2021): programs judged by tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks import _fields
+from graphsearch.evaluators.tasks._benchmark import Benchmark
+from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._rows import Row
+from graphsearch.tasks import TokenProfile
+
+__all__ = ["HumanEval", "Mbpp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanEval(Benchmark):
+    """HumanEval: `HumanEval.jsonl`, also gzipped, or the hub's files.
+
+    `item.meta` has the release's `prompt`, `entry_point` and `test`, which defines `check`.
+    """
+
+    benchmark: ClassVar[str] = "humaneval"
+    home: ClassVar[str] = "data/HumanEval.jsonl.gz of github.com/openai/human-eval"
+    parts: ClassVar[tuple[str, ...]] = ("test",)
+    names: ClassVar[tuple[str, ...]] = ("HumanEval*.jsonl", "HumanEval*.jsonl.gz")
+    configs: ClassVar[tuple[str, ...]] = ("openai_humaneval",)
+    usual_grader: ClassVar[str] = "code"
+    usual_profile: ClassVar[TokenProfile | None] = TokenProfile(180, 115)
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says."""
+        prompt = _fields.text(row, "prompt", strip=False)
+        solution = _fields.text(row, "canonical_solution", strip=False)
+        meta = {"prompt": prompt, "test": _fields.text(row, "test", strip=False)}
+        meta["entry_point"] = _fields.text(row, "entry_point")
+        return Draft(
+            f"Complete this Python function:\n\n{prompt.rstrip()}",
+            gold=solution,
+            id=_fields.name_of(row, "task_id"),
+            meta=meta,
+            worked=prompt + solution,
+        )
+
+
+_MBPP_PARTS: Final[Mapping[str, tuple[int, int]]] = {
+    "test": (11, 510),
+    "prompt": (1, 10),
+    "validation": (511, 600),
+    "train": (601, 974),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mbpp(Benchmark):
+    """MBPP: `mbpp.jsonl`, `sanitized-mbpp.json`, or the hub's files.
+
+    Parts follow from the number of a problem, as published: 11 to 510 test, 1 to 10 prompt, 511 to
+    600 validation, 601 to 974 train. The question shows all tests, as in the paper: without them
+    no model can know the function's name. `item.meta` has `test_list`, `test_setup_code` and
+    `challenge_test_list`.
+    """
+
+    benchmark: ClassVar[str] = "mbpp"
+    home: ClassVar[str] = "mbpp.jsonl of github.com/google-research/google-research, folder mbpp"
+    parts: ClassVar[tuple[str, ...]] = tuple(_MBPP_PARTS)
+    names: ClassVar[tuple[str, ...]] = ("mbpp.jsonl", "mbpp.jsonl.gz", "sanitized-mbpp.json")
+    configs: ClassVar[tuple[str, ...]] = ("full", "sanitized")
+    usual_grader: ClassVar[str] = "code"
+    answer_tokens: ClassVar[int] = 115
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says."""
+        number = _fields.value(row, "task_id")
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TaskError(
+                f"field 'task_id' is {_fields.shown(number)}, must be a whole number",
+                where=row.where,
+            )
+        low, high = _MBPP_PARTS.get(self.part, (number, number))
+        if not low <= number <= high:
+            return None
+        asked = _fields.text(row, "text" if "text" in row.values else "prompt")
+        tests = _texts(row, "test_list")
+        code = _fields.text(row, "code", strip=False)
+        return Draft(
+            f"{asked}\n\nYour code must pass these tests:\n\n" + "\n".join(tests),
+            gold=code,
+            id=str(number),
+            meta=_tests(row, tests),
+            worked=code,
+        )
+
+
+def _tests(row: Row, tests: list[str]) -> dict[str, Any]:
+    setup = row.values.get("test_setup_code") or ""
+    imports = _texts(row, "test_imports") if row.values.get("test_imports") else []
+    harder = row.values.get("challenge_test_list")
+    return {
+        "test_list": tests,
+        "test_setup_code": "\n".join([*imports, setup]).strip(),
+        "challenge_test_list": _texts(row, "challenge_test_list") if harder else [],
+    }
+
+
+def _texts(row: Row, field: str) -> list[str]:
+    found = _fields.value(row, field)
+    if not isinstance(found, list) or not found or not all(isinstance(t, str) for t in found):
+        raise TaskError(
+            f"field {field!r} is {_fields.shown(found)}, must be a list of texts", where=row.where
+        )
+    return found

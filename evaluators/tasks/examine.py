@@ -1,0 +1,108 @@
+"""Questions as a whole: all that is wrong with them, and what is nearly the same."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks._rows import Faults
+from graphsearch.evaluators.tasks._source import BYTES_PER_TOKEN, Entry, Source
+from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.tasks import Task
+
+__all__ = ["Examination", "NearGroup", "examine"]
+
+
+@dataclass(frozen=True, slots=True)
+class NearGroup:
+    """Questions that count as one.
+
+    Attributes:
+        where: where each stands, in the order of the file.
+        splits: the splits they are in: one, unless the file itself gives several.
+    """
+
+    where: tuple[str, ...]
+    splits: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"where": list(self.where), "splits": list(self.splits)}
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What there is to say of questions in files.
+
+    Attributes:
+        questions: how many are as they should be.
+        errors: what is wrong, in the order of the file, the first of them only.
+        more_errors: how many more there are.
+        near: groups of near-duplicates, the first of them only.
+        more_near: how many more groups there are.
+        task: the task, where nothing is wrong.
+        worked_tokens: mean tokens of the worked answers in the files, at 4 bytes a token; None
+            where there are none.
+    """
+
+    questions: int
+    errors: tuple[TaskError, ...]
+    more_errors: int
+    near: tuple[NearGroup, ...]
+    more_near: int
+    task: Task | None
+    worked_tokens: float | None
+
+
+def examine(source: Source, *, most: int = 20) -> Examination:
+    """Read everything, and keep complaints instead of ending at the first.
+
+    Args:
+        source: the questions.
+        most: most errors and most groups of near-duplicates to keep.
+
+    Raises:
+        TaskError: an option is wrong, or the files are not there at all.
+    """
+    source.check_options()
+    judge = source.judge()
+    faults = Faults(most)
+    entries = list(source.entries(judge, faults))
+    groups: list[NearGroup] = []
+    task = None
+    if entries:
+        groups = _near(entries, source.placed(entries))
+    if not faults.count:
+        try:
+            task = source.task(judge, entries)
+        except TaskError as error:
+            faults.keep(error)
+    return Examination(
+        len(entries),
+        tuple(faults.errors),
+        faults.more,
+        tuple(groups[:most]),
+        max(0, len(groups) - most),
+        task,
+        _worked(entries),
+    )
+
+
+def _near(entries: Sequence[Entry], placed: Placed) -> list[NearGroup]:
+    """Groups that near-duplicates make, not those that the file names itself."""
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i, group in enumerate(placed.groups):
+        members[group].append(i)
+    found = []
+    for together in members.values():
+        names = {entries[i].item.group for i in together}
+        if len(together) > 1 and (len(names) > 1 or names == {None}):
+            where = tuple(entries[i].row.where for i in together)
+            found.append(NearGroup(where, tuple(dict.fromkeys(placed.splits[i] for i in together))))
+    return found
+
+
+def _worked(entries: Sequence[Entry]) -> float | None:
+    lengths = [len(e.draft.worked.encode()) for e in entries if e.draft.worked is not None]
+    return sum(lengths) / len(lengths) / BYTES_PER_TOKEN if lengths else None

@@ -1,0 +1,140 @@
+r"""MATH: competition mathematics (Hendrycks et al. 2021), its MATH-500 and other subsets."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks import _fields
+from graphsearch.evaluators.tasks._benchmark import Benchmark
+from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
+from graphsearch.tasks import TokenProfile
+
+__all__ = ["SUBJECTS", "Math", "boxed"]
+
+SUBJECTS: Final = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
+LEVELS: Final = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Math(Benchmark):
+    r"""MATH: a folder `test/algebra/1.json`, ..., a JSONL file of problems, or the hub's files.
+
+    The gold answer is the field `answer`, else the last `\boxed{...}` of the solution.
+
+    Attributes:
+        levels: levels to ask, of 1 to 5; None for all.
+        subjects: subjects to ask, of `SUBJECTS`; None for all.
+    """
+
+    levels: Sequence[int] | None = None
+    subjects: Sequence[str] | None = None
+
+    benchmark: ClassVar[str] = "math"
+    home: ClassVar[str] = (
+        "test.jsonl of MATH-500 (github.com/openai/prm800k), or the folder of MATH"
+    )
+    names: ClassVar[tuple[str, ...]] = (
+        "{part}.jsonl",
+        "{part}.jsonl.gz",
+        "{part}/*/*.json",
+        "MATH/{part}/*/*.json",
+    )
+    usual_grader: ClassVar[str] = "math"
+    usual_profile: ClassVar[TokenProfile | None] = TokenProfile(202, 275)
+
+    def check_options(self) -> None:
+        """Refuse options that no file can make right."""
+        Benchmark.check_options(self)
+        for level in self.levels or ():
+            if level not in LEVELS:
+                raise TaskError(f"holds {level!r}, must be of 1 to 5", where="task.options.levels")
+        for subject in self.subjects or ():
+            if _plain(subject) not in SUBJECTS:
+                raise TaskError(
+                    f"holds {subject!r}, must be of {', '.join(SUBJECTS)}",
+                    where="task.options.subjects",
+                )
+
+    def rows_of(self, path: Path, faults: Faults) -> Iterator[Row]:
+        """The rows of one file; a folder of the release gives one problem a file."""
+        for row in read_rows(path, faults):
+            if path.suffix == ".json":
+                name = "/".join(path.parts[-3:])
+                row = row._replace(values={"unique_id": name, **row.values})
+            yield row
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says."""
+        level, subject = _level(row), _subject(row)
+        if self.levels is not None and level not in self.levels:
+            return None
+        if self.subjects is not None and subject not in [_plain(s) for s in self.subjects]:
+            return None
+        solution = row.values.get("solution")
+        if solution is not None and not isinstance(solution, str):
+            raise TaskError(
+                f"field 'solution' is {_fields.shown(solution)}, must be a text", where=row.where
+            )
+        meta: dict[str, Any] = {"level": level, "subject": subject}
+        return self.identified(
+            Draft(
+                _fields.text(row, "problem"),
+                _gold(row, solution),
+                id=_fields.name_of(row, "unique_id") or _fields.name_of(row, "idx"),
+                meta={key: found for key, found in meta.items() if found is not None},
+                worked=solution,
+            )
+        )
+
+
+def _gold(row: Row, solution: str | None) -> str:
+    if not _fields.is_absent(row.values.get("answer")):
+        return _fields.text(row, "answer")
+    found = boxed(solution or _fields.text(row, "solution"))
+    if not found:
+        raise TaskError(
+            r"has neither a field 'answer' nor a \boxed{...} in its solution", where=row.where
+        )
+    return found
+
+
+def boxed(text: str) -> str | None:
+    r"""Content of the last `\boxed{...}` of a text (also `\fbox`), braces matched; else None."""
+    for found in reversed(list(re.finditer(r"\\(?:boxed|fbox)\b\s*", text))):
+        rest = text[found.end() :]
+        if not rest.startswith("{"):
+            return rest.split()[0].split("$")[0] if rest.split() else None
+        depth = 0
+        for i, letter in enumerate(rest):
+            depth += {"{": 1, "}": -1}.get(letter, 0)
+            if depth == 0:
+                return rest[1:i].strip()
+    return None
+
+
+def _level(row: Row) -> int | None:
+    """`3`, `"3"` or `"Level 3"`; None where the release has `Level ?` or nothing."""
+    found = row.values.get("level")
+    digits = re.fullmatch(r"(?:Level )?([1-5])", str(found))
+    return int(digits[1]) if digits else None
+
+
+def _subject(row: Row) -> str | None:
+    found = row.values.get("subject", row.values.get("type"))
+    return _plain(found) if isinstance(found, str) and found.strip() else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s&_-]+", "_", name.strip().casefold().replace("&", " and "))

@@ -1,0 +1,105 @@
+"""Token lengths of a task: those in use for expected costs, and those that can be measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphsearch.engines.base import Engine
+    from graphsearch.tasks import Task, TokenProfile
+
+__all__ = ["Lengths", "measure"]
+
+_BYTES_PER_TOKEN = 4
+_MESSAGE_TOKENS = 4
+"""What a chat template adds to a message, as a rule."""
+_MOST = 2000
+"""Questions that are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A mean number of tokens, and how it was found; None where it was not."""
+
+    tokens: float | None
+    how: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"tokens": self.tokens, "how": self.how}
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Measured means: A of a question's prompt, B of an answer."""
+
+    question: Length
+    answer: Length
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"question": self.question.to_json(), "answer": self.answer.to_json()}
+
+    def rows(self, profile: "TokenProfile") -> list[tuple[str, str, str, str]]:
+        """Rows of a table beside the lengths in use."""
+        parts = (
+            ("question (A)", profile.question, self.question),
+            ("answer (B)", profile.answer, self.answer),
+        )
+        return [
+            (name, f"{used:,}", "-" if m.tokens is None else f"{m.tokens:,.0f}", m.how)
+            for name, used, m in parts
+        ]
+
+
+def measure(task: "Task", worked: float | None, fleet: str | None) -> Lengths:
+    """Measure what can be measured without a call.
+
+    Args:
+        task: the task; its prompts are those of a lone assistant.
+        worked: mean tokens of worked answers in the task's files, None where it has none.
+        fleet: a fleet, of whose tokenizers the first that can count is used.
+    """
+    count, how = _counter(fleet)
+    prompts = _prompts(task)
+    total = sum(sum(count(text) + _MESSAGE_TOKENS for text in prompt) for prompt in prompts)
+    if worked is None:
+        answer = Length(None, "assumed: no worked answers to measure")
+    else:
+        answer = Length(worked, "worked answers of the file, 4 bytes a token")
+    return Lengths(Length(total / len(prompts), how), answer)
+
+
+def _prompts(task: "Task") -> list[list[str]]:
+    from graphsearch.agents.roles import get_roles
+    from graphsearch.roles import NodeContext, SpeakingRole
+
+    assistant = get_roles(task.prompt_set).role("assistant")
+    assert isinstance(assistant, SpeakingRole)
+    items = [item for split in task.splits.values() for item in split][:_MOST]
+    alone = NodeContext(in_degree=0, is_sink=True)
+    return [[m.content for m in assistant.prompt(item, (), alone)] for item in items]
+
+
+def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
+    if fleet is not None:
+        from graphsearch.engines import engines_for
+        from graphsearch.fleet import Fleet
+
+        models = Fleet.load(fleet)
+        for name, engine in engines_for(models, list(models.names)).items():
+            if engine.count_tokens(name, "1") is not None:
+                return _by(engine, name), f"the tokenizer of {name}"
+    return _by_bytes, "4 bytes a token, prompts included"
+
+
+def _by(engine: "Engine", model: str) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        found = engine.count_tokens(model, text)
+        return _by_bytes(text) if found is None else found
+
+    return count
+
+
+def _by_bytes(text: str) -> int:
+    return round(len(text.encode()) / _BYTES_PER_TOKEN)

@@ -1,0 +1,241 @@
+"""`graphsearch task show` and `graphsearch task check`."""
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphsearch.cli._lengths import Lengths, measure
+from graphsearch.cli._options import AsJson, FleetName
+from graphsearch.cli._output import emit, table
+from graphsearch.errors import ConfigError, TaskError
+
+if TYPE_CHECKING:
+    from graphsearch.evaluators.tasks.examine import Examination
+    from graphsearch.tasks import Item, Task
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Look at a task: its questions, splits and token lengths, and what is wrong with them.",
+    no_args_is_help=True,
+)
+
+WIDTH = 80
+_LINES = 3
+_BAD_INPUT = 2
+
+TaskName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="A file of questions, or a registered task (gsm8k, math, ...)."
+    ),
+]
+TaskPath = Annotated[
+    Path | None,
+    typer.Option("--path", help="File or folder of a registered task; nothing is downloaded."),
+]
+TaskOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", help="An option of the task as KEY=VALUE, the value as YAML."),
+]
+TaskGrader = Annotated[str | None, typer.Option("--grader", help="Judges answers, by name.")]
+
+
+@app.command("show")
+def show(
+    task: TaskName,
+    path: TaskPath = None,
+    option: TaskOptions = None,
+    grader: TaskGrader = None,
+    fleet: FleetName = None,
+    first: Annotated[int, typer.Option("--first", min=0, help="Questions to show.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Show a task: sizes of its splits, its first questions, token lengths."""
+    from graphsearch.evaluators.tasks import load_task, source_of
+    from graphsearch.evaluators.tasks.examine import examine
+
+    options = _options(path, option, grader)
+    source = source_of(task, **options)
+    worked = None
+    if source is None:
+        found = load_task(task, **options)
+    else:
+        seen = examine(source, most=1)
+        if seen.task is None:
+            raise seen.errors[0]
+        found, worked = seen.task, seen.worked_tokens
+    lengths = measure(found, worked, fleet)
+    origin = None if source is None else source.origin
+    if as_json:
+        emit(_record(found, origin, lengths, first))
+    else:
+        _print(found, origin, lengths, first)
+
+
+@app.command("check")
+def check(
+    task: TaskName,
+    path: TaskPath = None,
+    option: TaskOptions = None,
+    grader: TaskGrader = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Most problems to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that is wrong with questions in a file, and near-duplicates."""
+    from graphsearch.evaluators.tasks import source_of
+    from graphsearch.evaluators.tasks.examine import examine
+
+    source = source_of(task, **_options(path, option, grader))
+    if source is None:
+        raise TaskError(f"task {task!r} is not read from files; there is nothing to check")
+    seen = examine(source, most=limit)
+    if as_json:
+        emit(_checked(source.origin, seen))
+    else:
+        _print_checked(source.origin, seen)
+    if seen.errors:
+        raise typer.Exit(_BAD_INPUT)
+
+
+def _options(path: Path | None, option: list[str] | None, grader: str | None) -> dict[str, Any]:
+    """Options of the task as the command line gives them.
+
+    Raises:
+        ConfigError: one is not KEY=VALUE.
+    """
+    from graphsearch.yamlfile import parse_yaml
+
+    options: dict[str, Any] = {}
+    for text in option or ():
+        key, mark, value = text.partition("=")
+        if not mark or not key.strip():
+            raise ConfigError(f"{text!r} is not KEY=VALUE", where="--option")
+        options[key.strip()] = parse_yaml(f"value: {value}", "--option")["value"]
+    if path is not None:
+        options["path"] = str(path)
+    if grader is not None:
+        options["grader"] = grader
+    return options
+
+
+# -- show ------------------------------------------------------------------------------------------
+
+
+def _record(task: "Task", origin: str | None, lengths: Lengths, first: int) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "path": origin,
+        "questions": sum(map(len, task.splits.values())),
+        "splits": {split: len(items) for split, items in task.splits.items()},
+        "groups": _groups(task),
+        "grader": task.grader.name,
+        "prompt_set": task.prompt_set,
+        "fingerprint": task.fingerprint,
+        "profile": {"question": task.profile.question, "answer": task.profile.answer},
+        "measured": lengths.to_json(),
+        "first": [
+            {"split": split, "id": i.id, "question": i.question, "gold": i.gold, "group": i.group}
+            for split, i in _first(task, first)
+        ],
+    }
+
+
+def _groups(task: "Task") -> dict[str, int]:
+    """How many questions are not independent of all others."""
+    sizes: dict[str, int] = {}
+    for items in task.splits.values():
+        for item in items:
+            if item.group is not None:
+                sizes[item.group] = sizes.get(item.group, 0) + 1
+    shared = [size for size in sizes.values() if size > 1]
+    return {"groups": len(shared), "questions": sum(shared), "largest": max(shared, default=1)}
+
+
+def _first(task: "Task", count: int) -> Iterable[tuple[str, "Item"]]:
+    return [("search", item) for item in task.splits["search"][:count]]
+
+
+def _print(task: "Task", origin: str | None, lengths: Lengths, first: int) -> None:
+    total = sum(map(len, task.splits.values()))
+    typer.echo(f"{task.name}: {total:,} questions" + (f" from {_plain(origin)}" if origin else ""))
+    typer.echo(f"grader {task.grader.name}, prompts {task.prompt_set}\n")
+    rows = [(split, f"{len(items):,}") for split, items in task.splits.items()]
+    table(("split", "questions"), rows, align="lr")
+    groups = _groups(task)
+    if groups["groups"]:
+        typer.echo(
+            f"\n{groups['questions']:,} questions stand in {groups['groups']:,} groups, of "
+            f"{groups['largest']:,} at most; a group is never split"
+        )
+    typer.echo("")
+    table(("tokens", "in use", "measured", "how"), lengths.rows(task.profile), align="lrrl")
+    for split, item in _first(task, first):
+        typer.echo(f"\n{split} {_cut(item.id, 40)}, known answer {_cut(item.gold, 24)}")
+        typer.echo(_wrapped(item.question))
+
+
+def _wrapped(text: str) -> str:
+    lines = textwrap.wrap(_plain(text), WIDTH - 2, max_lines=_LINES, placeholder=" ...")
+    return "\n".join("  " + line for line in lines)
+
+
+def _cut(value: Any, longest: int) -> str:
+    said = _plain(str(value))
+    return said if len(said) <= longest else said[: longest - 3] + "..."
+
+
+def _plain(text: str) -> str:
+    """One line without control characters."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+# -- check -----------------------------------------------------------------------------------------
+
+
+def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
+    task = seen.task
+    splits: Mapping[str, int] | None = None
+    if task is not None:
+        splits = {split: len(items) for split, items in task.splits.items()}
+    return {
+        "path": origin,
+        "ok": not seen.errors,
+        "questions": seen.questions,
+        "errors": [{"where": e.where, "message": _message(e)} for e in seen.errors],
+        "more_errors": seen.more_errors,
+        "near_duplicates": [group.to_json() for group in seen.near],
+        "more_near_duplicates": seen.more_near,
+        "splits": splits,
+    }
+
+
+def _message(error: TaskError) -> str:
+    return str(error).removeprefix(f"{error.where}: ")
+
+
+def _print_checked(origin: str, seen: "Examination") -> None:
+    count = len(seen.errors) + seen.more_errors
+    said = "no errors" if not count else f"{count:,} error{'s' * (count > 1)}"
+    typer.echo(f"{_plain(origin)}: {seen.questions:,} questions can be used, {said}")
+    for error in seen.errors:
+        typer.echo(f"  {_plain(str(error))}")
+    if seen.more_errors:
+        typer.echo(f"  and {seen.more_errors:,} more")
+    if seen.near:
+        groups = len(seen.near) + seen.more_near
+        typer.echo(
+            f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates, each kept together:"
+        )
+    for group in seen.near:
+        where = ", ".join(group.where[:_SHOWN]) + (", ..." if len(group.where) > _SHOWN else "")
+        typer.echo(f"  {_plain(where)} ({' and '.join(group.splits)})")
+    if seen.more_near:
+        typer.echo(f"  and {seen.more_near:,} more")
+
+
+_SHOWN = 6
+"""Places of a group that are listed."""
