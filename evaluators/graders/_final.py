@@ -1,53 +1,139 @@
 """Finds the final answer in a reply that reasons first."""
 
+import json
 import re
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, get_args
 
-__all__ = ["final_answer"]
+__all__ = ["Extract", "final_answer", "last_boxed", "last_line"]
 
+Extract = Literal[
+    "auto", "tags", "line", "hashes", "json", "boxed", "sentence", "last-line", "whole"
+]
+"""Where a reply's final answer is looked for; see `final_answer`."""
+
+_TAIL: Final = 100_000
+"""Characters at the end of a reply that are looked at: a final answer comes last."""
+
+_TAGS: Final = re.compile(r"<answer>(?P<found>[^<]*(?:<(?!/answer>)[^<]*)*)</answer>", re.I)
 _LINE: Final = re.compile(
     r"(?:^|\n)[ \t>*_#]*(?:the\s+)?(?:final\s+)?answer(?:\s+is)?"
     r"[*_ \t]*[:=][*_ \t]*(?P<found>[^\n]+)",
     re.IGNORECASE,
 )
-_SENTENCE: Final = re.compile(r"\banswer\s+is\s*:?\s*(?P<found>[^\n]+)", re.IGNORECASE)
+_SENTENCE: Final = re.compile(r"\banswer\s+is\s*(?::\s*)?(?P<found>[^\n]+)", re.IGNORECASE)
 _HASHES: Final = re.compile(r"####\s*(?P<found>[^\n]+)")
+_FIELD: Final = re.compile(
+    r'"(?:final[_ ]?)?answer"\s*:\s*(?P<found>"(?:[^"\\\n]|\\.)*"|[^"\s,}][^,}\n]*)', re.I
+)
+_BOXED: Final = re.compile(r"\\f?boxe?d?\s*\{")
+_BETWEEN_BOXES: Final = re.compile(r"[\s$,;.]*(?:(?:and|or)[\s$]*)?")
+_MOST_BOXES: Final = 20
 
 
-def final_answer(text: str) -> str | None:
+def final_answer(text: str, how: Extract = "auto") -> str | None:
     r"""What the reply says is its answer, or None when it says so in no known way.
 
-    Known are a line `Answer: ...`, LaTeX's `\boxed{...}`, a line after `####`, and `the answer
-    is ...`; the last one written of the first kind found counts.
+    Args:
+        text: the reply; its last 100,000 characters count.
+        how: `tags`: between `<answer>` and `</answer>`; `line`: a line `Answer: ...`; `hashes`:
+            after `####`; `json`: the field `answer` of a JSON object; `boxed`: in LaTeX's
+            `\boxed{...}`, or in several that follow each other; `sentence`: `the answer is ...`;
+            `last-line`: the last line; `whole`: all of it. `auto` takes the first of them, in this
+            order and up to `sentence`, that the reply has. Of several finds the last one counts.
     """
-    for find in (_LINE, _HASHES):
-        found = [match["found"] for match in find.finditer(text)]
-        if found:
-            return _unboxed(found[-1])
-    boxed = _boxed(text)
-    if boxed is not None:
-        return boxed
-    found = [match["found"] for match in _SENTENCE.finditer(text)]
-    return _trim(found[-1]) if found else None
+    tail = text[-_TAIL:]
+    if how != "auto":
+        return _FINDERS[how](tail)
+    for name in ("tags", "line", "hashes", "json", "boxed", "sentence"):
+        found = _FINDERS[name](tail)
+        if found is not None:
+            return found
+    return None
 
 
-def _unboxed(text: str) -> str:
-    return _boxed(text) or _trim(text)
+def last_boxed(text: str) -> str | None:
+    r"""Content of the last `\boxed{...}`; boxes right before it are listed before it."""
+    opened = list(_BOXED.finditer(text))[-_MOST_BOXES:]
+    found: list[str] = []
+    begun = len(text)
+    for match in reversed(opened):
+        end = _closing(text, match.end())
+        if end is None or end >= begun:
+            continue  # it is never closed, or holds the box that was found
+        if found and not _BETWEEN_BOXES.fullmatch(text[end + 1 : begun]):
+            break
+        found.insert(0, text[match.end() : end].strip())
+        begun = match.start()
+    return ", ".join(dict.fromkeys(found)) if found else None
 
 
-def _trim(text: str) -> str:
-    return text.strip().strip("*_` ").removesuffix(".").strip("$ ").strip()
+def last_line(text: str) -> str | None:
+    """The last line with anything on it."""
+    tail = text[-_TAIL:].rstrip()
+    line = tail.rpartition("\n")[2].strip()
+    return line or None
+
+
+def _closing(text: str, begin: int) -> int | None:
+    """Where the brace that was opened before `begin` is closed."""
+    depth = 1
+    for match in _BRACE.finditer(text, begin):
+        depth += 1 if match[0] == "{" else -1
+        if depth == 0:
+            return match.start()
+    return None
+
+
+_BRACE: Final = re.compile(r"(?<!\\)[{}]")
+
+
+def _matched(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    def find(text: str) -> str | None:
+        found = [match["found"] for match in pattern.finditer(text)]
+        return _unboxed(found[-1]) if found else None
+
+    return find
+
+
+def _field(text: str) -> str | None:
+    found = [match["found"] for match in _FIELD.finditer(text)]
+    if not found:
+        return None
+    value = found[-1]
+    if value.startswith('"'):
+        try:
+            value = json.loads(value)
+        except ValueError:  # an escape that JSON does not know, as LaTeX has them
+            value = value[1:-1]
+    return _unboxed(value)
 
 
 def _boxed(text: str) -> str | None:
-    r"""Content of the last `\boxed{...}`, braces inside it matched."""
-    start = text.rfind("\\boxed{")
-    if start < 0:
-        return None
-    begin = start + len("\\boxed{")
-    depth = 1
-    for place in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if depth == 0:
-            return _trim(text[begin:place])
-    return None
+    found = last_boxed(text)
+    return None if found is None else _trim(found)
+
+
+def _unboxed(text: str) -> str:
+    boxed = last_boxed(text)
+    return _trim(text if boxed is None else boxed)
+
+
+def _trim(text: str) -> str:
+    text = text.strip().strip("*_` ").removesuffix(".").strip()
+    if text.startswith("$") and text.endswith("$") and text.count("$") == 2:
+        text = text.strip("$")
+    return text.strip()
+
+
+_FINDERS: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "tags": _matched(_TAGS),
+    "line": _matched(_LINE),
+    "hashes": _matched(_HASHES),
+    "json": _field,
+    "boxed": _boxed,
+    "sentence": _matched(_SENTENCE),
+    "last-line": last_line,
+    "whole": lambda text: text.strip() or None,
+}
+assert set(_FINDERS) | {"auto"} == set(get_args(Extract))

@@ -1,0 +1,166 @@
+r"""Mathematical answers: LaTeX or plain, compared by meaning."""
+
+from importlib.util import find_spec
+from typing import Any, ClassVar, Final
+
+from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._final import Extract
+from graphsearch.evaluators.graders._math_text import (
+    Number,
+    canonical,
+    clean,
+    final_math,
+    over_limit,
+    read_number,
+    words_of,
+)
+from graphsearch.evaluators.workers import Done, WorkerPool
+from graphsearch.tasks import Item, Verdict
+
+__all__ = ["MathGrader"]
+
+_LONGEST_READ: Final = 4_000
+_PLACES: Final = 6
+_JOB: Final = "graphsearch.evaluators.workers._job_math"
+
+
+class MathGrader:
+    """Right when the answer means the same as the gold one, by math-verify and by plain rules.
+
+    Equal spellings, plain numbers and words are decided here; all else goes to math-verify in
+    worker processes that are killed when they take too long. A gold answer is a text, a number, or
+    a list of several that are right each.
+
+    Args:
+        extract: where in a reply its final answer is; see `design/graders.md`.
+        seconds: the most a comparison may take; longer ones count as wrong.
+        workers: the most worker processes; the machine's cores by default.
+
+    Raises:
+        TaskError: math-verify is not installed.
+    """
+
+    name = "math"
+    blocking: ClassVar[bool] = True
+
+    def __init__(
+        self, *, extract: Extract = "auto", seconds: float = 5.0, workers: int | None = None
+    ) -> None:
+        if find_spec("math_verify") is None:
+            raise TaskError(
+                "the math grader needs math-verify: pip install 'graphsearch[math]' (numeric and "
+                "exact need nothing)"
+            )
+        if not seconds > 0:
+            raise TaskError(f"seconds {seconds} of the math grader must be more than 0")
+        if workers is not None and workers < 1:
+            raise TaskError(f"workers {workers} of the math grader must be 1 or more")
+        self._extract = extract
+        self._pool = WorkerPool(_JOB, workers=workers, seconds=seconds)
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The final answer in canonical form: equal for answers of equal spelling, cheaply."""
+        cleaned = self._final(text)
+        return None if cleaned is None else canonical(cleaned)
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        """Replies make no claim about themselves."""
+        return None
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Score 1 when the answer is right; blocks while a worker compares.
+
+        Raises:
+            GraderFailed: no worker could be had, or the machine was too busy to let it work.
+            TaskError: the gold answer is no text or number.
+        """
+        golds = self._golds(item)
+        said = self._final(text)
+        if said is None:
+            return Verdict(0.0, Outcome.UNPARSED, None, "no answer that could be read")
+        parsed = canonical(said)
+        reason = ""
+        for gold in golds:
+            right, why = self._compare(gold, said)
+            if right:
+                return Verdict(1.0, Outcome.ANSWERED, parsed, why)
+            reason = reason or why
+        return Verdict(0.0, Outcome.ANSWERED, parsed, reason)
+
+    def check(self, item: Item) -> None:
+        """Raise `TaskError` when an item cannot be graded."""
+        self._golds(item)
+
+    def close(self) -> None:
+        """End the worker processes; idempotent."""
+        self._pool.close()
+
+    def _final(self, text: str) -> str | None:
+        found = final_math(text, self._extract)
+        if found is None or len(found) > _LONGEST_READ:
+            return None
+        return clean(found) or None
+
+    @staticmethod
+    def _golds(item: Item) -> list[str]:
+        values: Any = item.gold if isinstance(item.gold, list) else [item.gold]
+        golds = [
+            clean(final_math(str(value), "boxed") or str(value))
+            for value in values
+            if isinstance(value, str | int | float) and not isinstance(value, bool)
+        ]
+        if not golds or len(golds) != len(values) or not all(golds):
+            raise TaskError(f"item {item.id!r}: the gold answer {item.gold!r} is no text or number")
+        return golds
+
+    def _compare(self, gold: str, said: str) -> tuple[bool, str]:
+        """Whether an answer is right, and why, in a sentence."""
+        if canonical(gold) == canonical(said):
+            return True, "the same as the gold answer"
+        quick = _by_number(gold, said)
+        if quick is None:
+            quick = _by_words(gold, said)
+        if quick is not None:
+            return quick, f"{said}, gold is {gold}"
+        for who, text in (("the answer", said), ("the gold answer", gold)):
+            limit = over_limit(text)
+            if limit is not None:
+                return False, f"{who} is {limit}; only its text was compared"
+        answer = self._pool.ask([gold, said])
+        if isinstance(answer, Done):
+            return bool(answer.value), f"{said}, gold is {gold}"
+        return False, f"comparing {said!r} with the gold answer {answer.reason}"
+
+
+def _by_number(gold: str, said: str) -> bool | None:
+    """A verdict on two plain numbers, None where one is something else."""
+    known, given = read_number(gold), read_number(said)
+    if known is None or given is None:
+        return None
+    if known.percent == given.percent:
+        return _equal(known, given)
+    # 50 % is 50, as units are left out, and it is 0.5.
+    return _equal(known, given) or _equal(_unpercent(known), _unpercent(given))
+
+
+def _equal(gold: Number, said: Number) -> bool:
+    if gold.value == said.value:
+        return True
+    if not (gold.decimal or said.decimal):
+        return False
+    rounded = round(gold.value, _PLACES) == round(said.value, _PLACES)
+    return rounded and abs(gold.value - said.value) * 100_000 <= abs(gold.value)
+
+
+def _unpercent(number: Number) -> Number:
+    return number._replace(value=number.value / 100) if number.percent else number
+
+
+def _by_words(gold: str, said: str) -> bool | None:
+    r"""A verdict where the gold answer is words, None where it is mathematics."""
+    words = words_of(gold)
+    if words is None:
+        return None
+    others = words_of(said) or words_of(rf"\text{{{said}}}")
+    return others == words

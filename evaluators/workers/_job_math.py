@@ -1,0 +1,153 @@
+"""The job of the math grader: are two cleaned answers equal? Runs in a worker.
+
+math-verify reads LaTeX and compares; what it is known to get wrong is set right here, rule by rule
+(`design/graders.md` has the list and an example of each).
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final
+
+__all__ = ["start"]
+
+_DIGITS: Final = 40
+_FLOAT_ERROR: Final = 1e-5
+_DOTS: Final = re.compile(r"\\[lc]?dots|\.\.\.|…")
+_RATIO: Final = re.compile(r"\d\s*:\s*\d")
+_DEGREES: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*\^\s*\{?\s*\\circ\s*\}?")
+_TRIGONOMETRY: Final = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
+
+
+def start(setup: Any) -> Callable[[Any], bool]:
+    """The function that compares; loads math-verify.
+
+    Args:
+        setup: nothing.
+    """
+    logging.disable(logging.CRITICAL)  # it warns that its own time limits are off
+    compare = _Comparison()
+    compare.equal(r"\frac{x}{2}+1", r"1+\sqrt{2}")  # what is built on first use is built now
+    return lambda request: compare.equal(str(request[0]), str(request[1]))
+
+
+class _Comparison:
+    """math-verify with its time limits (signals) off: the worker's parent holds the clock."""
+
+    def __init__(self) -> None:
+        import math_verify
+        import sympy
+
+        self._sympy = sympy
+        self._config = [math_verify.LatexExtractionConfig()]
+        self._library = math_verify
+        self._read = lru_cache(maxsize=2048)(self._parse)
+
+    def equal(self, gold: str, answer: str) -> bool:
+        """Whether the answer is right; not symmetric, the gold answer goes first."""
+        if _DOTS.search(gold) or _DOTS.search(answer):
+            return False  # a pattern: only its own text is equal, and that is compared before
+        if _RATIO.search(gold) or _RATIO.search(answer):
+            return self._ratios_equal(gold, answer)
+        if self._verified(gold, answer):
+            return True
+        if r"\%" in gold or r"\%" in answer:
+            bare = gold.replace(r"\%", ""), answer.replace(r"\%", "")
+            return (r"\%" in gold) != (r"\%" in answer) and self._verified(*bare)
+        return False
+
+    def _ratios_equal(self, gold: str, answer: str) -> bool:
+        """3:4 is 6:8; where a part is zero (times of day) only the same text is equal."""
+        parts = [re.split(r"\s*:\s*", text) for text in (gold, answer)]
+        if len(parts[0]) != len(parts[1]):
+            return False
+        numbers = [[self._read(part) for part in side] for side in parts]
+        if any(n is None or not getattr(n, "is_number", False) or n == 0 for n in chain(*numbers)):
+            return False
+        (first, *golds), (other, *answers) = numbers
+        return all(
+            self._sympy.simplify(g * other - a * first) == 0
+            for g, a in zip(golds, answers, strict=True)
+        )
+
+    def _verified(self, gold: str, answer: str) -> bool:
+        """math-verify's verdict on what could be read as a whole, checked where it is lenient."""
+        known, said = self._read(gold), self._read(answer)
+        if known is None or said is None:
+            return False
+        if not self._verify(known, said):
+            return self._equal_as_complex(known, said)
+        return self._not_just_close(known, said)
+
+    def _verify(self, gold: Any, answer: Any) -> bool:
+        return bool(
+            self._library.verify(gold, answer, allow_set_relation_comp=True, timeout_seconds=None)
+        )
+
+    def _parse(self, text: str) -> Any:
+        """One expression for the whole text, or None.
+
+        The library would go on and take a number from within a formula that it cannot read, so that
+        two such formulas were equal when they share a number: only LaTeX is tried, once.
+        """
+        if _TRIGONOMETRY.search(text):
+            text = _DEGREES.sub(r"{(\1\\cdot\\frac{\\pi}{180})}", text)
+        found = self._library.parse(
+            f"${text}$",
+            extraction_config=self._config,
+            fallback_mode="no_fallback",
+            extraction_mode="first_match",
+            parsing_timeout=None,
+        )
+        return found[0] if found else None
+
+    def _equal_as_complex(self, gold: Any, answer: Any) -> bool:
+        """The letter i, which is read as a variable, taken for the imaginary unit."""
+        if not all(isinstance(x, self._sympy.Expr) for x in (gold, answer)):
+            return False
+        letters = {s for x in (gold, answer) for s in x.free_symbols if s.name == "i"}
+        if not letters or (gold.free_symbols | answer.free_symbols) - letters:
+            return False
+        unit = dict.fromkeys(letters, self._sympy.I)
+        difference = self._sympy.N((gold - answer).subs(unit), _DIGITS, chop=True)
+        return bool(difference == 0)
+
+    def _not_just_close(self, gold: Any, answer: Any) -> bool:
+        """False for numbers that are equal only because both are tiny, or nearly so.
+
+        The library rounds to six decimals where one is a decimal, else to 15 digits; a relative
+        error is what counts.
+        """
+        pair = [self._number(x) for x in (gold, answer)]
+        if pair[0] is None or pair[1] is None:
+            return True
+        known, said = pair
+        if self._has_float(known) or self._has_float(said):
+            return self._within(known, said, _FLOAT_ERROR)
+        if known.is_Rational and said.is_Rational:
+            return bool(known == said) or self._per_cent(gold, answer)
+        return self._within(known, said, 10.0 ** (10 - _DIGITS))
+
+    def _within(self, gold: Any, answer: Any, error: float) -> bool:
+        known, said = (self._sympy.N(x, _DIGITS) for x in (gold, answer))
+        size = self._sympy.Abs(known)
+        off = self._sympy.Abs(known - said)
+        return bool(off <= error * size) or self._per_cent(gold, answer)
+
+    def _per_cent(self, gold: Any, answer: Any) -> bool:
+        """9 % and 9, which the library calls equal."""
+        return any(
+            isinstance(part, self._sympy.UnevaluatedExpr)
+            for x in (gold, answer)
+            for part in self._sympy.preorder_traversal(x)
+        )
+
+    def _number(self, expression: Any) -> Any:
+        if not isinstance(expression, self._sympy.Expr) or not expression.is_number:
+            return None
+        return expression.doit() if not self._per_cent(expression, expression) else expression
+
+    def _has_float(self, expression: Any) -> bool:
+        return bool(expression.has(self._sympy.Float))

@@ -1,0 +1,247 @@
+"""One worker process, as its parent sees it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import graphsearch
+from graphsearch.errors import GraderFailed, TaskError
+from graphsearch.evaluators.workers._owntime import OwnTime
+from graphsearch.evaluators.workers._records import Done, Stopped
+
+__all__ = ["Job", "Worker", "WorkerKilled"]
+
+_ROOT: Final = Path(graphsearch.__file__).parents[1]
+_SERVE: Final = Path(__file__).with_name("_serve.py")
+_LOOK_SECONDS: Final = 0.02
+_START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 0.5
+_LONGEST_ANSWER: Final = 1 << 20
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is for, and what it may take.
+
+    Attributes:
+        module: the module whose `start(setup)` returns the function that answers requests.
+        setup: its argument, JSON.
+        seconds: the most own seconds (working or sleeping) for a request.
+        patience: the most seconds on the clock; a worker still busy then was starved.
+        memory: bytes of address space.
+        environment: all the environment variables it has.
+    """
+
+    module: str
+    setup: Any
+    seconds: float
+    patience: float
+    memory: int
+    environment: Mapping[str, str]
+
+
+class WorkerKilled(GraderFailed):
+    """Someone else ended the worker: the system, for want of memory, or a person."""
+
+
+class _Ended(Exception):
+    """The worker closed its pipe."""
+
+
+class _TooLong(Exception):
+    """The worker used up its own seconds."""
+
+
+class _Starved(Exception):
+    """The clock ran out before the worker's own seconds did."""
+
+
+class _Flooded(Exception):
+    """The worker wrote more than an answer may be."""
+
+
+class Worker:
+    """A process that has started and knows its job.
+
+    Raises:
+        GraderFailed: it cannot be started.
+        TaskError: it says that its job cannot be done at all.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._gone = False
+        # As isolated as -I, but that would not see the PYTHONHASHSEED in the environment given.
+        command = [sys.executable, "-s", "-P", str(_SERVE), str(_ROOT), job.module]
+        try:
+            self._process = subprocess.Popen(
+                [*command, str(job.memory), str(job.seconds)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=dict(job.environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise GraderFailed(f"no worker can be started: {error}") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+        try:
+            self._await_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def ask(self, request: Any) -> Done | Stopped:
+        """One request; after anything but `Done`, or "raised", the worker is to be killed.
+
+        Raises:
+            WorkerKilled: from outside.
+            GraderFailed: the machine gave the worker no time to work.
+        """
+        data = json.dumps(request).encode() + b"\n"
+        try:
+            return self._read(self._exchange(data, self._job.seconds, self._job.patience))
+        except _TooLong:
+            return Stopped("time", f"took more than {self._job.seconds:g} s")
+        except _Flooded:
+            return Stopped("flooded", f"wrote more than {_LONGEST_ANSWER // _MIB} MiB")
+        except _Ended:
+            return self._died()
+        except _Starved:
+            raise GraderFailed(
+                f"a worker got too little time on this machine: it did not use up its "
+                f"{self._job.seconds:g} s in {self._job.patience:g} s"
+            ) from None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return _status(self._process.pid) is None
+
+    def signal(self) -> None:
+        """End the process and all it has started; whoever asks it hears that it ended."""
+        if not self._gone:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End it, and let go of its pipes; idempotent. Not while another thread asks it."""
+        self.signal()
+        self._gone = True
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def _await_ready(self) -> None:
+        setup = json.dumps(self._job.setup).encode() + b"\n"
+        try:
+            said = json.loads(self._exchange(setup, None, _START_SECONDS))
+        except _Starved:
+            raise GraderFailed(f"a worker did not start within {_START_SECONDS:g} s") from None
+        except (_Ended, _Flooded, ValueError):
+            died = self._died()
+            raise GraderFailed(f"a worker ended while it started: {died.reason}") from None
+        if "refused" in said:
+            raise TaskError(str(said["refused"]))
+
+    def _read(self, line: bytes) -> Done | Stopped:
+        try:
+            said: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            return Stopped("died", "wrote into the worker's own pipe")
+        if "raised" in said:
+            return Stopped("raised", str(said["raised"]))
+        if "memory" in said:
+            return Stopped("memory", f"wanted more than {self._job.memory // _MIB} MiB of memory")
+        return Done(said.get("value"))
+
+    def _died(self) -> Stopped:
+        """How the process ended; it is not reaped yet, so that its group's number stays its own."""
+        until = time.monotonic() + _END_SECONDS
+        status = _status(self._process.pid)
+        while status is None and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            status = _status(self._process.pid)
+        if status is None:
+            return Stopped("died", "closed the worker's pipe")
+        if status == -signal.SIGXCPU:
+            return Stopped("time", f"took more than {self._job.seconds:g} s")
+        if status == -signal.SIGKILL:
+            raise WorkerKilled("a worker was killed from outside; is the machine out of memory?")
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        return Stopped("died", f"ended its process {how}")
+
+    # -- the pipes ---------------------------------------------------------------------------------
+
+    def _exchange(self, data: bytes, seconds: float | None, patience: float) -> bytes:
+        """Send a line and wait for the one that answers it."""
+        clock = OwnTime(self._process.pid)
+        now = time.monotonic()
+        deadline, next_look = now + patience, now + _LOOK_SECONDS
+        poller = select.poll()
+        poller.register(self._out, select.POLLIN)
+        poller.register(self._in, select.POLLOUT)
+        left, heard = memoryview(data), bytearray()
+        while True:
+            ready = dict(poller.poll(_LOOK_SECONDS * 1000))
+            if self._in in ready:
+                left = self._write(left)
+                if not left:
+                    poller.unregister(self._in)
+            if self._out in ready:
+                heard += self._hear()
+            # What has come is read before the clock is: the reader may be late itself.
+            if heard.endswith(b"\n"):
+                return bytes(heard)
+            if len(heard) > _LONGEST_ANSWER:
+                raise _Flooded
+            now = time.monotonic()
+            if now >= next_look:
+                next_look = now + _LOOK_SECONDS
+                if seconds is not None and clock.look() > seconds:
+                    raise _TooLong
+                if now > deadline:
+                    raise _Starved
+
+    def _write(self, left: memoryview) -> memoryview:
+        try:
+            return left[os.write(self._in, left) :]
+        except BlockingIOError:
+            return left
+        except BrokenPipeError:
+            raise _Ended from None
+
+    def _hear(self) -> bytes:
+        try:
+            data = os.read(self._out, 1 << 16)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise _Ended
+        return data
+
+
+def _status(pid: int) -> int | None:
+    """How a child ended (a signal as a negative number), None while it lives."""
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

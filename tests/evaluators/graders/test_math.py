@@ -1,0 +1,149 @@
+"""The math grader: labelled pairs, hostile answers, and where it looks for an answer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders import get_grader
+from graphsearch.tasks import BlockingGrader, Item
+from tests.evaluators.graders.math_pairs import HOSTILE, PAIRS
+
+SLOW = {"big power", "binomial", "sum", "integral", "product", "small exponent"}
+"""They hang math-verify until the worker is killed; two of them are enough to show it."""
+
+
+def item(gold, **meta):
+    return Item("i1", "?", gold, meta=meta)
+
+
+@pytest.fixture(scope="module")
+def grader():
+    made = get_grader("math", workers=1)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda p: f"{p.kind}:{p.gold}|{p.answer}")
+def test_a_pair(grader, pair):
+    verdict = grader.grade(item(pair.gold), pair.answer)
+    assert verdict.score == float(pair.right), verdict
+    if pair.answer:
+        boxed = grader.grade(item(pair.gold), f"So it is\n\\[\\boxed{{{pair.answer}}}\\] I hope.")
+        assert boxed.score == float(pair.right), boxed
+
+
+def test_there_are_pairs_of_all_kinds():
+    assert len(PAIRS) >= 150
+    assert 0.3 < sum(p.right for p in PAIRS) / len(PAIRS) < 0.7
+
+
+@pytest.mark.parametrize("name", sorted(set(HOSTILE) - SLOW))
+def test_a_hostile_answer_is_wrong_and_harmless(grader, name):
+    for text in (HOSTILE[name], f"\\boxed{{{HOSTILE[name]}}}"):
+        verdict = grader.grade(item("x^2+1"), text)
+        assert verdict.score == 0
+        assert grader.parse(item("x^2+1"), text) == verdict.parsed
+    assert grader.grade(item("x^2+1"), "1+x^2").score == 1
+
+
+def test_answers_that_hang_the_library_are_wrong_within_the_limit():
+    quick = get_grader("math", workers=1, seconds=0.4)
+    for name in ("big power", "binomial"):
+        verdict = quick.grade(item("7"), HOSTILE[name])
+        assert (verdict.score, verdict.outcome) == (0, Outcome.ANSWERED)
+        assert "took more than 0.4 s" in verdict.reason
+    assert quick.grade(item("x+1"), "1+x").score == 1
+    quick.close()
+
+
+def test_a_hostile_gold_answer_is_compared_as_text(grader):
+    assert grader.grade(item("9**9**9**9"), "9^9^9^9").score == 1
+    assert grader.grade(item("9**9**9**9"), "5").score == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (r"First \boxed{3}. No, it is \boxed{4}.", "4"),
+        (r"The roots are $\boxed{3}$ and $\boxed{4}$.", "3,4"),
+        (r"Hence \fbox{\frac{1}{2}}", "1/2"),
+        ("I think $x=3$.\nThe answer is $x = 12$.", "x=12"),
+        ("**Answer:** 1,234 dollars", "1234"),
+        ("so we get\n#### 12", "12"),
+        ('{"reasoning": "6 + 1", "answer": "7"}', "7"),
+        ("<think>1</think><answer>8</answer>", "8"),
+        ("We add $3$ to $4$.\nSo the sum is $7$.", "7"),
+        ("The solutions are $3$ and $4$.", "3,4"),
+        ("The probability is 3/8.", "3/8"),
+        ("It grew by $12$%.", "12\\%"),
+        (r"\[x^2+1\]", "x^2+1"),
+        ("", None),
+        (" \n ", None),
+        ("\x00", None),
+    ],
+)
+def test_where_the_answer_is(grader, text, said):
+    assert grader.parse(item("1"), text) == said
+
+
+def test_a_place_can_be_asked_for():
+    only_boxed = get_grader("math", extract="boxed")
+    assert only_boxed.parse(item("1"), "Answer: 3") is None
+    assert only_boxed.grade(item("1"), "Answer: 3").outcome is Outcome.UNPARSED
+    assert only_boxed.parse(item("1"), r"Answer: 3, or \boxed{4}") == "4"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1,234", "1234.0"),
+        (r"\dfrac{1}{2}", "0.5"),
+        (r"\frac12", "$1/2$"),
+        ("12 cm", r"12\text{ cm}"),
+        (r"\$5", "5 dollars"),
+        (r"x^{2} + 1", "x^2+1"),
+        (r"\left( 3, 4 \right)", "(3,4)"),
+        (r"\text{Evelyn}", "evelyn."),
+        (r"2\pi", "2π"),
+    ],
+)
+def test_equal_answers_vote_together(grader, one, other):
+    assert grader.parse(item("1"), one) == grader.parse(item("1"), other) is not None
+
+
+def test_several_golds_and_golds_that_are_none(grader):
+    assert grader.grade(item(["5", "6"]), "6").score == 1
+    assert grader.grade(item(["5", "6"]), "7").score == 0
+    assert grader.grade(item(0.5), r"\frac{1}{2}").score == 1
+    assert grader.grade(item(r"so we have \boxed{5}"), "5").score == 1
+    for gold in (None, "", " ", [], ["5", ""], True, {"a": 1}):
+        with pytest.raises(TaskError, match="item 'i1': the gold answer"):
+            grader.check(item(gold))
+
+
+def test_it_blocks_and_options_are_checked(grader):
+    assert isinstance(grader, BlockingGrader)
+    for options in ({"seconds": 0.0}, {"workers": 0}, {"extract": "nowhere"}):
+        with pytest.raises(TaskError):
+            get_grader("math", **options)
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch):
+    from graphsearch.evaluators.graders import math
+
+    monkeypatch.setattr(math, "find_spec", lambda name: None)
+    with pytest.raises(TaskError, match=r"graphsearch\[math\]"):
+        get_grader("math")
+
+
+@given(st.text(max_size=80) | st.text("0123456789.,/\\{}()[]^_$%=+- fracsqtx!e", max_size=60))
+def test_parse_never_raises_and_is_idempotent(text):
+    made = get_grader("math")
+    said = made.parse(item("1"), text)
+    if said is not None:
+        boxed = "\\boxed{" + said + "}"
+        again = made.parse(item("1"), boxed)
+        if said.count("{") == said.count("}") and "boxed" not in said and "\\" not in said[-1:]:
+            assert again == said or again is None

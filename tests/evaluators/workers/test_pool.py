@@ -1,0 +1,238 @@
+"""Killable processes: what a request does costs its own worker, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from graphsearch.errors import GraderFailed, TaskError
+from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
+from graphsearch.evaluators.workers import _process as process
+
+FUNCTIONS = Path(__file__).with_name("functions.py")
+JOB = "graphsearch.evaluators.workers._job_function"
+ITEM = {"id": "i", "question": "?", "gold": 1}
+
+
+def pool(function, **options):
+    setup = {"file": str(FUNCTIONS), "module": None, "function": function, "folder": "."}
+    return WorkerPool(JOB, setup, **{"workers": 1, "seconds": 0.3, **options})
+
+
+def request(answer):
+    return {"item": ITEM, "answer": answer}
+
+
+@pytest.fixture(scope="module")
+def acting():
+    made = pool("act", memory=1 << 28)
+    yield made
+    made.close()
+
+
+def said(answer):
+    assert isinstance(answer, Done)
+    return answer.value["reason"]
+
+
+def test_a_worker_answers_whatever_is_printed_meanwhile():
+    made = pool("echo")
+    assert said(made.ask(request("größer \u2028 \x00"))) == "größer \u2028 \x00"
+    long = "x" * 900_000
+    assert said(made.ask(request(long))) == long
+    made.close()
+
+
+def test_workers_are_kept_and_close_is_idempotent_and_not_the_end():
+    made = pool("who")
+    made.close()
+    first = said(made.ask(request("")))
+    assert said(made.ask(request(""))) == first
+    made.close()
+    made.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(first), 0)
+    assert said(made.ask(request(""))) != first
+    made.close()
+
+
+def test_requests_are_worked_on_side_by_side_and_answered_in_order():
+    made = pool("echo", workers=2)
+    answers = made.ask_all([request(str(i)) for i in range(40)])
+    assert [said(a) for a in answers] == [str(i) for i in range(40)]
+    assert len(made._all) <= made.workers == 2
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        ("sleep", "time"),
+        ("loop", "time"),
+        ("hold", "time"),
+        ("children", "time"),
+        ("exit", "raised"),
+        ("raise", "raised"),
+        ("recurse", "raised"),
+        ("object", "raised"),
+        ("text", "raised"),
+        ("vanish", "died"),
+        ("crash", "died"),
+        ("close", "died"),
+        ("forge", "died"),
+        ("eat", "memory"),
+        ("eat_slowly", "memory"),
+        ("flood", "flooded"),
+    ],
+)
+def test_what_a_request_does_is_an_answer_and_the_next_one_works(acting, act, why):
+    answer = acting.ask(request(act))
+    assert isinstance(answer, Stopped)
+    assert answer.why == why, answer
+    assert acting.ask(request("nan")) is not None
+
+
+def test_reasons_are_said(acting):
+    assert acting.ask(request("raise")).reason == "ValueError: no such thing"
+    assert acting.ask(request("loop")).reason == "took more than 0.3 s"
+    assert "status 7" in acting.ask(request("vanish")).reason
+    assert "SIGSEGV" in acting.ask(request("crash")).reason
+    assert "256 MiB" in acting.ask(request("eat")).reason
+
+
+def test_a_worker_that_was_lost_while_idle_is_replaced():
+    made = pool("who")
+    first = said(made.ask(request("")))
+    os.kill(int(first), signal.SIGKILL)
+    assert said(made.ask(request(""))) != first
+    made.close()
+
+
+def test_a_worker_that_gets_no_time_is_the_machines_fault(monkeypatch):
+    made = pool("who")
+    pid = int(said(made.ask(request(""))))
+    worker = next(iter(made._all))
+    monkeypatch.setattr(worker, "_job", _impatient(worker._job))
+    os.kill(pid, signal.SIGSTOP)  # as good as a machine with no CPU to spare
+    with pytest.raises(GraderFailed, match="too little time on this machine"):
+        made.ask(request(""))
+    made.close()
+
+
+def _impatient(job):
+    from dataclasses import replace
+
+    return replace(job, patience=0.8)
+
+
+def test_a_worker_killed_from_outside_is_the_machines_fault():
+    made = pool("act", seconds=30)
+    asked = threading.Thread(target=lambda: failures.append(_failure(made)))
+    failures = []
+    asked.start()
+    while asked.is_alive():  # the first time it is asked once more
+        for worker in list(made._all):
+            worker.signal()
+        asked.join(0.1)
+    assert "killed from outside" in str(failures[0])
+    made.close()
+
+
+def _failure(made):
+    try:
+        return made.ask(request("sleep"))
+    except GraderFailed as error:
+        return error
+
+
+def test_closing_while_a_worker_works_frees_who_waits():
+    made = pool("act", seconds=30)
+    failures = []
+    asked = threading.Thread(target=lambda: failures.append(_failure(made)))
+    asked.start()
+    while not made._all:
+        time.sleep(0.01)
+    made.close()
+    asked.join()
+    assert "closed while it worked" in str(failures[0])
+
+
+def test_a_job_that_cannot_be_done_is_the_users_fault():
+    with pytest.raises(TaskError, match=r"AttributeError.*no_such"):
+        pool("no_such").ask(request(""))
+    with pytest.raises(TaskError, match="ModuleNotFoundError"):
+        WorkerPool("graphsearch.no_such_job").ask(None)
+
+
+def test_no_python_is_the_machines_fault(monkeypatch):
+    monkeypatch.setattr(process.sys, "executable", "/no/such/python")
+    with pytest.raises(GraderFailed, match="no worker can be started"):
+        pool("who").ask(request(""))
+
+
+def test_a_child_process_is_not_left_behind(acting):
+    acting.ask(request("nan"))
+    group = next(iter(acting._all))._process.pid
+    acting.ask(request("children"))
+    assert not _living(group)
+
+
+def _living(group):
+    """Processes of a group that are more than an entry in the table."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text().rpartition(") ")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_workers_see_no_secrets_but_what_is_named(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("MY_SETTING", "1")
+    made, open_made = pool("environment"), pool("environment", environment=("MY_SETTING",))
+    assert "KEY" not in said(made.ask(request("")))
+    assert "MY_SETTING" in said(open_made.ask(request("")))
+    made.close()
+    open_made.close()
+
+
+PARENT = """
+import os, sys, threading, time
+from graphsearch.evaluators.workers import WorkerPool
+setup = {"file": sys.argv[1], "module": None, "function": "who", "folder": "."}
+made = WorkerPool("graphsearch.evaluators.workers._job_function", setup, workers=1, seconds=2)
+print(made.ask({"item": {"id": "i", "question": "?", "gold": 1}, "answer": ""}).value["reason"])
+sys.stdout.flush()
+if sys.argv[2] == "kill":
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("how", ["end", "kill"])
+def test_workers_end_with_their_parent(how):
+    parent = subprocess.run(
+        [sys.executable, "-c", PARENT, str(FUNCTIONS), how], capture_output=True, text=True
+    )
+    assert parent.stderr == ""
+    pid = int(parent.stdout)
+    for _ in range(500):
+        if not Path(f"/proc/{pid}").exists() or _zombie(pid):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"worker {pid} outlived its parent")
+
+
+def _zombie(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True
