@@ -18,7 +18,7 @@ from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.parts import AgentMaker, Complete, Parts, judges_of
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task, TokenProfile, check_task
+from graphsearch.tasks import BringsModels, LabelledGrader, Task, TokenProfile, check_task
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
@@ -185,6 +185,7 @@ def join(
     the_space = _space(space, the_fleet, the_task, graph_budget, roles)
     options = dict(searcher_options or {})
     speaker, make_agent = _agent(agent, agent_options)
+    the_fleet = _with_judges(the_fleet, prices, the_task)
     models = _models(the_space, speaker, judges_of(the_task))
     return Parts(
         task=the_task,
@@ -346,6 +347,23 @@ async def _nobody(messages: Sequence[Message]) -> Reply:
 def _models(space: "Space", speaker: str | None, judges: Sequence[str]) -> list[str]:
     names = [*space.models, *(sink.model for sink in space.sinks if sink.model is not None)]
     return list(dict.fromkeys([*names, *([speaker] if speaker is not None else []), *judges]))
+
+
+def _with_judges(fleet: "Fleet", prices: "str | Path | PriceList | None", task: Task) -> "Fleet":
+    """The fleet with the models that the grader brings along; no graph can have these.
+
+    Raises:
+        FleetError: one of them has the name of a model of the fleet.
+        TaskError: the judge's labelled sample cannot be used.
+    """
+    grader = task.grader
+    if isinstance(grader, LabelledGrader):
+        grader.labelled({i.id: i for name in ("search", "selection") for i in task.splits[name]})
+    if isinstance(grader, BringsModels) and grader.own_models:
+        fleet = _fleet(replace(fleet, models=(*fleet.models, *grader.own_models)), prices)
+    for name in judges_of(task):
+        fleet.model(name)
+    return fleet
 
 
 def _name(given: Any) -> str:

@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 from graphsearch.calls import Message, Outcome, Reply, Sampling, canonical_json
 from graphsearch.errors import TaskError
+
+if TYPE_CHECKING:
+    from graphsearch.fleet import ModelSpec
 
 __all__ = [
     "Ask",
     "AskingGrader",
     "BlockingGrader",
+    "BringsModels",
     "Grader",
     "Item",
     "JudgeCall",
+    "LabelledAnswer",
+    "LabelledGrader",
     "Split",
     "Task",
     "TokenProfile",
@@ -118,6 +124,7 @@ class JudgeCall:
         max_tokens: most tokens of the reply.
         answers: how many times the answer stands in the prompt.
         more_prompt: further tokens that the prompt may have (an earlier reply that it quotes).
+        is_spare: True when it is only made where an earlier one went wrong.
     """
 
     model: str
@@ -125,6 +132,16 @@ class JudgeCall:
     max_tokens: int
     answers: int = 1
     more_prompt: int = 0
+    is_spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAnswer:
+    """An answer to an item, and whether people found it right."""
+
+    item: Item
+    answer: str
+    right: bool
 
 
 class Ask(Protocol):
@@ -180,6 +197,37 @@ class AskingGrader(Grader, Protocol):
             BudgetReached: the budget does not cover a call.
         """
         ...
+
+
+@runtime_checkable
+class LabelledGrader(AskingGrader, Protocol):
+    """An asking grader that can be compared with people before a search trusts it.
+
+    Attributes:
+        least_kappa: agreement (Cohen's kappa) below which a search refuses to begin.
+        accept: begin all the same.
+    """
+
+    least_kappa: float
+    accept: bool
+
+    def labelled(self, items: Mapping[str, Item]) -> Sequence[LabelledAnswer]:
+        """Answers that people have judged; none where there is no such sample.
+
+        Args:
+            items: by id, those that a sample may name.
+
+        Raises:
+            TaskError: the sample cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
+class BringsModels(Protocol):
+    """A grader with models of its own, which join the fleet without becoming part of the space."""
+
+    own_models: "tuple[ModelSpec, ...]"
 
 
 @dataclass(frozen=True, slots=True)

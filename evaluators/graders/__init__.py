@@ -22,6 +22,7 @@ _GRADERS = Registry(
     {
         "choice": "graphsearch.evaluators.graders.choice:ChoiceGrader",
         "exact": "graphsearch.evaluators.graders.exact:ExactGrader",
+        "llm-judge": "graphsearch.evaluators.graders.judge:JudgeGrader",
         "math": "graphsearch.evaluators.graders.math:MathGrader",
         "numeric": "graphsearch.evaluators.graders.numeric:NumericGrader",
         "puzzle": "graphsearch.evaluators.graders.puzzle:PuzzleGrader",

@@ -20,9 +20,11 @@ from graphsearch.study.baselines import (
 )
 from graphsearch.study.budgets import ASKED_ONCE
 from graphsearch.study.evidence import Evidence
+from graphsearch.study.judging import judge_part, note_on_judge
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
+from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.study.archive import Entry
@@ -111,14 +113,22 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             note
             for note in (
                 _nothing_right(study),
+                note_on_judge(study),
                 choice.note,
                 against_budget(tested.winner),
                 *tested.notes,
             )
             if note
         ),
+        judge=judge_part(study, _kept_results(study, choice)),
         folder=study.folder,
     )
+
+
+def _kept_results(study: "Study", choice: Choice) -> list[ItemResult]:
+    """Answers of graphs in the search, each once, and of the winner in the selection."""
+    searched = [r for entry in study.archive.ranking() for r in entry.results.values()]
+    return [*searched, *choice.results]
 
 
 def _best_plain(tested: Tested) -> Row | None:

@@ -1,7 +1,7 @@
 """What a study is made of, joined and checked before anything is opened."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Message, Reply, Sampling
@@ -77,7 +77,8 @@ class Parts:
         models += [self.agent_model] if self.agent_model else []
         models += judges_of(self.task)
         for budget in (*self.search_budget, *self.evaluation_budget):
-            cost = self.space.cost.in_currency(budget.currency)
+            # Models that only judge are in the fleet and not in the space.
+            cost = replace(self.space.cost.in_currency(budget.currency), fleet=self.fleet)
             reasons = [cost.can_price(model) for model in dict.fromkeys(models)]
             reason = next((r for r in reasons if r is not None), None)
             if reason is not None:

@@ -161,6 +161,7 @@ class Result:
         rounds, trials, archive: what was tried (shapes in `design/study.md`).
         provenance: seed, version, task, fleet, space, searcher, agent, settings, budgets.
         notes: what a reader must know.
+        judge: the model that judged, and its agreement with people; None where none did.
         folder: where the run lies, None when it was temporary; not part of the record.
     """
 
@@ -180,6 +181,7 @@ class Result:
     archive: Sequence[Mapping[str, Any]]
     provenance: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    judge: Mapping[str, Any] | None = None
     folder: Path | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +201,7 @@ class Result:
             "calls": self.calls,
             "outcomes": self.outcomes,
             "notes": list(self.notes),
+            "judge": self.judge,
             "rounds": self.rounds,
             "archive": self.archive,
             "trials": self.trials,
@@ -227,6 +230,7 @@ class Result:
             baselines=tuple(Row.from_json(row) for row in parts.pop("baselines")),
             break_even=None if even is None else BreakEven(**even),
             notes=tuple(parts.pop("notes")),
+            judge=parts.pop("judge", None),
             provenance=parts,
             folder=folder,
             **plain,

@@ -22,6 +22,7 @@ from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import SELECTION_SHARE, limits_of
 from graphsearch.study.folder import found_in, same_study
 from graphsearch.study.items import Window, arrange
+from graphsearch.study.judging import check_judge
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
 from graphsearch.study.runner import Runner, Tally
@@ -283,6 +284,8 @@ class Study:
         self._announce()
         space, searcher = self.parts.space, self.parts.searcher.name
         asked = [admitted(proposal, space, by=searcher) for proposal in proposals]
+        if not self.rounds:
+            await check_judge(self)
         lineup = self._lineup(asked)
         items = self.window.peek()
         number = len(self.rounds)

@@ -1,0 +1,70 @@
+"""A file of answers that people have judged, to see what a judge is worth."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphsearch.errors import TaskError
+from graphsearch.tasks import Item, LabelledAnswer
+
+__all__ = ["read_labelled"]
+
+_KEYS = frozenset({"item", "question", "gold", "answer", "right"})
+
+
+def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]:
+    """Rows of a `.jsonl` file: `{"item": ID, "answer": TEXT, "right": true}`.
+
+    In place of `item` a row may have `question` and `gold` of its own.
+
+    Args:
+        path: the file.
+        items: items that a row may name, by id.
+
+    Raises:
+        TaskError: with the file and line of what is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise TaskError(f"cannot be read: {reason}", where=str(path)) from None
+    rows = enumerate(text.split("\n"), start=1)
+    found = [_row(line, f"{path}:{number}", items) for number, line in rows if line.strip()]
+    if not found:
+        raise TaskError("holds no labelled answers", where=str(path))
+    if len({row.right for row in found}) == 1:
+        kind = "right" if found[0].right else "wrong"
+        message = f"all {len(found)} answers are {kind}; agreement says nothing without both kinds"
+        raise TaskError(message, where=str(path))
+    return found
+
+
+def _row(line: str, where: str, items: Mapping[str, Item]) -> LabelledAnswer:
+    try:
+        row: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"is no JSON: {error}", where=where) from None
+    if not isinstance(row, dict):
+        raise TaskError("is no JSON object", where=where)
+    unknown = sorted(set(row) - _KEYS)
+    if unknown:
+        known = ", ".join(sorted(_KEYS))
+        raise TaskError(f"unknown key {unknown[0]!r}; known: {known}", where=where)
+    if not isinstance(row.get("answer"), str) or not isinstance(row.get("right"), bool):
+        raise TaskError('needs "answer", a text, and "right", true or false', where=where)
+    return LabelledAnswer(_item(row, where, items), row["answer"], row["right"])
+
+
+def _item(row: Mapping[str, Any], where: str, items: Mapping[str, Item]) -> Item:
+    if "item" in row:
+        item = items.get(str(row["item"]))
+        if item is None:
+            message = f"the task has no item {row['item']!r} outside its sealed test split"
+            raise TaskError(message, where=where)
+        return item
+    question = row.get("question")
+    if not isinstance(question, str) or not question.strip():
+        raise TaskError('needs "item", an id of the task, or "question", a text', where=where)
+    return Item(f"labelled {where.rpartition(':')[2]}", question, row.get("gold"))

@@ -1,0 +1,185 @@
+"""A study whose answers a model judges: booked apart, kept within budgets, compared with people."""
+
+import json
+
+import pytest
+
+from graphsearch import api
+from graphsearch.engines.scripted import ScriptedEngine
+from graphsearch.errors import BudgetRefused, FleetError, StudyStopped, TaskError, Unavailable
+from graphsearch.evaluators.graders import get_grader
+from graphsearch.execution import RetryPolicy
+from graphsearch.study.judging import agreement_of
+from graphsearch.tasks import Task
+from tests.study.world import PROFILE, make_fleet, make_settings, make_task, reply
+
+OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}
+
+
+def the_judge(call):
+    """Right where the last number of the answer is the reference; says it in so many words."""
+    prompt = call.messages[1].content
+    gold = prompt.split("Reference answer:\n| ")[1].split("\n")[0]
+    said = prompt.split("Answer to be judged:\n| ")[1].split("\n")[0].split()[-1]
+    return f"They are compared.\nVERDICT: {'RIGHT' if gold == said else 'WRONG'}"
+
+
+def world(call, judge=the_judge):
+    return judge(call) if call.stream == "judge" else reply(call)
+
+
+def judged_task(**options):
+    plain = make_task()
+    grader = get_grader("llm-judge", model=OWN, reads="numeric", max_tokens=64, **options)
+    return Task("sums", plain.splits, grader, PROFILE, fingerprint="sums 1")
+
+
+def arguments(task=None, script=world, **changes):
+    engine = ScriptedEngine(script)
+    return {
+        "task": task or judged_task(),
+        "fleet": make_fleet(),
+        "graph_budget": "6 units",
+        "search_budget": "9000000 units",
+        "space": {"slots": 4},
+        "searcher": "random",
+        "agent": None,
+        "engines": dict.fromkeys(("small", "large", "wise"), engine),
+        "settings": make_settings(),
+        "retries": RetryPolicy(attempts=1),
+        **changes,
+    }
+
+
+def labelled(folder, flipped=0, count=12):
+    """Half right, half wrong; the first labels are turned round."""
+    path = folder / "labelled.jsonl"
+    rows = []
+    for i in range(count):
+        gold, right = 2 * i + 7, i % 2 == 0
+        answer = f"answer {gold if right else gold + 1}"
+        rows.append({"item": f"search-{i}", "answer": answer, "right": right != (i < flipped)})
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return str(path)
+
+
+def test_a_judged_search_is_a_search(tmp_path):
+    result = api.optimize(**arguments(), out=tmp_path / "run")
+    spent = result.spend["calls"]["accounts"]
+    assert {"judge", "judge-selection", "judge-test", "judge-baseline"} <= set(spent)
+    assert result.judge["models"] == ["wise"]
+    assert result.judge["answers"] > 0
+    assert result.judge["undecided"] == 0
+    assert result.judge["agreement"] is None
+    assert any("was not measured" in note for note in result.notes)
+    kinds = {row.kind for row in result.baselines}
+    assert "sampled" in kinds
+    assert "best_of_n" not in kinds  # its oracle would be no oracle
+    accounts = result.calls["accounts"]
+    assert all(
+        accounts[name]["asked"] == accounts[name]["made"] for name in spent if "judge" in name
+    )
+    # The same answers, judged by a rule, make the same search: the judge adds no cost to graphs.
+    plain = api.optimize(**arguments(make_task()))
+    assert plain.winner.graph.key == result.winner.graph.key
+    assert plain.test.to_json() == result.test.to_json()
+    # A graph is served and read without its judge.
+    assert type(result).load(tmp_path / "run").judge == result.judge
+
+
+def test_no_budget_is_passed_when_the_judge_is_dear():
+    settings = make_settings(rounds=9)
+    result = api.optimize(**arguments(search_budget="9000 units", settings=settings))
+    assert result.stopped_by["rule"] == "budget"
+    (state,) = result.provenance["budgets"]["search"]
+    assert state["spent"] <= state["allowed"]
+    # Every verdict was covered before its item was run.
+    assert not any("budget_stopped" in counts for counts in result.outcomes.values())
+
+
+def test_agreement_with_people_is_measured_first_and_told(tmp_path):
+    engine = ScriptedEngine(world)
+    path = labelled(tmp_path, flipped=1)
+    given = arguments(judged_task(labelled=path))
+    given["engines"] = dict.fromkeys(("small", "large", "wise"), engine)
+    result = api.optimize(**given, out=tmp_path / "run")
+    found = result.judge["agreement"]
+    assert (found["n"], found["agreed"], found["failed"]) == (12, 11, 0)
+    assert found["false_right"] + found["false_wrong"] == 1
+    assert found["share"] == pytest.approx(11 / 12)
+    assert found["interval"][0] < 11 / 12 < found["interval"][1]
+    assert found["kappa"] == pytest.approx(5 / 6, abs=0.02)
+    assert [call.stream for call in engine.calls[:24]] == ["judge"] * 24
+    assert "agrees with people on 91.7 % of 12" in str(result)
+
+
+def test_a_judge_below_its_floor_ends_the_search_before_it_begins(tmp_path):
+    path = labelled(tmp_path, flipped=4)
+    with pytest.raises(StudyStopped, match=r"kappa 0\.33.*accept: true"):
+        api.optimize(**arguments(judged_task(labelled=path)), out=tmp_path / "run")
+    with pytest.raises(StudyStopped):  # going on with it changes nothing
+        api.optimize(**arguments(judged_task(labelled=path)), out=tmp_path / "run")
+    task = judged_task(labelled=path, accept=True)
+    result = api.optimize(**arguments(task), out=tmp_path / "accepted")
+    assert result.judge["agreement"]["agreed"] == 8
+
+
+def test_a_sample_that_cannot_be_used_is_said_before_anything_is_opened(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"item": "test-1", "answer": "9", "right": true}')
+    with pytest.raises(TaskError, match="outside its sealed test split"):
+        api.optimize(**arguments(judged_task(labelled=str(path))), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sample_that_the_budget_does_not_cover_is_refused(tmp_path):
+    task = judged_task(labelled=labelled(tmp_path))
+    with pytest.raises(BudgetRefused, match="labelled sample"):
+        api.optimize(**arguments(task, search_budget="20 units"), out=tmp_path / "run")
+
+
+def test_a_judge_that_fails_on_its_sample_can_be_tried_again(tmp_path):
+    task = judged_task(labelled=labelled(tmp_path))
+    down = arguments(task, lambda call: world(call, lambda _: Unavailable("down")))
+    with pytest.raises(StudyStopped, match="no verdict on 12 of its 12"):
+        api.optimize(**down, out=tmp_path / "run")
+    assert api.optimize(**arguments(task), out=tmp_path / "run").judge["agreement"]["n"] == 12
+
+
+def test_a_judge_that_rambles_stops_the_study_and_scores_nothing(tmp_path):
+    rambling = arguments(script=lambda call: world(call, lambda _: "Hard to say."))
+    with pytest.raises(StudyStopped, match="gave no verdict, asked twice"):
+        api.optimize(**rambling, out=tmp_path / "run")
+
+
+def test_a_judge_of_its_own_is_no_model_of_the_space_and_needs_a_new_name():
+    parts = api.join(**arguments())
+    assert "wise" in parts.fleet.names
+    assert "wise" not in parts.space.models
+    twin = get_grader("llm-judge", model={**OWN, "name": "small"})
+    task = Task("sums", make_task().splits, twin, PROFILE)
+    with pytest.raises(FleetError, match="'small' is there twice"):
+        api.join(**arguments(task))
+    nobody = Task("sums", make_task().splits, get_grader("llm-judge", model="nobody"), PROFILE)
+    with pytest.raises(FleetError, match="no model 'nobody'"):
+        api.join(**arguments(nobody))
+
+
+def test_a_budget_that_the_judge_has_no_price_in_is_refused():
+    own = {"name": "wise", "engine": "scripted"}
+    task = Task("sums", make_task().splits, get_grader("llm-judge", model=own), PROFILE)
+    with pytest.raises(BudgetRefused, match="'wise'"):
+        api.join(**arguments(task))
+
+
+def test_agreement_and_kappa_by_hand():
+    # 20 answers: 8 right-right, 6 wrong-wrong, 2 right-wrong, 1 wrong-right, 3 undecided (2 right).
+    scores = [1.0] * 8 + [0.0] * 6 + [1.0] * 2 + [0.0] + [0.5] * 3 + [None]
+    labels = [True] * 8 + [False] * 6 + [False] * 2 + [True] + [True, True, False] + [True]
+    found = agreement_of(scores, labels, level=0.95)
+    assert (found.n, found.agreed, found.failed, found.undecided) == (20, 14, 1, 3)
+    assert (found.false_right, found.false_wrong) == (2, 1)
+    chance = (10 * 11 + 7 * 9) / 400
+    assert found.kappa == pytest.approx((0.7 - chance) / (1 - chance))
+    assert agreement_of([1.0], [True], level=0.95).kappa is None
+    assert agreement_of([], [], level=0.95).share is None
