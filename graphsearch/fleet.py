@@ -315,14 +315,14 @@ def _text(value: Any, where: str) -> str:
 
 def _endpoint(value: Any, where: str) -> str:
     """A URL, or what else an engine needs; one that holds a secret is not repeated."""
+    from graphsearch.engines.keys import base_url
+
     text = _text(value, where)
-    scheme, _, rest = text.partition("://")
-    if rest and scheme in {"http", "https"} and ("@" in rest or "?" in rest):
-        raise FleetError(
-            "holds more than a host and a path; a key belongs in an environment variable, named "
-            "by api_key_env",
-            where=where,
-        )
+    if text.partition("://")[0].lower() in {"http", "https"}:
+        try:
+            base_url(text)
+        except FleetError as error:
+            raise FleetError(str(error), where=where) from None
     return text
 
 

@@ -162,7 +162,13 @@ def test_a_key_in_place_of_its_variables_name_is_not_repeated(value):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://me:sk-1234@h/v1", "http://me:a/sk-1234@h/v1", "http://h/v1?key=sk-1234"]
+    "endpoint",
+    [
+        "http://me:sk-1234@h/v1",
+        "HTTP://me:a/sk-1234@h/v1",
+        "http://h/v1?key=sk-1234",
+        "http://h/v1#sk-1234",
+    ],
 )
 def test_an_endpoint_with_a_secret_is_refused_and_not_repeated(endpoint):
     with pytest.raises(FleetError, match="api_key_env") as caught:

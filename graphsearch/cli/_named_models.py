@@ -80,19 +80,12 @@ def check_url(url: str) -> None:
     Raises:
         ConfigError: without the URL, where it holds more than a host and a path.
     """
+    from graphsearch.engines.keys import base_url
+
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        parts, usable = None, False
-    if "@" in url or (parts is not None and parts.query):
-        raise ConfigError(
-            "the URL holds more than a host and a path; a key belongs in an environment variable, "
-            "named by --api-key-env",
-            where="--model",
-        )
-    if not usable:
-        raise ConfigError(f"{url!r} is no URL such as http://127.0.0.1:8000/v1", where="--model")
+        base_url(url, key_at="--api-key-env")
+    except FleetError as error:
+        raise ConfigError(str(error), where="--model") from None
 
 
 def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import asyncio
 import difflib
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal
 
 from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.engines.base import Engine, ListsModels, Opens
+from graphsearch.engines.keys import bare_url
 from graphsearch.errors import (
     AccessDenied,
     EngineError,
@@ -191,7 +191,7 @@ class _Probe:
         self.report = ModelReport(
             spec.name,
             spec.engine,
-            _shown(spec.endpoint),
+            None if spec.endpoint is None else bare_url(spec.endpoint),
             spec.served_name or spec.name,
             context=spec.context,
             context_source=None if spec.context is None else "fleet",
@@ -369,13 +369,6 @@ def _question(spec: ModelSpec) -> str:
     served = spec.serve is not None and spec.serve.weights.startswith("embedded:")
     own = spec.engine == "embedded" or served
     return "S P 2 7 9 10 > 36 :" if own else "Reply with the word ready."
-
-
-def _shown(endpoint: str | None) -> str | None:
-    """An endpoint without user, password and query, which may be secrets put there by mistake."""
-    if endpoint is None or "://" not in endpoint:
-        return endpoint
-    return re.sub(r"//[^/]*@", "//", endpoint.partition("?")[0])
 
 
 def _few(names: Sequence[str]) -> str:

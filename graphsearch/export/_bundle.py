@@ -59,13 +59,16 @@ class Bundle:
         folder: where it lies.
         record: the content of `graph.json`.
         graph: the graph.
+
+    Args:
+        fleet: the models of `record`, as they are served here.
     """
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, record: Mapping[str, Any], fleet: Fleet) -> None:
         self.folder = folder
         self.record = record
         self.graph = CollaborationGraph.from_json(record["graph"])
-        self._fleet = Fleet.from_json(record["fleet"])
+        self._fleet = fleet
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._engines: dict[str, Engine] | None = None
         self._store: Store | None = None

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from graphsearch.errors import ConfigError
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
+from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.yamlfile import read_text
 
 __all__ = ["load_bundle"]
@@ -33,15 +35,25 @@ _KEYS = frozenset(
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def load_bundle(folder: str | Path, *, check_models: bool = True) -> Bundle:
+def load_bundle(
+    folder: str | Path,
+    *,
+    endpoints: Mapping[str, str] | None = None,
+    api_key_envs: Mapping[str, str | None] | None = None,
+    check_models: bool = True,
+) -> Bundle:
     """A bundle, ready to answer; nothing is called or loaded before the first question.
 
     Args:
         folder: where the bundle lies.
-        check_models: refuse models whose fingerprint is not that of the evidence.
+        endpoints: where models are served here, by model; those left out are where they were.
+        api_key_envs: the environment variable of the key there, by model; None sends no key.
+        check_models: refuse models whose fingerprint is not that of the evidence. An address is no
+            part of it: the name that the server gives the model is.
 
     Raises:
-        ConfigError: it is no bundle, of a newer schema, or its content is not what was exported.
+        ConfigError: it is no bundle, of a newer schema, or its content is not what was exported; it
+            has no model of a name given.
         GraphError: its graph is not valid.
         FleetError: a model cannot be served here.
     """
@@ -49,12 +61,32 @@ def load_bundle(folder: str | Path, *, check_models: bool = True) -> Bundle:
     record = _read(path)
     try:
         _check(record, str(path))
-        bundle = Bundle(Path(folder), record)
+        fleet = _moved(Fleet.from_json(record["fleet"]), endpoints or {}, api_key_envs or {})
+        bundle = Bundle(Path(folder), record, fleet)
         bundle.check(models=check_models)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         message = f"is no bundle: {type(error).__name__}: {error}"
         raise ConfigError(message, where=str(path)) from error
     return bundle
+
+
+def _moved(fleet: Fleet, endpoints: Mapping[str, str], keys: Mapping[str, str | None]) -> Fleet:
+    """The fleet as it is served here."""
+    changes: dict[str, dict[str, Any]] = {name: {} for name in fleet.names}
+    for argument, field, given in (
+        ("endpoints", "endpoint", endpoints),
+        ("api_key_envs", "api_key_env", keys),
+    ):
+        for name, value in given.items():
+            if name not in changes:
+                known = ", ".join(fleet.names)
+                raise ConfigError(f"no model {name!r}; it has {known}", where=argument)
+            changes[name][field] = value
+    models = (
+        ModelSpec.from_json(spec.to_json() | changes[spec.name], where=f"model {spec.name}")
+        for spec in fleet.models
+    )
+    return replace(fleet, models=tuple(models))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

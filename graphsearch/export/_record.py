@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from graphsearch import __version__
 from graphsearch.calls import digest
 from graphsearch.engines.base import Engine
+from graphsearch.engines.keys import bare_url
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
 from graphsearch.roles import NodeContext, Role, SpeakingRole
@@ -62,7 +62,8 @@ def models_part(
     specs = [spec for spec in fleet.models if spec.name in used or spec.name == fleet.unit_model]
     small = Fleet(fleet.name, tuple(specs), fleet.unit_model).to_json()
     for spec in small["models"]:
-        spec["endpoint"] = _without_secrets(spec["endpoint"])
+        if spec["endpoint"] is not None:
+            spec["endpoint"] = bare_url(spec["endpoint"])
     marks = {name: engines[name].info(name).fingerprint for name in sorted(used)}
     return {"fleet": small, "fingerprints": marks}
 
@@ -105,11 +106,3 @@ def provenance_part(result: Mapping[str, Any], config_digest: str | None) -> dic
         "config_digest": config_digest,
         "result_digest": digest(result, size=32),
     }
-
-
-def _without_secrets(endpoint: str | None) -> str | None:
-    """An endpoint without user, password, query and fragment, where keys might stand."""
-    if endpoint is None:
-        return None
-    parts = urlsplit(endpoint)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

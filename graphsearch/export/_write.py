@@ -157,4 +157,6 @@ with load_bundle("path/to/this/folder") as bundle:
 ```
 
 Loading checks the digest and that the models are those of the evidence; nothing in here is code.
+Models that are served elsewhere now: `load_bundle(folder, endpoints={{model: url}})`, and
+`api_key_envs={{model: variable}}` where the key stands in another environment variable.
 """

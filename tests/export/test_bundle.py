@@ -13,17 +13,20 @@ import graphsearch
 from graphsearch.calls import Outcome
 from graphsearch.cli._app import app
 from graphsearch.config import config_yaml, parse_config
+from graphsearch.engines.keys import bare_url
 from graphsearch.errors import BudgetRefused, ConfigError, InputError, StoreError, TaskError
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
-from graphsearch.export._record import _without_secrets, content_digest
+from graphsearch.export._record import content_digest
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.study import Settings
+from graphsearch.testing import StubServer
 
 PROMPTS = Path(__file__).parents[2] / "agents" / "prompts"
 
+KEY = "sk-planted-0123456789"
 QUESTION = "P 2 7 9 10 > 36"
 EVIDENCE = {
     "n": 20,
@@ -295,7 +298,7 @@ SECRET = st.text("abcdefgh0123456789", min_size=6)
 @given(user=SECRET, password=SECRET, key=SECRET)
 def test_endpoints_lose_their_secrets(user, password, key):
     url = f"https://{user}:{password}@models.example:8000/v1?api_key={key}#{key}"
-    assert _without_secrets(url) == "https://models.example:8000/v1"
+    assert bare_url(url) == "https://models.example:8000/v1"
 
 
 @pytest.fixture(scope="module")
@@ -358,3 +361,33 @@ def test_how_a_grader_was_made():
     assert grader_recipe(made) == {"name": "numeric", "options": {"tolerance": 0.5}}
     assert grader_recipe(NumericGrader()) == {"name": "numeric", "options": {}}
     assert grader_recipe(NumericGrader(tolerance=0.5)) is None
+
+
+async def test_a_bundle_goes_to_where_its_models_are_now(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEY_HERE", KEY)
+    graph = graph_of("m", "m")
+    spec = {"name": "m", "endpoint": "http://127.0.0.1:9/v1", "api_key_env": "KEY_THERE"}
+    fleet = {"name": "f", "unit_model": "m", "models": [spec]}
+    grader = {"name": "numeric", "options": {}}
+    task = result_of(graph)["task"] | {"grader": grader}
+    run = run_folder(tmp_path / "run", graph, fleet=fleet, task=task, prompt_set="chat")
+    write_bundle(run, tmp_path / "bundle")
+    async with StubServer(lambda request: "The answer is 7.", key=KEY) as server:
+        moved = {"endpoints": {"m": server.base_url}, "api_key_envs": {"m": "KEY_HERE"}}
+        async with load_bundle(tmp_path / "bundle", **moved) as loaded:
+            assert (await loaded.answer("3 + 4?")).parsed == "7"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"endpoints": {"huge": "http://h/v1"}}, "endpoints: no model 'huge'; it has nano, xs"),
+        ({"endpoints": {"xs": "http://me:pw12345678@h/v1"}}, "model xs.endpoint: the URL holds mo"),
+        ({"api_key_envs": {"xs": "sk-12345678"}}, "model xs.api_key_env: expected the name of an"),
+    ],
+)
+def test_places_are_checked_as_input(bundle, given, message):
+    with pytest.raises(InputError) as caught:
+        load_bundle(bundle, **given)
+    assert str(caught.value).startswith(message)
+    assert "12345678" not in str(caught.value)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
-from urllib.parse import SplitResult, urlsplit
 
 from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
@@ -11,6 +10,7 @@ from graphsearch.engines.http._errors import Endpoint
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response, Writer, contexts_in, reply_in
 from graphsearch.engines.keys import Key
+from graphsearch.engines.keys import base_url as parts_of
 from graphsearch.errors import FleetError
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ class HttpEngine:
         flags: Mapping[str, str] | None = None,
     ) -> None:
         self._base = ""  # what is shown while the URL may still hold a secret
-        self._server = _checked(base_url)
+        try:
+            self._server = parts_of(base_url)
+        except FleetError as error:
+            raise FleetError(str(error), where="endpoint") from None
         self._base = base_url.rstrip("/")
         self._served = dict(served_names or {})
         self._flags = dict(flags or {})
@@ -156,21 +159,3 @@ class HttpEngine:
             *more,
         ]
         return Head(lines, self._key)
-
-
-def _checked(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        _ = f"{parts.netloc}{parts.path}".encode("ascii")
-    except ValueError:
-        usable = False
-    if not usable or any(mark <= " " for mark in url):
-        raise FleetError("is no URL such as http://127.0.0.1:8000/v1", where="endpoint")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise FleetError(
-            f"of {parts.hostname} holds more than a host and a path; a key belongs in an "
-            "environment variable, named by api_key_env",
-            where="endpoint",
-        )
-    return parts
