@@ -20,6 +20,7 @@ _GRADERS = Registry(
     "grader",
     "graphsearch.graders",
     {
+        "bbh": "graphsearch.evaluators.graders.bbh:BbhGrader",
         "choice": "graphsearch.evaluators.graders.choice:ChoiceGrader",
         "exact": "graphsearch.evaluators.graders.exact:ExactGrader",
         "llm-judge": "graphsearch.evaluators.graders.judge:JudgeGrader",

@@ -4,6 +4,7 @@ A package adds its own by an entry point of the group `graphsearch.tasks`: a cal
 options by keyword and returns a `graphsearch.tasks.Task`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,17 +16,30 @@ from graphsearch.tasks import Task
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks._source import Source
 
-__all__ = ["FILE_ENDINGS", "get_task", "is_file", "load_task", "source_of", "task_names"]
+__all__ = [
+    "FILE_ENDINGS",
+    "get_task",
+    "is_file",
+    "load_task",
+    "names_code",
+    "source_of",
+    "task_names",
+]
 
 _TASKS = Registry(
     "task",
     "graphsearch.tasks",
     {
+        "bbh": "graphsearch.evaluators.tasks.bbh:Bbh",
+        "game24": "graphsearch.evaluators.tasks.game24:Game24",
         "gsm8k": "graphsearch.evaluators.tasks.gsm8k:Gsm8k",
+        "hotpotqa": "graphsearch.evaluators.tasks.hotpotqa:HotpotQa",
         "humaneval": "graphsearch.evaluators.tasks.code:HumanEval",
         "local": "graphsearch.evaluators.tasks.local:load_local",
         "math": "graphsearch.evaluators.tasks.math:Math",
         "mbpp": "graphsearch.evaluators.tasks.code:Mbpp",
+        "mmlu": "graphsearch.evaluators.tasks.mmlu:Mmlu",
+        "mmlu-pro": "graphsearch.evaluators.tasks.mmlu:MmluPro",
         "puzzle": "graphsearch.evaluators.tasks.puzzle:load_puzzle",
         "recall": "graphsearch.evaluators.tasks.recall:load_recall",
     },
@@ -65,16 +79,27 @@ def is_file(task: str | Path) -> bool:
     return isinstance(task, Path) or Path(task.removesuffix(".gz")).suffix in FILE_ENDINGS
 
 
+def names_code(task: str | Path) -> bool:
+    """Whether a task is named as a Python function: `file.py:function`, `module:function`."""
+    from graphsearch.evaluators.tasks.function import reference
+
+    return reference(str(task)) is not None
+
+
 def load_task(task: str | Path, /, **options: Any) -> Task:
-    """A task by its registered name, or from a file of questions.
+    """A task by its registered name, from a file of questions, or from a Python function.
 
     Args:
-        task: a name, or a file.
-        **options: of the loader.
+        task: a name; a file; or `path/to/file.py:function` or `module:function`, which returns a
+            `Task` or rows of named fields. Such code is run in this process.
+        **options: of the loader; those of a function are named `arguments`.
 
     Raises:
         TaskError: the name or an option is unknown, or the data is wrong.
     """
+    if names_code(task):
+        made = _made(str(task), options)
+        return made if isinstance(made, Task) else made.load()
     if not is_file(task):
         return get_task(str(task), **options)
     if "path" in options:
@@ -83,7 +108,7 @@ def load_task(task: str | Path, /, **options: Any) -> Task:
 
 
 def source_of(task: str | Path, /, **options: Any) -> "Source | None":
-    """The files a task is read from, unread; None for a task that is no matter of files.
+    """The rows a task is made of, unread; None for a task that is not made of rows.
 
     Raises:
         TaskError: the name or an option is unknown.
@@ -91,6 +116,9 @@ def source_of(task: str | Path, /, **options: Any) -> "Source | None":
     from graphsearch.evaluators.tasks._source import Source
     from graphsearch.evaluators.tasks.local import LocalFile
 
+    if names_code(task):
+        made = _made(str(task), options)
+        return None if isinstance(made, Task) else made
     if is_file(task):
         task, options = "local", {"path": task, **options}
     maker = LocalFile if task == "local" else _TASKS.find(str(task))
@@ -98,3 +126,29 @@ def source_of(task: str | Path, /, **options: Any) -> "Source | None":
         return None
     check_options(f"task {str(task)!r}", maker, options, "task.options")
     return maker(**options)
+
+
+def _made(task: str, options: Mapping[str, Any]) -> "Task | Source":
+    """What the function of that name makes."""
+    from graphsearch.evaluators.tasks.function import FunctionRows, call, reference
+
+    found = reference(task)
+    assert found is not None
+    rest = {"path": task, **options}
+    arguments = rest.pop("arguments", {})
+    if "path" in options or not isinstance(arguments, Mapping):
+        raise TaskError(
+            "unknown option 'path'" if "path" in options else "arguments must be a mapping",
+            where="task.options",
+        )
+    made = call(found, arguments)
+    if not isinstance(made, Task):
+        check_options(f"task {task!r}", FunctionRows, rest, "task.options")
+        return FunctionRows(**rest, given=made)
+    if len(rest) > 1:
+        raise TaskError(
+            f"unknown option {min(rest.keys() - {'path'})!r} of a function that returns a Task; "
+            "known: arguments",
+            where="task.options",
+        )
+    return made

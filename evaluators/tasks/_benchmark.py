@@ -1,7 +1,7 @@
 """Finding the files of a benchmark in whatever form its user has it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -38,6 +38,8 @@ class Benchmark(Source):
     parts: ClassVar[tuple[str, ...]] = ("test", "train")
     names: ClassVar[tuple[str, ...]]
     """Patterns of the release's own files, `{part}` standing for the part."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names of parts: `validation` for `dev`."""
     configs: ClassVar[tuple[str, ...]] = ()
     """Folders of the hub's data set, of which the first that is there is read."""
 
@@ -102,6 +104,8 @@ class Benchmark(Source):
             found = [p for p in sorted(folder.glob(name.format(part=part))) if _is_data(p)]
             if found:
                 return found
+        if part in self.aliases and (found := [*self._part(folder, self.aliases[part])]):
+            return found
         saved = folder / part if (folder / part).is_dir() else folder
         if any((saved / name).is_file() for name in ("state.json", "dataset_info.json")):
             return sorted(saved.glob("*.arrow"))

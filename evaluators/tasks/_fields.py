@@ -23,6 +23,7 @@ class Draft(NamedTuple):
         group: see `Item.group`.
         meta: see `Item.meta`.
         split: the split the file gives it.
+        compared: what tells near-duplicates, where that is not the whole question.
         worked: the answer as a model might write it, with its reasoning; None where the file has
             none. Only token lengths are measured by it.
     """
@@ -33,6 +34,7 @@ class Draft(NamedTuple):
     group: str | None = None
     meta: Mapping[str, Any] = {}
     split: Split | None = None
+    compared: str = ""
     worked: str | None = None
 
 

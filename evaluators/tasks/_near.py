@@ -29,6 +29,9 @@ WORDS_FOR_VALUES: Final = 10
 """Words beside numbers from which on numbers are but values."""
 
 _SIZE: Final = 3
+_LONGEST: Final = 3000
+"""Words of a text that are compared, so that long documents fit into memory."""
+_BITS: Final = 32
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
 _MARKS: Final = frozenset(".,;:!?'\"`´‘’“”…")
 
@@ -53,17 +56,20 @@ def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) 
         For each form the place of the first form of its group.
     """
     distinct: dict[frozenset[int], int] = {}
-    ids: dict[tuple[str, ...], int] = {}
+    ids: dict[str, int] = {}
     first_of = [distinct.setdefault(_neighbours(form, ids), i) for i, form in enumerate(forms)]
     joined = _Groups(len(forms))
     _join_near(distinct, joined, threshold)
     return [joined.root(first) for first in first_of]
 
 
-def _neighbours(form: tuple[str, ...], ids: dict[tuple[str, ...], int]) -> frozenset[int]:
-    size = min(_SIZE, len(form))
-    runs = (form[i : i + size] for i in range(len(form) - size + 1))
-    return frozenset(ids.setdefault(run, len(ids)) for run in runs)
+def _neighbours(form: tuple[str, ...], ids: dict[str, int]) -> frozenset[int]:
+    """Each run of three neighbours as one number; a shorter form is one run."""
+    numbers = [ids.setdefault(token, len(ids) + 1) for token in form[:_LONGEST]]
+    if len(numbers) < _SIZE:
+        numbers += [0] * (_SIZE - len(numbers))
+    runs = zip(numbers, numbers[1:], numbers[2:], strict=False)
+    return frozenset((a << 2 * _BITS) | (b << _BITS) | c for a, b, c in runs)
 
 
 class _Groups:

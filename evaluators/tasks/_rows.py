@@ -8,13 +8,22 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
 from graphsearch.errors import TaskError
 
-__all__ = ["ENDINGS", "LONGEST_LINE", "Faults", "Row", "ending", "read_json", "read_rows"]
+__all__ = [
+    "ENDINGS",
+    "LONGEST_LINE",
+    "Faults",
+    "Row",
+    "checked_rows",
+    "ending",
+    "read_json",
+    "read_rows",
+]
 
 LONGEST_LINE: Final = 16_000_000
 """Bytes; a longer line is no question but another kind of file, and would fill the memory."""
@@ -267,19 +276,22 @@ def _distinct(names: Sequence[str], where: str, faults: Faults) -> None:
 def _parquet(path: Path, faults: Faults) -> Iterator[Row]:
     from graphsearch.evaluators.tasks._columns import parquet_rows
 
-    return _checked(path, parquet_rows(path), faults)
+    return checked_rows(path, parquet_rows(path), faults)
 
 
 def _arrow(path: Path, faults: Faults) -> Iterator[Row]:
     from graphsearch.evaluators.tasks._columns import arrow_rows
 
-    return _checked(path, arrow_rows(path), faults)
+    return checked_rows(path, arrow_rows(path), faults)
 
 
-def _checked(path: Path, rows: Iterator[dict[str, Any]], faults: Faults) -> Iterator[Row]:
+def checked_rows(path: Path, rows: Iterable[Any], faults: Faults) -> Iterator[Row]:
     """Rows whose values JSON can hold: no NaN, no bytes, no dates."""
     try:
         for number, values in enumerate(rows, start=1):
+            if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+                faults.add("must be a mapping of names to values", place(path, number, "row"))
+                continue
             row = Row(path, number, "row", values)
             bad = next((name for name, value in values.items() if not _is_json(value)), None)
             if bad is None:

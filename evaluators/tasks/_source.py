@@ -202,6 +202,7 @@ class Source:
             [entry.item for entry in entries],
             scaled(self.shares),
             near=self.near_duplicates,
+            texts=[entry.draft.compared or entry.draft.question for entry in entries],
             given=[entry.draft.split for entry in entries],
         )
 

@@ -62,6 +62,7 @@ def place_items(
     shares: Mapping[Split, float],
     *,
     near: float | None,
+    texts: Sequence[str] | None = None,
     given: Sequence[Split | None] | None = None,
 ) -> Placed:
     """The split of each question.
@@ -69,10 +70,11 @@ def place_items(
     Args:
         items: the questions; those with one `group` belong together.
         shares: share of each split, sum 1.
-        near: overlap from which on questions count as one; None compares nothing but their texts.
+        near: overlap from which on questions count as one; None compares whole texts only.
+        texts: what is compared; the questions themselves when None.
         given: splits that the file itself gives; they hold, whatever is near to them.
     """
-    forms = [_form(item, near) for item in items]
+    forms = [_form(text, near) for text in texts or [item.question for item in items]]
     places = [_place(item, form) for item, form in zip(items, forms, strict=True)]
     edges = list(accumulate(shares[split] for split in ORDER))[:-1]
     homes = [ORDER[bisect(edges, place)] for place in places]
@@ -90,10 +92,8 @@ def place_items(
     return Placed(splits, places, groups)
 
 
-def _form(item: Item, near: float | None) -> tuple[str, ...]:
-    if near is None:
-        return (" ".join(item.question.split()),)
-    return normal_form(item.question)
+def _form(text: str, near: float | None) -> tuple[str, ...]:
+    return (" ".join(text.split()),) if near is None else normal_form(text)
 
 
 def _place(item: Item, form: tuple[str, ...]) -> float:

@@ -1,6 +1,7 @@
 """From a file, and what the command line says beside it, to a checked configuration."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 _BUILTIN = Path(__file__).resolve().parent.parent / "configs"
+ALLOW_CODE = "GRAPHSEARCH_ALLOW_CODE"
+"""Environment variable that lets a configuration name a Python function as its task."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -150,7 +153,10 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     task = config.task
     changes: dict[str, Any] = {}
     if task.file is not None:
-        changes["file"] = str(base / task.file)
+        changes["file"] = _absolute_file(task.file, base)
+    path = task.options.get("path")
+    if isinstance(path, str):
+        changes["options"] = {**task.options, "path": str(base / path)}
     if task.prompt_set is not None and _is_path(task.prompt_set):
         changes["prompt_set"] = str(base / task.prompt_set)
     top: dict[str, Any] = {"task": task.model_copy(update=changes)}
@@ -172,6 +178,25 @@ def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str,
     found = Fleet.from_json(fleet)
     specs = (s if s.serve is None else replace(s, serve=s.serve.at(base)) for s in found.models)
     return written_fleet(replace(found, models=tuple(specs)))
+
+
+def _absolute_file(file: str, base: Path) -> str:
+    """A file of questions; one of code only where that is allowed, since it would be run.
+
+    Raises:
+        ConfigError: the configuration names code.
+    """
+    from graphsearch.evaluators.tasks import names_code
+
+    if not names_code(file):
+        return str(base / file)
+    if os.environ.get(ALLOW_CODE) != "1":
+        raise ConfigError(
+            f"names Python code ({file}), and code from a configuration is not run; if you trust "
+            f"it, set the environment variable {ALLOW_CODE} to 1",
+            where="task.file",
+        )
+    return str(base / file) if file.rpartition(":")[0].endswith(".py") else file
 
 
 def _is_path(name: str) -> bool:

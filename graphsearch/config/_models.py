@@ -153,9 +153,11 @@ class TaskConfig(_Short):
     """What is asked: a task by name, or a file of questions with answers."""
 
     name: Name | None = None
-    """A registered task: `puzzle`, `recall`, or one that an installed package brings."""
+    """A registered task: `puzzle`, `recall`, a benchmark such as `gsm8k` (with the option `path`,
+    relative to the configuration), or one that an installed package brings."""
     file: Name | None = None
-    """A JSONL or CSV file of questions with answers; relative to the configuration."""
+    """A file of questions with answers (JSONL, CSV, JSON, Parquet, Arrow), relative to the
+    configuration; or `FILE.py:FUNCTION`, which returns them, where code is allowed."""
     options: Options = Field(default_factory=dict)
     """Options of the task or its loader."""
     prompt_set: Name | None = None
@@ -167,6 +169,8 @@ class TaskConfig(_Short):
     def _one_source(self) -> Self:
         if (self.name is None) == (self.file is None):
             raise ValueError("give either a name or a file")
+        if self.name is not None and ":" in self.name:
+            raise ValueError("a registered name has no colon; a Python function goes into file")
         return self
 
 

@@ -106,14 +106,14 @@ def _config(folder: Path | None) -> "Config | None":
 
 def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
     """The task again, from the configuration or by its registered name."""
-    from graphsearch.evaluators.tasks import get_task
+    from graphsearch.evaluators.tasks import get_task, load_task
 
     try:
         if config is None:
             return get_task(record["task"]["name"])
         if config.task.name is not None:
             return get_task(config.task.name, **config.task.options)
-        return get_task("local", path=config.task.file, **config.task.options)
+        return load_task(Path(str(config.task.file)), **config.task.options)
     except TaskError as error:
         raise TaskError(f"the task cannot be found again: {error}; give it as `task`") from error
 

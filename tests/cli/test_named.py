@@ -147,7 +147,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (("--grader", "nobody"), "--data: no grader 'nobody'; known: choice"),
+            (("--grader", "nobody"), "--data: no grader 'nobody'; known: bbh"),
             (("--question-field", "question"), "{tmp}/sums.jsonl:1: no field 'question'"),
             (("--data", "none.jsonl"), "{tmp}/none.jsonl: cannot be read"),
             (("--data", "sums.txt"), "{tmp}/sums.txt: cannot be read: No such file"),

@@ -17,7 +17,7 @@ def test_graders_by_name():
     for name in ("choice", "exact", "numeric"):
         assert isinstance(get_grader(name), Grader)
         assert get_grader(name).claims(item("1"), "Answer: 1") is None
-    with pytest.raises(TaskError, match="no grader 'taste'; known: choice"):
+    with pytest.raises(TaskError, match="no grader 'taste'; known: bbh"):
         get_grader("taste")
     with pytest.raises(TaskError, match="unknown option 'taste' of grader 'exact'; known: case"):
         get_grader("exact", taste=1)

@@ -1,0 +1,53 @@
+"""Answers of BIG-Bench Hard, whose questions ask for a letter, a number or a text."""
+
+from typing import Any
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders.choice import ChoiceGrader
+from graphsearch.evaluators.graders.exact import ExactGrader
+from graphsearch.evaluators.graders.numeric import NumericGrader
+from graphsearch.tasks import Item, Verdict
+
+__all__ = ["BbhGrader"]
+
+
+class BbhGrader:
+    """Judges by the grader that an item names in `meta["form"]`: choice, numeric or exact."""
+
+    name = "bbh"
+
+    def __init__(self) -> None:
+        self._by_form: dict[str, Any] = {
+            "choice": ChoiceGrader(),
+            "exact": ExactGrader(),
+            "numeric": NumericGrader(),
+        }
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The answer, as the item's own grader reads it."""
+        parsed: str | None = self._of(item).parse(item, text)
+        return parsed
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        """Replies make no claim about themselves."""
+        return None
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Score 1 when the answer is right.
+
+        Raises:
+            TaskError: the item does not say how it is judged.
+        """
+        verdict: Verdict = self._of(item).grade(item, text)
+        return verdict
+
+    def check(self, item: Item) -> None:
+        """Raise `TaskError` when an item cannot be graded."""
+        self._of(item).check(item)
+
+    def _of(self, item: Item) -> Any:
+        form = item.meta.get("form", "exact")
+        if form not in self._by_form:
+            known = ", ".join(self._by_form)
+            raise TaskError(f"item {item.id!r}: its form is {form!r}, must be one of {known}")
+        return self._by_form[form]

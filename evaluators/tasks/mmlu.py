@@ -1,0 +1,177 @@
+"""MMLU (Hendrycks et al. 2021) and MMLU-Pro (Wang et al. 2024): multiple choice by subject."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, ClassVar, Final
+
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks import _fields
+from graphsearch.evaluators.tasks._benchmark import Benchmark
+from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._rows import Faults, Row, ending, read_rows
+from graphsearch.evaluators.tasks._source import Entry
+from graphsearch.tasks import Grader, Task, TokenProfile
+
+__all__ = ["CATEGORIES", "Mmlu", "MmluPro"]
+
+CATEGORIES: Final = (
+    "biology",
+    "business",
+    "chemistry",
+    "computer science",
+    "economics",
+    "engineering",
+    "health",
+    "history",
+    "law",
+    "math",
+    "other",
+    "philosophy",
+    "physics",
+    "psychology",
+)
+_COLUMNS: Final = ("question", "A", "B", "C", "D", "answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mmlu(Benchmark):
+    """MMLU: folders of CSV files without a header (`test/abstract_algebra_test.csv`), JSONL or hub.
+
+    Attributes:
+        subjects: subjects to ask, such as `abstract_algebra`; None for all.
+    """
+
+    subjects: Sequence[str] | None = None
+
+    benchmark: ClassVar[str] = "mmlu"
+    home: ClassVar[str] = "data.tar of github.com/hendrycks/test"
+    parts: ClassVar[tuple[str, ...]] = ("test", "val", "dev")
+    aliases: ClassVar[Mapping[str, str]] = {"val": "validation"}
+    names: ClassVar[tuple[str, ...]] = (
+        "{part}/*_{part}.csv",
+        "data/{part}/*_{part}.csv",
+        "*_{part}.csv",
+        "{part}*.jsonl",
+    )
+    configs: ClassVar[tuple[str, ...]] = ("all",)
+    usual_grader: ClassVar[str] = "choice"
+    usual_profile: ClassVar[TokenProfile | None] = TokenProfile(213, 215)
+
+    def rows_of(self, path: Path, faults: Faults) -> Iterator[Row]:
+        """The rows of one file."""
+        columns = _COLUMNS if ending(path) == ".csv" else None
+        for row in read_rows(path, faults, header=columns):
+            told = {str(found).casefold() for found in row.values.values()}
+            if columns is None or not {"question", "answer"} <= told:  # else a header after all
+                yield row
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says."""
+        subject = _subject(row)
+        if self.subjects is not None and subject not in [_plain(s) for s in self.subjects]:
+            return None
+        found = row.values.get("choices")
+        if found is None:
+            found = [_fields.value(row, letter) for letter in _COLUMNS[1:5]]
+        options = _fields.choices(row, found, "choices")
+        return self.identified(_chosen(row, options, {"subject": subject}, "id"))
+
+    def task(self, judge: Grader, entries: Sequence[Entry]) -> Task:
+        """A task of questions that were read.
+
+        Raises:
+            TaskError: there is none of a subject that was asked for.
+        """
+        there = {entry.item.meta["subject"] for entry in entries}
+        for subject in self.subjects or ():
+            if _plain(subject) not in there:
+                raise TaskError(
+                    f"holds {subject!r}, of which there is no question",
+                    where="task.options.subjects",
+                )
+        return Benchmark.task(self, judge, entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmluPro(Benchmark):
+    """MMLU-Pro: the hub's Parquet files, or the same rows as JSON or JSONL; up to ten choices.
+
+    Attributes:
+        categories: categories to ask, of `CATEGORIES`; None for all.
+    """
+
+    categories: Sequence[str] | None = None
+
+    benchmark: ClassVar[str] = "mmlu-pro"
+    home: ClassVar[str] = "the data set TIGER-Lab/MMLU-Pro"
+    parts: ClassVar[tuple[str, ...]] = ("test", "validation")
+    names: ClassVar[tuple[str, ...]] = ("*{part}*.jsonl", "*{part}*.json")
+    usual_grader: ClassVar[str] = "choice"
+    answer_tokens: ClassVar[int] = 300
+
+    def check_options(self) -> None:
+        """Refuse options that no file can make right."""
+        Benchmark.check_options(self)
+        for category in self.categories or ():
+            if _spaced(category) not in CATEGORIES:
+                raise TaskError(
+                    f"holds {category!r}, must be of {', '.join(CATEGORIES)}",
+                    where="task.options.categories",
+                )
+
+    def draft(self, row: Row) -> Draft | None:
+        """What a row says."""
+        category = _spaced(_fields.text(row, "category"))
+        if self.categories is not None and category not in [_spaced(c) for c in self.categories]:
+            return None
+        found = _fields.value(row, "options")
+        while isinstance(found, list) and found and found[-1] == "N/A":  # fills up to ten
+            found = found[:-1]
+        options = _fields.choices(row, found, "options")
+        draft = _chosen(row, options, {"category": category}, "question_id")
+        reasons = row.values.get("cot_content")
+        worked = reasons if isinstance(reasons, str) and reasons.strip() else None
+        return self.identified(draft._replace(worked=worked))
+
+
+def _chosen(row: Row, options: list[str], meta: dict[str, Any], id_field: str) -> Draft:
+    return Draft(
+        _fields.lettered(_fields.text(row, "question"), options),
+        _letter(row, options),
+        id=_fields.name_of(row, id_field),
+        meta={**meta, "choices": options},
+    )
+
+
+def _letter(row: Row, options: Sequence[str]) -> str:
+    """The letter of the right choice, which files give as a letter or count from 0."""
+    found = _fields.gold(row, "answer")
+    letters = ascii_uppercase[: len(options)]
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(letters):
+        return letters[found]
+    if isinstance(found, str) and len(found.strip()) == 1 and found.strip() in letters:
+        return found.strip()
+    raise TaskError(
+        f"field 'answer' is {_fields.shown(found)}, must be a letter of {letters} or a number "
+        "counted from 0",
+        where=row.where,
+    )
+
+
+def _subject(row: Row) -> str:
+    """The subject: a field, or the file's name."""
+    found = row.values.get("subject")
+    if isinstance(found, str) and found.strip():
+        return _plain(found)
+    return re.sub(r"_(test|val|dev|validation)$", "", row.path.name.partition(".")[0])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name.strip().casefold())

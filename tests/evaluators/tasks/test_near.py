@@ -1,0 +1,159 @@
+"""Near-duplicates, and the splits that keep them on one side."""
+
+from collections import defaultdict
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphsearch.evaluators.tasks._near import near_groups, normal_form
+from graphsearch.evaluators.tasks._splits import ORDER, SHARES, place_items, scaled
+from graphsearch.tasks import Item
+
+WORDS = ["a", "b", "c", "d", "7", "8", "+"]
+TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join)
+THRESHOLDS = st.sampled_from([0.3, 0.5, 0.8, 1.0])
+
+
+def triples(form):
+    form = (*form, *[None] * (3 - len(form)))
+    return {form[i : i + 3] for i in range(len(form) - 2)}
+
+
+def overlap(one, other):
+    one, other = triples(normal_form(one)), triples(normal_form(other))
+    return len(one & other) / len(one | other)
+
+
+def by_definition(texts, threshold):
+    """Groups found by comparing all with all."""
+    group = list(range(len(texts)))
+    for i, j in combinations(range(len(texts)), 2):
+        if overlap(texts[i], texts[j]) >= threshold - 1e-9:
+            low, high = sorted((group[i], group[j]))
+            group = [low if g == high else g for g in group]
+    return group
+
+
+@given(st.lists(TEXTS, max_size=12), THRESHOLDS)
+@settings(max_examples=100, deadline=None)
+def test_groups_are_those_of_comparing_all_with_all(texts, threshold):
+    found = near_groups([normal_form(text) for text in texts], threshold)
+    assert found == by_definition(texts, threshold)
+
+
+STORY = "Anna has {} apples and buys {} more at the market on a sunny day; how many has she now?"
+
+
+def test_what_counts_as_the_same():
+    same = [
+        ("What is 2 + 3?", "what is  2 + 3 ?"),
+        ("What's the “capital” of Peru?", "What's the 'capital' of Peru?"),
+        (STORY.format(3, "4,000"), STORY.format(17, 2.5)),
+        (STORY.format(3, 4), STORY.format(3, 4).replace("sunny", "rainy")),
+        ("ﬁnd x²", "find x2"),
+    ]
+    for one, other in same:
+        assert near_groups([normal_form(one), normal_form(other)], 0.6) == [0, 0], (one, other)
+
+
+def test_what_does_not():
+    other = [
+        ("What is 2 + 3?", "What is 2 - 3?"),
+        ("What is 2 + 3?", "What is 2 + 4?"),
+        ("12 * 7", "12 * 8"),
+        ("What is the capital of Peru?", "What is the capital of Chad?"),
+        ("[ [ (", "[ [ {"),
+        (STORY.format(3, 4), STORY.format(3, 4).replace("how many has she", "who buys the rest")),
+    ]
+    for one, two in other:
+        assert near_groups([normal_form(one), normal_form(two)]) == [0, 1], (one, two)
+
+
+def test_texts_of_signs_or_of_nothing_that_is_compared_are_kept_apart():
+    forms = [normal_form(text) for text in ("?!", "...", "?!", "漢字", "漢")]
+    assert near_groups(forms) == [0, 1, 0, 3, 4]
+
+
+# -- splits ----------------------------------------------------------------------------------------
+
+QUESTIONS = st.lists(
+    st.tuples(TEXTS, st.sampled_from([None, None, "g1", "g2"])), max_size=14, unique=True
+)
+
+
+def split_by_question(rows, near=0.5, given_splits=None):
+    items = [Item(str(n), text, "1", group) for n, (text, group) in enumerate(rows)]
+    placed = place_items(items, scaled(SHARES), near=near, given=given_splits)
+    return dict(zip(rows, placed.splits, strict=True))
+
+
+@given(QUESTIONS, st.randoms(use_true_random=False), st.sampled_from([None, 0.5, 0.8]))
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_the_file_does_not_matter(rows, random, near):
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    assert split_by_question(rows, near) == split_by_question(shuffled, near)
+
+
+@given(QUESTIONS, QUESTIONS)
+@settings(max_examples=60, deadline=None)
+def test_growth_never_moves_a_question_from_what_was_used_to_what_is_sealed(rows, more):
+    before = split_by_question(rows)
+    after = split_by_question(list(dict.fromkeys(rows + more)))
+    moved = {row for row in rows if after[row] != before[row]}
+    assert all(ORDER.index(after[row]) < ORDER.index(before[row]) for row in moved)
+    # Whatever moved did so for a new question that it belongs with and whose split it has now.
+    for row in moved:
+        assert any(after[new] == after[row] for new in more if new not in before)
+
+
+@given(QUESTIONS, QUESTIONS)
+@settings(max_examples=60, deadline=None)
+def test_growth_by_questions_that_nothing_is_near_to_moves_nothing(rows, more):
+    strangers = [(text.translate(str.maketrans("abcd78+", "wxyz12-")), None) for text, _ in more]
+    before = split_by_question(rows)
+    after = split_by_question(list(dict.fromkeys(rows + strangers)))
+    assert {row: after[row] for row in rows} == before
+
+
+@given(QUESTIONS)
+@settings(max_examples=60, deadline=None)
+def test_what_belongs_together_is_on_one_side(rows):
+    splits = split_by_question(rows)
+    sides = defaultdict(set)
+    for (text, group), split in splits.items():
+        if group is not None:
+            sides[group].add(split)
+        for (other, _), its in splits.items():
+            if overlap(text, other) >= 0.5:
+                assert its == split
+    assert all(len(found) == 1 for found in sides.values())
+
+
+def test_a_new_near_duplicate_joins_and_one_near_to_two_sides_brings_both_to_the_first():
+    base = [f"{n} quick brown foxes jump over the lazy dog {n} times" for n in range(300)]
+    splits = split_by_question([(text, None) for text in base], near=0.8)
+    test = next(text for (text, _), split in splits.items() if split == "test")
+    search = next(text for (text, _), split in splits.items() if split == "search")
+    bridge = f"{test} {search}"
+    after = split_by_question([(text, None) for text in (test, search, bridge)], near=0.3)
+    assert set(after.values()) == {"search"}
+    copy = f"{test}!!"
+    assert split_by_question([(test, None), (copy, None)], near=0.8)[copy, None] == "test"
+
+
+def test_splits_of_the_file_hold_and_draw_what_is_near_to_them():
+    rows = [(STORY.format(n, n), None) for n in range(3)] + [("Something else?", None)]
+    told = split_by_question(rows, 0.8, ["test", None, None, "selection"])
+    assert list(told.values()) == ["test", "test", "test", "selection"]
+    both = split_by_question(rows, 0.8, ["test", "selection", None, None])
+    assert list(both.values())[:3] == ["test", "selection", "selection"]
+
+
+def test_shares_come_out_about_right():
+    rows = [(f"{n} * {n + 1}", None) for n in range(4000)]
+    splits = list(split_by_question(rows, 0.8).values())
+    for split, share in SHARES.items():
+        assert splits.count(split) / 4000 == pytest.approx(share, abs=0.03)
