@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -28,7 +29,7 @@ async def fill(folder, *numbers):
 
 
 def do(folder, statement):
-    with sqlite3.connect(folder / "study.db") as connection:
+    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
         connection.execute(statement)
 
 
@@ -129,6 +130,6 @@ async def test_a_folder_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
 async def test_one_write_ahead_log_and_one_thread_that_writes(tmp_path):
     with Store.open(tmp_path) as store:
         await store.journal.put(key(1), CALL, REPLY, account="search", spend=SPEND)
-        with sqlite3.connect(tmp_path / "study.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "study.db")) as connection, connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert (tmp_path / "study.db-wal").exists()

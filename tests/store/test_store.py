@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -170,7 +171,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 
 def set_version(folder, version):
-    with sqlite3.connect(folder / "study.db") as connection:
+    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
         connection.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", [version])
 
 
@@ -254,7 +255,7 @@ def test_what_was_reported_written_survives_a_kill(tmp_path, lines):
 def test_what_cannot_be_read_back_names_the_store(tmp_path):
     with Store.open(tmp_path) as store:
         store.put_checkpoint("searcher", 1, trials=[trial(0)])
-    with sqlite3.connect(tmp_path / "study.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection, connection:
         connection.execute("UPDATE checkpoints SET value = '{'")
         connection.execute("UPDATE trials SET record = '{}'")
     with Store.open(tmp_path) as store:
@@ -262,7 +263,7 @@ def test_what_cannot_be_read_back_names_the_store(tmp_path):
             store.get_checkpoint("searcher")
         with pytest.raises(StoreError, match=r"study.db: a trial cannot be read"):
             store.all_trials()
-        with sqlite3.connect(tmp_path / "study.db") as connection:
+        with closing(sqlite3.connect(tmp_path / "study.db")) as connection, connection:
             connection.execute("DROP TABLE trials")
         with pytest.raises(StoreError, match=r"study.db: cannot be read: no such table"):
             store.all_trials()

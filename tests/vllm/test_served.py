@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_a_whole_search_runs_through_it(cli, fleet, tmp_path):
     FIGURES["seconds of a search of 4000 units"] = round(time.perf_counter() - begun, 1)
     assert found["winner"]["graph"]["nodes"]
     assert found["n"] == 50
-    with sqlite3.connect(tmp_path / "run" / "study.db") as store:
+    with closing(sqlite3.connect(tmp_path / "run" / "study.db")) as store, store:
         (calls,) = store.execute("select count(*) from calls").fetchone()
         (failures,) = store.execute("select count(*) from failures").fetchone()
     FIGURES["calls of that search"] = calls
@@ -126,7 +127,10 @@ def test_doctor_finds_it_well(cli, fleet):
 
 def calls_in(folder):
     try:
-        with sqlite3.connect(f"file:{folder / 'study.db'}?mode=ro", uri=True) as store:
+        with (
+            closing(sqlite3.connect(f"file:{folder / 'study.db'}?mode=ro", uri=True)) as store,
+            store,
+        ):
             return store.execute("select count(*) from calls").fetchone()[0]
     except sqlite3.OperationalError:
         return 0

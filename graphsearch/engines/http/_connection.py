@@ -8,6 +8,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response
+from graphsearch.engines.keys import Key
 from graphsearch.errors import BrokenReply, CallTimeout, EngineError, Unavailable
 
 __all__ = ["Connection"]
@@ -26,6 +27,7 @@ class Connection(asyncio.Protocol):
 
     Args:
         url: of the server, for messages.
+        key: taken out of responses, should the server quote it; nobody sees them before.
     """
 
     __slots__ = (
@@ -34,6 +36,7 @@ class Connection(asyncio.Protocol):
         "_framed",
         "_has_head",
         "_headers",
+        "_key",
         "_parser",
         "_size",
         "_timer",
@@ -43,8 +46,9 @@ class Connection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: Key | None = None) -> None:
         self._url = url
+        self._key = key
         self._parser = HttpResponseParser(self)
         self._answer: asyncio.Future[Response] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -176,14 +180,13 @@ class Connection(asyncio.Protocol):
                 return
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         wait = headers.get(b"retry-after")
-        self._answer.set_result(
-            Response(
-                self._status(),
-                kind.decode("latin-1"),
-                body,
-                None if wait is None else wait.decode("latin-1"),
-            )
+        response = Response(
+            self._status(),
+            kind.decode("latin-1"),
+            body,
+            None if wait is None else wait.decode("latin-1"),
         )
+        self._answer.set_result(response if self._key is None else response.without(self._key))
 
     def _decoded(self, body: bytes, encoding: bytes) -> bytes:
         """A body that was packed though none was asked to be, as some proxies do."""

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult
 from graphsearch.engines.http._connection import Connection
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response
+from graphsearch.engines.keys import Key
 from graphsearch.errors import Rejected, Unreachable
 
 __all__ = ["Pool"]
@@ -30,11 +31,13 @@ class Pool:
 
     Args:
         server: scheme, host and port.
+        key: hidden in responses.
     """
 
-    def __init__(self, server: SplitResult) -> None:
+    def __init__(self, server: SplitResult, key: Key | None = None) -> None:
         assert server.hostname is not None
         self._url = f"{server.scheme}://{server.netloc}"
+        self._key = key
         self._host = server.hostname
         self._port = server.port or (443 if server.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if server.scheme == "https" else None
@@ -100,7 +103,7 @@ class Pool:
     async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
-                connection = Connection(self._url)
+                connection = Connection(self._url, self._key)
                 await self._loop.create_connection(
                     lambda: connection,
                     self._host,

@@ -35,8 +35,11 @@ class Response(NamedTuple):
 
     def without(self, key: Key) -> "Response":
         """The response without a key, should the server quote it."""
-        kind = key.hide(self.content_type.encode("latin-1")).decode("latin-1")
-        return self._replace(body=key.hide(self.body), content_type=kind)
+        kind, wait = (
+            None if text is None else key.hide(text.encode("latin-1")).decode("latin-1")
+            for text in (self.content_type, self.retry_after)
+        )
+        return Response(self.status, kind or "", key.hide(self.body), wait)
 
 
 class Writer:

@@ -8,7 +8,7 @@ from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http._errors import Endpoint
 from graphsearch.engines.http._key import Head
-from graphsearch.engines.http._wire import Response, Writer, contexts_in, reply_in
+from graphsearch.engines.http._wire import Writer, contexts_in, reply_in
 from graphsearch.engines.keys import Key
 from graphsearch.engines.keys import base_url as parts_of
 from graphsearch.errors import FleetError
@@ -113,7 +113,7 @@ class HttpEngine:
         body = self._write.body(call, served)
         begun = time.perf_counter()
         pool = await self._ready()
-        response = await self._ask(pool, self._post, body)
+        response = await pool.ask(self._post, body, self._timeout)
         seconds = time.perf_counter() - begun
         return reply_in(response, self._chat, served, seconds=seconds)
 
@@ -125,7 +125,8 @@ class HttpEngine:
         """
         endpoint = Endpoint(f"{self._base}/models", self._key_name)
         pool = await self._ready()
-        return contexts_in(await self._ask(pool, self._head("GET", "/models")), endpoint)
+        response = await pool.ask(self._head("GET", "/models"), b"", self._timeout)
+        return contexts_in(response, endpoint)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
@@ -140,13 +141,9 @@ class HttpEngine:
 
             self._key = None if self._key_name is None else Key(self._key_name)
             self._post = self._head("POST", "/chat/completions", "Content-Type: application/json")
-            self._pool = Pool(self._server)
+            self._pool = Pool(self._server, self._key)
             await self._pool.open()
         return self._pool
-
-    async def _ask(self, pool: "Pool", head: Head, body: bytes = b"") -> Response:
-        response = await pool.ask(head, body, self._timeout)
-        return response if self._key is None else response.without(self._key)
 
     def _head(self, method: str, path: str, *more: str) -> Head:
         """Request line and the headers that are the same for all requests."""
