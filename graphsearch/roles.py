@@ -1,18 +1,33 @@
 """What a role is: how a node turns question and parents' messages into a prompt, and back.
 
 Two kinds exist. A *speaking* role calls its node's model. A *combining* role (`vote`, `select`)
-calls none: it picks among its parents' messages and costs nothing; it may only be the sink.
+calls none: it picks among its parents' messages and costs nothing; it may only be the sink. A
+*gated* role speaks only where its parents are not sure of their answer. Roles of either kind may
+have parameters that are *fitted* on calibration questions before they first run.
 Implementations live in `graphsearch.agents`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from graphsearch.calls import Message, Sampling
+from graphsearch.calls import Message, Outcome, Sampling
 from graphsearch.tasks import Grader, Item
 
-__all__ = ["CombiningRole", "NodeContext", "Role", "SpeakingRole"]
+__all__ = [
+    "NOT_FITTED",
+    "CombiningRole",
+    "FittedRole",
+    "GatedRole",
+    "Heard",
+    "Lesson",
+    "NodeContext",
+    "Role",
+    "SpeakingRole",
+]
+
+NOT_FITTED: Mapping[str, Any] = {}
+"""Parameters of a role that has none to be fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +36,42 @@ class NodeContext:
 
     in_degree: int
     is_sink: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a parent said.
+
+    Attributes:
+        text: its message.
+        role: its role.
+        model: its model, None where it has none.
+        outcome: how its call ended.
+        score: that its reply carries itself (tests passed, a reward), None where it carries none.
+            Never a verdict: gold answers are not looked at.
+    """
+
+    text: str
+    role: str = ""
+    model: str | None = None
+    outcome: Outcome = Outcome.ANSWERED
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One calibration question: what the parents said of it, and what each answer was worth.
+
+    Attributes:
+        item: the question.
+        heard: the parents' messages, in node order.
+        worth: score of each in [0, 1], by the task's grader; empty where the role does not ask
+            for it.
+    """
+
+    item: Item
+    heard: Sequence[Heard]
+    worth: Sequence[float]
 
 
 class Role(Protocol):
@@ -64,6 +115,56 @@ class SpeakingRole(Role, Protocol):
 class CombiningRole(Role, Protocol):
     """A role without a model: picks one of its parents' messages."""
 
-    def combine(self, item: Item, parents: Sequence[str], grader: Grader) -> str:
-        """The chosen message. Ties go to the earliest parent in node order."""
+    def combine(
+        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+    ) -> str:
+        """The chosen message. Ties go to the earliest parent in node order.
+
+        Args:
+            item: the question.
+            parents: what they said, in node order.
+            grader: reads answers; verdicts are not a role's to ask for.
+            fitted: what `FittedRole.fit` returned, `NOT_FITTED` for other roles.
+        """
+        ...
+
+
+@runtime_checkable
+class GatedRole(SpeakingRole, Protocol):
+    """A speaking role whose node calls its model only where its parents are not sure enough.
+
+    Its model is asked the plain question, as a root's is: `prompt` and `sampling` are given no
+    parents.
+    """
+
+    def passes(
+        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+    ) -> int | None:
+        """The parent whose message passes on in place of a call; None to make the call.
+
+        Args:
+            item: the question.
+            parents: what they said, in node order.
+            grader: reads answers.
+            fitted: as for `CombiningRole.combine`.
+        """
+        ...
+
+
+@runtime_checkable
+class FittedRole(Role, Protocol):
+    """A role with parameters that are worked out once, on calibration questions."""
+
+    @property
+    def fits_worth(self) -> bool:
+        """Whether `fit` looks at `Lesson.worth`: grading may cost time and calls."""
+        ...
+
+    def fit(self, lessons: Sequence[Lesson], grader: Grader) -> Mapping[str, Any]:
+        """The parameters, JSON. Pure: equal lessons give equal parameters.
+
+        Args:
+            lessons: at least one.
+            grader: reads answers.
+        """
         ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.calls import Outcome, Usage
 
 if TYPE_CHECKING:
+    from graphsearch.fits import Fit
     from graphsearch.graph import CollaborationGraph
 
 __all__ = ["ItemResult", "Proposal", "TrialRecord", "TrialState"]
@@ -100,6 +101,7 @@ class TrialRecord:
         results: per item, in the round's item order.
         expected_cost: expected cost of one question, in the graph budget's currency.
         reused: True when the graph had been evaluated before and the results are the same ones.
+        fit: of its fitted parts, None where it has none.
     """
 
     number: int
@@ -109,6 +111,7 @@ class TrialRecord:
     results: tuple[ItemResult, ...]
     expected_cost: float
     reused: bool = False
+    fit: "Fit | None" = None
 
     @property
     def graded(self) -> tuple[ItemResult, ...]:

@@ -4,20 +4,30 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from graphsearch.agents.roles.combining import SelectRole, VoteRole
+from graphsearch.agents.roles.combining import BestRole, SelectRole, VoteRole, WeightedVoteRole
+from graphsearch.agents.roles.gates import make_cascade
 from graphsearch.agents.roles.prompts import PROMPTS, PromptSet
 from graphsearch.agents.roles.speaking import TemplateRole
-from graphsearch.errors import ConfigError
-from graphsearch.roles import Role
+from graphsearch.errors import ConfigError, GraphError
+from graphsearch.rolenames import RoleName, role_name
+from graphsearch.roles import Role, SpeakingRole
 
 __all__ = ["GROUP", "RoleSet", "get_roles", "prompt_set_names"]
 
 GROUP = "graphsearch.roles"
 """Entry points of user roles: callables that take the `PromptSet` and return a `Role`."""
 
+_PLAIN = "assistant"
+"""Asks what a gate asks its model when it opens."""
+
+_PARAMETRISED = ("weighted-vote(...)", "cascade(...)")
+
 
 class RoleSet(Mapping[str, Role]):
     """Roles by name.
+
+    Those with parameters in their name (`graphsearch.rolenames`) are made when first asked for, so
+    they are not among the names that iterating brings.
 
     Attributes:
         prompts: the prompt set they speak with.
@@ -26,6 +36,7 @@ class RoleSet(Mapping[str, Role]):
     def __init__(self, prompts: PromptSet, roles: Mapping[str, Role]) -> None:
         self.prompts = prompts
         self._roles = dict(roles)
+        self._made: dict[str, Role] = {}
 
     @property
     def version(self) -> str:
@@ -38,16 +49,33 @@ class RoleSet(Mapping[str, Role]):
         Raises:
             ConfigError: there is none; the known ones are named.
         """
-        role = self._roles.get(name)
+        role = self.get(name)
         if role is None:
-            known = ", ".join(self._roles)
+            known = ", ".join([*self._roles, *_PARAMETRISED])
             raise ConfigError(
                 f"no role {name!r} in prompt set {self.prompts.name!r}; known: {known}"
             )
         return role
 
     def __getitem__(self, name: str) -> Role:
-        return self._roles[name]
+        role = self._roles.get(name) or self._made.get(name)
+        if role is None:
+            role = self._made[name] = self._make(name)
+        return role
+
+    def _make(self, text: str) -> Role:
+        """A role with parameters; KeyError where the name is none of one."""
+        try:
+            name: RoleName = role_name(text)
+        except GraphError:
+            raise KeyError(text) from None
+        if name.gate is not None:
+            plain = self._roles.get(_PLAIN)
+            if isinstance(plain, SpeakingRole):
+                return make_cascade(name, plain)
+        elif name.weighting is not None:
+            return WeightedVoteRole(name.weighting)
+        raise KeyError(text)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._roles)
@@ -62,7 +90,9 @@ def prompt_set_names() -> tuple[str, ...]:
 
 
 def get_roles(prompt_set: str | Path, *, max_tokens: int | None = None) -> RoleSet:
-    """The roles of a prompt set: those it describes, those of entry points, `vote` and `select`.
+    """The roles of a prompt set: those it describes, those of entry points, and those without one.
+
+    `vote`, `select`, `best`, `weighted-vote(...)` and `cascade(...)` need no words of their own.
 
     Args:
         prompt_set: name of a set in the package, or a folder with a `prompts.yaml`.
@@ -72,7 +102,7 @@ def get_roles(prompt_set: str | Path, *, max_tokens: int | None = None) -> RoleS
         ConfigError: there is no such set, or something in it is wrong (with the path to it).
     """
     prompts = PromptSet.load(prompt_set, max_tokens=max_tokens)
-    roles: dict[str, Role] = {"vote": VoteRole(), "select": SelectRole()}
+    roles: dict[str, Role] = {role.name: role for role in (VoteRole(), SelectRole(), BestRole())}
     for point in entry_points(group=GROUP):
         roles[point.name] = point.load()(prompts)
     # What a prompt set describes itself is closest to the user, so it has the last word.

@@ -267,6 +267,8 @@ class EvaluationConfig(_Model):
     """Probability, per round and graph, of stopping it wrongly."""
     search_items: Count = 168
     """Items of the search split that races use."""
+    calibration_items: Count = 100
+    """Items of the search split on which thresholds of gates and weights of votes are measured."""
     rounds: Count | None = 40
     """Most rounds; no limit when null."""
     patience: Count | None = None

@@ -5,6 +5,7 @@ nanosecond), so that "within the budget" is a comparison of integers and never o
 floats. Units are counted in FLOPs and divided at the end.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +16,7 @@ from graphsearch.calls import Usage
 from graphsearch.cost._amount import CURRENCIES, Amount, Currency
 from graphsearch.errors import BudgetRefused, ConfigError
 from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.rolenames import role_name
 from graphsearch.tasks import TokenProfile
 
 if TYPE_CHECKING:
@@ -202,10 +204,21 @@ class CostModel:
             self._memo[model, in_degree] = ticks
         return ticks
 
+    def role_ticks(self, role: str, model: str | None, in_degree: int) -> int:
+        """Expected cost of a node in a role, in ticks.
+
+        A gate asks its model the plain question, on the share of questions that it is fitted to let
+        through at most; on all of them where its threshold is fixed, since nothing is known then.
+        """
+        gate = role_name(role).gate
+        if gate is None:
+            return self.node_ticks(model, in_degree)
+        return math.ceil(gate.call_share * self.node_ticks(model, 0))
+
     def graph_ticks(self, graph: "CollaborationGraph") -> int:
         """Expected cost of a graph, in ticks."""
         pairs = zip(graph.nodes, graph.adjacency.parents, strict=True)
-        costs = [self.node_ticks(node.model, len(parents)) for node, parents in pairs]
+        costs = [self.role_ticks(node.role, node.model, len(parents)) for node, parents in pairs]
         return self.combine_ticks(graph, costs)
 
     def combine_ticks(self, graph: "CollaborationGraph", nodes: Sequence[int]) -> int:

@@ -10,7 +10,14 @@ from graphsearch.calls import Call, Message, Sampling
 from graphsearch.errors import GraphError
 from graphsearch.execution._sender import Order
 from graphsearch.graph import CollaborationGraph
-from graphsearch.roles import CombiningRole, NodeContext, Role, SpeakingRole
+from graphsearch.roles import (
+    CombiningRole,
+    FittedRole,
+    GatedRole,
+    NodeContext,
+    Role,
+    SpeakingRole,
+)
 
 __all__ = ["Identity", "Plan", "Step", "draw_of", "encode", "make_plan", "prompt_body"]
 
@@ -50,11 +57,13 @@ class Step:
         index: its index in the canonical graph.
         role: its role.
         speaker: the role again when it speaks, None when it combines.
+        gate: the role again when it may pass a parent's message on in place of a call.
         model: its model ("" when it combines).
         context: where it stands.
-        parents: nodes whose messages it reads, ascending.
+        parents: nodes whose messages it hears, ascending.
+        reads: those whose messages stand in its prompt; none for a gate.
         sampling: how it draws.
-        rivals: lower nodes that may make the same call: same model, sampling and in-degree.
+        rivals: lower nodes that may make the same call: same model, sampling and number read.
         seed_prefix: constant part of what is hashed to a seed.
         key_prefix: constant part of what is hashed to a call key.
         stream: of the draws.
@@ -63,9 +72,11 @@ class Step:
     index: int
     role: Role
     speaker: SpeakingRole | None
+    gate: GatedRole | None
     model: str
     context: NodeContext
     parents: tuple[int, ...]
+    reads: tuple[int, ...]
     sampling: Sampling
     rivals: tuple[int, ...]
     seed_prefix: str
@@ -93,10 +104,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A canonical graph and its steps in node order; the last one is the sink."""
+    """A canonical graph and its steps in node order; the last one is the sink.
+
+    Attributes:
+        graph: the graph.
+        steps: its nodes.
+        fitted: those of them with parameters that must be fitted, ascending.
+    """
 
     graph: CollaborationGraph
     steps: tuple[Step, ...]
+    fitted: tuple[int, ...]
 
 
 def prompt_body(item: str, messages: tuple[Message, ...]) -> str:
@@ -125,7 +143,8 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
     steps: list[Step] = []
     for index in range(len(graph)):
         steps.append(_step(graph, index, roles, identity, steps))
-    return Plan(graph, tuple(steps))
+    fitted = tuple(step.index for step in steps if isinstance(step.role, FittedRole))
+    return Plan(graph, tuple(steps), fitted)
 
 
 def _step(
@@ -147,6 +166,8 @@ def _step(
     if speaker is None and not isinstance(role, CombiningRole):
         raise GraphError(f"role {node.role!r} neither speaks nor combines")
     sampling = speaker.sampling(context) if speaker is not None else Sampling()
+    gate = role if speaker is not None and isinstance(role, GatedRole) else None
+    reads = parents if gate is None else ()
     model = node.model or ""
     seed_prefix, key_prefix = ("", "")
     if speaker is not None:
@@ -157,15 +178,17 @@ def _step(
         if speaker is not None
         and other.model == model
         and other.sampling == sampling
-        and len(other.parents) == len(parents)
+        and len(other.reads) == len(reads)
     )
     return Step(
         index=index,
         role=role,
         speaker=speaker,
+        gate=gate,
         model=model,
         context=context,
         parents=parents,
+        reads=reads,
         sampling=sampling,
         rivals=rivals,
         seed_prefix=seed_prefix,

@@ -1,7 +1,8 @@
 """One graph on one item: nodes run as soon as what they read is there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graphsearch.calls import Message, Outcome, Usage
 from graphsearch.cost import CURRENCIES, Amount
@@ -15,14 +16,14 @@ from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
-from graphsearch.roles import CombiningRole
+from graphsearch.roles import NOT_FITTED, CombiningRole, Heard
 from graphsearch.tasks import Grader, Item
 
-__all__ = ["Walk"]
+__all__ = ["Walk", "heard"]
 
 _SECONDS = CURRENCIES.index("seconds")
 
-Speak = Callable[[Step, Item, list[str]], tuple[tuple[Message, ...], str]]
+Speak = Callable[[Step, Item, Sequence[str]], tuple[tuple[Message, ...], str]]
 """Writes a step's prompt: the messages, and the one text of them."""
 
 
@@ -49,8 +50,10 @@ class Walk:
         account: str,
         speak: Speak,
         cap: Amount | None,
+        fitted: Mapping[int, Mapping[str, Any]],
     ) -> None:
         self._plan = plan
+        self._fitted = fitted
         self._item = item
         self._desk = desk
         self._sender = sender
@@ -102,6 +105,18 @@ class Walk:
             raise
         return (*(task.result() for task in self._tasks), end)
 
+    async def lower(self, count: int) -> tuple[NodeRun, ...]:
+        """The runs of the first nodes alone: what is below a node whose parts are to be fitted."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._node(step)) for step in self._plan.steps[:count]]
+        try:
+            return tuple(await asyncio.gather(*self._tasks))
+        except BaseException:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            raise
+
     def _so_far(self, why: str) -> tuple[NodeRun, ...]:
         """The nodes when the time is over: those that are done, and the others as timeouts."""
         late = [
@@ -130,14 +145,19 @@ class Walk:
             raise
 
     async def _work(self, step: Step) -> NodeRun:
-        texts: list[str] = []
+        runs: list[NodeRun] = []
         for parent in step.parents:
             run = await self._tasks[parent]
             if not run.outcome.is_graded:
                 return self._leave(step, Outcome.CANCELLED, None)
-            texts.append(run.message)
+            runs.append(run)
         if step.speaker is None:
-            return self._combine(step, texts)
+            return self._combine(step, runs)
+        if step.gate is not None:
+            passed = self._passed(step, runs)
+            if passed is not None:
+                return passed
+        texts = [run.message for run in runs] if step.reads else ()
         messages, body = self._speak(step, self._item, texts)
         self._prompts[step.index].set_result(body)
         sample = await self._sample(step, body)
@@ -176,17 +196,46 @@ class Walk:
         self._cap.decide(step.index, admitted=admitted)
         return admitted
 
-    def _combine(self, step: Step, texts: list[str]) -> NodeRun:
+    def _combine(self, step: Step, runs: list[NodeRun]) -> NodeRun:
         assert isinstance(step.role, CombiningRole)
+        fitted = self._fitted.get(step.index, NOT_FITTED)
         try:
-            message = step.role.combine(self._item, texts, self._grader)
+            message = step.role.combine(self._item, heard(runs), self._grader, fitted)
         except Exception as error:
-            raise TaskError(
-                f"role {step.role.name!r} with grader {self._grader.name!r} on item "
-                f"{self._item.id!r} failed: {error!r}"
-            ) from error
+            raise self._broken(step, error) from error
         self._settle(step, NOTHING)
         return NodeRun(step.index, step.role.name, None, Outcome.ANSWERED, message, spend=NOTHING)
+
+    def _passed(self, step: Step, runs: list[NodeRun]) -> NodeRun | None:
+        """The run of a gate that passes a parent's message on; None when its model is to speak."""
+        assert step.gate is not None
+        fitted = self._fitted.get(step.index, NOT_FITTED)
+        try:
+            chosen = step.gate.passes(self._item, heard(runs), self._grader, fitted)
+        except Exception as error:
+            raise self._broken(step, error) from error
+        if chosen is None:
+            return None
+        # No prompt is written, so it equals nobody's.
+        self._prompts[step.index].set_result("")
+        self._settle(step, NOTHING)
+        parent = runs[chosen]
+        return NodeRun(
+            step.index,
+            step.role.name,
+            step.model,
+            Outcome.ANSWERED,
+            parent.message,
+            spend=NOTHING,
+            score=parent.score,
+            passed=parent.node,
+        )
+
+    def _broken(self, step: Step, error: Exception) -> TaskError:
+        return TaskError(
+            f"role {step.role.name!r} with grader {self._grader.name!r} on item "
+            f"{self._item.id!r} failed: {error!r}"
+        )
 
     def _heard(self, step: Step, sample: int, fetched: Fetched) -> NodeRun:
         assert step.speaker is not None
@@ -202,6 +251,7 @@ class Walk:
             sample,
             reply.usage,
             spend,
+            score=_score(reply.detail.get("score")),
             made=fetched.made,
         )
 
@@ -265,3 +315,12 @@ class Walk:
                 ends.append(start + (spend.quanta[_SECONDS] or 0))
             quanta[_SECONDS] = ends[-1]
         return Spend(tuple(quanta))
+
+
+def heard(runs: Sequence[NodeRun]) -> tuple[Heard, ...]:
+    """What roles are told of nodes' runs."""
+    return tuple([Heard(r.message, r.role, r.model, r.outcome, r.score) for r in runs])
+
+
+def _score(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,14 +1,16 @@
 """`Executor`: many graphs on many items at once."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
 
 from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Desk, Traffic
+from graphsearch.execution._fitting import Fits, Parameters
 from graphsearch.execution._grading import Grading, is_inline
 from graphsearch.execution._judge import judge
 from graphsearch.execution._lane import LaneState
@@ -27,6 +29,7 @@ from graphsearch.execution._tasks import together
 from graphsearch.execution._walk import Walk
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun
+from graphsearch.fits import Fit
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import NOTHING, Ledger, Spend
@@ -35,6 +38,8 @@ from graphsearch.store import Store
 from graphsearch.tasks import Ask, AskingGrader, Grader, Item, JudgeCall, TokenProfile, Verdict
 
 __all__ = ["Executor"]
+
+T = TypeVar("T")
 
 _KEPT_PLANS: Final = 1024
 _KEPT_PROMPTS: Final = 4096
@@ -114,6 +119,7 @@ class Executor:
         )
         self._desk = Desk(self._sender, store.journal)
         self._grading = Grading(self._asker)
+        self._fits = Fits(grader, self._each)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._window = asyncio.Semaphore(2 * concurrency)
         self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
@@ -161,7 +167,7 @@ class Executor:
             One run an item, in the order of `items`.
 
         Raises:
-            GraphError: the graph is not valid.
+            GraphError: the graph is not valid, or has parts that were not fitted.
             FleetError: a model has no engine.
             BudgetRefused: a call has no known cost in a currency that is limited.
             StoreError: a reply could not be written.
@@ -170,29 +176,119 @@ class Executor:
         plan = self._plan(graph, stream)
         grader = grader or self._grader
         grading = None if is_inline(grader) else self._grading
-        found: list[GraphRun | None] = [None] * len(items)
+        fitted = self._fits.of(plan)
+
+        async def run(item: Item) -> GraphRun:
+            walk = Walk(
+                plan,
+                item,
+                desk=self._desk,
+                sender=self._sender,
+                pricer=self.pricer,
+                grader=grader,
+                grading=grading,
+                account=account,
+                speak=self._speak,
+                cap=cap,
+                fitted=fitted,
+            )
+            return await walk.run(self._item_s)
+
+        return await self._each(items, run)
+
+    async def _each(self, items: Sequence[Item], work: Callable[[Item], Awaitable[T]]) -> list[T]:
+        """What `work` brings for each item, as many at a time as the window lets in."""
+        found: dict[int, T] = {}
         queue = iter(enumerate(items))
 
-        async def work(queue: Iterator[tuple[int, Item]]) -> None:
+        async def worker(queue: Iterator[tuple[int, Item]]) -> None:
             for place, item in queue:
                 async with self._window:
-                    walk = Walk(
-                        plan,
-                        item,
-                        desk=self._desk,
-                        sender=self._sender,
-                        pricer=self.pricer,
-                        grader=grader,
-                        grading=grading,
-                        account=account,
-                        speak=self._speak,
-                        cap=cap,
-                    )
-                    found[place] = await walk.run(self._item_s)
+                    found[place] = await work(item)
 
-        await together([work(queue) for _ in range(min(len(items), 2 * self._concurrency))])
+        await together([worker(queue) for _ in range(min(len(items), 2 * self._concurrency))])
         self._sender.raise_unheard()
-        return [run for run in found if run is not None]
+        return [found[place] for place in range(len(items))]
+
+    # -- fitted parts --------------------------------------------------------------------------
+
+    def needs_fit(self, graph: CollaborationGraph) -> bool:
+        """Whether a graph has parts that must be fitted, and were not yet.
+
+        Raises:
+            GraphError: the graph is not valid.
+        """
+        return bool(self._plan(graph, "search").fitted) and graph.key not in self._fits.known
+
+    def set_fit(self, graph: CollaborationGraph, fit: Fit) -> None:
+        """Use what was fitted for a graph before."""
+        self._fits.known[graph.key] = fit
+
+    def get_fit(self, graph: CollaborationGraph) -> Fit | None:
+        """What was fitted for a graph, None when it was not, or has no such parts."""
+        return self._fits.known.get(graph.key)
+
+    async def fit(
+        self, graph: CollaborationGraph, items: Sequence[Item], *, stream: str, account: str
+    ) -> Fit | None:
+        """Work out the parameters of a graph's fitted parts, and use them from then on.
+
+        What is below such a part is run on the items; parts that hear other fitted parts come
+        after these. Equal calls are shared with all other runs of the stream.
+
+        Args:
+            graph: run in canonical form.
+            items: calibration questions.
+            stream: of the draws.
+            account: where calls that must be made are booked.
+
+        Returns:
+            The parameters; None when not one of the questions brought what some part hears, for
+            reasons of the infrastructure.
+
+        Raises:
+            As `run`.
+        """
+        self._enter_loop()
+        plan = self._plan(graph, stream)
+        grading = None if self._pure else self._grading
+
+        def walk(item: Item, fitted: Parameters) -> Walk:
+            return Walk(
+                plan,
+                item,
+                desk=self._desk,
+                sender=self._sender,
+                pricer=self.pricer,
+                grader=self._grader,
+                grading=grading,
+                account=account,
+                speak=self._speak,
+                cap=None,
+                fitted=fitted,
+            )
+
+        return await self._fits.work_out(
+            plan, items, walk=walk, verdict=partial(self.verdict, account=account)
+        )
+
+    def worst_fit(self, graph: CollaborationGraph, item: Item) -> Spend:
+        """Most that fitting a graph's parts can cost for a calibration question, as `worst_case`.
+
+        Raises:
+            GraphError: the graph is not valid.
+        """
+        plan = self._plan(graph, "search")
+        below = plan.steps[: max(plan.fitted, default=0)]
+        calls = [self._bound(plan, step, item) for step in below if step.speaker is not None]
+        judged = sum(
+            len(plan.steps[index].parents)
+            for index in plan.fitted
+            if getattr(plan.steps[index].role, "fits_worth", False)
+        )
+        return Spend.total([*calls, *[self._worst_verdict(plan, item)] * judged])
+
+    # -- single calls and verdicts -------------------------------------------------------------
 
     async def ask(
         self,
@@ -365,18 +461,18 @@ class Executor:
         return self._sender.worst_of(call.model, call.messages, call.max_tokens, more_prompt=more)
 
     def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
-        heard = 0
-        for parent in step.parents:
+        read = 0
+        for parent in step.reads:
             other = plan.steps[parent]
-            heard += (other.sampling.max_tokens or 0) * self._stretch(other.model, step.model)
+            read += (other.sampling.max_tokens or 0) * self._stretch(other.model, step.model)
         context = step.context
-        key = (step.role.name, step.model, context.is_sink, context.in_degree, heard, item.id)
+        key = (step.role.name, step.model, context.is_sink, context.in_degree, read, item.id)
 
         def work_out() -> Spend:
             assert step.speaker is not None
             messages = step.speaker.prompt(item, ["x"] * context.in_degree, context)
             most = step.sampling.max_tokens
-            return self._sender.worst_of(step.model, messages, most, more_prompt=heard)
+            return self._sender.worst_of(step.model, messages, most, more_prompt=read)
 
         return self._bounds.get(key, work_out)
 

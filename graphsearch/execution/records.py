@@ -24,6 +24,8 @@ class NodeRun:
         usage: tokens of its call at full count, whoever paid.
         spend: full price of its call.
         error: what went wrong with the infrastructure, None when nothing.
+        score: that its reply carried itself, None where it carried none.
+        passed: the parent whose message a gate passed on in place of a call, None otherwise.
         made: True when this run made the call, False when it was shared or found in the journal;
             depends on which run came first, so it belongs in no record.
     """
@@ -37,6 +39,8 @@ class NodeRun:
     usage: Usage = field(default_factory=Usage)
     spend: Spend | None = None
     error: str | None = None
+    score: float | None = None
+    passed: int | None = None
     made: bool = False
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from graphsearch.calls import Outcome, Usage, digest
 from graphsearch.errors import ConfigError, Unavailable
+from graphsearch.fits import Fit
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
 from graphsearch.tasks import Grader, Item, TokenProfile, Verdict
@@ -69,6 +70,7 @@ class Bundle:
         self.record = record
         self.graph = CollaborationGraph.from_json(record["graph"])
         self._fleet = fleet
+        self._fit = Fit.from_json(record["fit"]) if "fit" in record else None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._engines: dict[str, Engine] | None = None
         self._store: Store | None = None
@@ -202,6 +204,8 @@ class Bundle:
                 profile=TokenProfile(profile["question"], profile["answer"]),
                 grader=_Reader(self._grader()),
             )
+            if self._fit is not None:
+                self._executor.set_fit(self.graph, self._fit)
         return self._executor
 
     def _all_engines(self) -> "dict[str, Engine]":

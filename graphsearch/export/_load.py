@@ -32,6 +32,9 @@ _KEYS = frozenset(
         "digest",
     }
 )
+_MAY = frozenset({"fit"})
+"""Keys of graphs that need them only."""
+
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -104,7 +107,7 @@ def _check(record: Mapping[str, Any], where: str) -> None:
     if version != SCHEMA_VERSION:
         message = f"has schema_version {version!r}; this graphsearch reads {SCHEMA_VERSION}"
         raise ConfigError(message, where=where)
-    wrong = sorted(_KEYS.symmetric_difference(record))
+    wrong = sorted(_KEYS.symmetric_difference(record) - _MAY)
     if wrong:
         word = "lacks" if wrong[0] in _KEYS else "has the unknown key"
         raise ConfigError(f"{word} {wrong[0]!r}", where=where)

@@ -80,6 +80,8 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
         "evidence": _record.evidence_part(result),
         "provenance": _record.provenance_part(result, parts.config_digest),
     }
+    if "fit" in result["winner"]:
+        record["fit"] = result["winner"]["fit"]
     return record | {"digest": _record.content_digest(record)}
 
 

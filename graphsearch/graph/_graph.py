@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.errors import GraphError
+from graphsearch.rolenames import COMBINING_ROLES
 
 if TYPE_CHECKING:
     import networkx as nx
 
 __all__ = ["COMBINING_ROLES", "CollaborationGraph", "Node"]
-
-COMBINING_ROLES = frozenset({"vote", "select"})
-"""Roles that pick among their parents' messages without a model; only a sink may have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Node:
     """One member of the team.
 
     Attributes:
-        role: name of its role.
+        role: name of its role, with its parameters where it has any (`graphsearch.rolenames`).
         model: name of its model in the fleet; None for a combining role, which calls none.
     """
 

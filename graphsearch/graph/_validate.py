@@ -1,7 +1,8 @@
 """What makes nodes and edges a collaboration graph."""
 
 from graphsearch.errors import GraphError
-from graphsearch.graph._graph import COMBINING_ROLES, CollaborationGraph
+from graphsearch.graph._graph import CollaborationGraph
+from graphsearch.rolenames import RoleName, role_name
 
 __all__ = ["validate"]
 
@@ -54,27 +55,35 @@ def _check_sink(graph: CollaborationGraph) -> None:
 
 def _check_combining(graph: CollaborationGraph) -> None:
     for i, node in enumerate(graph.nodes):
+        try:
+            name = role_name(node.role)
+        except GraphError as error:
+            raise GraphError(f"node {i}: {error}") from None
         if node.model is not None:
-            if node.role in COMBINING_ROLES:
-                raise GraphError(
-                    f"node {i}: {node.role} calls no model, but names model {node.model!r}"
-                )
-            if not node.model:
-                raise GraphError(f"node {i} ({node.role}) has an empty model name")
+            _check_speaking(graph, i, name)
             continue
         if i != graph.sink:
-            known = node.role in COMBINING_ROLES
             raise GraphError(
                 f"node {i}: {node.role} combines answers and may only be the sink"
-                if known
+                if name.combines
                 else f"node {i} ({node.role}) names no model, which only a combining sink may do"
             )
-        if node.role in {"assistant", "fuser"}:
+        if name.gate is not None or node.role in {"assistant", "fuser"}:
             raise GraphError(f"node {i} ({node.role}) names no model")
         if graph.in_degree(i) < 2:
             raise GraphError(
                 f"node {i}: {node.role} needs at least two parents, has {graph.in_degree(i)}"
             )
+
+
+def _check_speaking(graph: CollaborationGraph, i: int, name: RoleName) -> None:
+    node = graph.nodes[i]
+    if name.combines:
+        raise GraphError(f"node {i}: {node.role} calls no model, but names model {node.model!r}")
+    if not node.model:
+        raise GraphError(f"node {i} ({node.role}) has an empty model name")
+    if name.gate is not None and not graph.in_degree(i):
+        raise GraphError(f"node {i}: {node.role} looks at its parents, and has none")
 
 
 def _name(edge: tuple[int, int]) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from graphsearch.cost import Amount, CostModel
-from graphsearch.errors import BudgetRefused, ConfigError
-from graphsearch.graph import COMBINING_ROLES
+from graphsearch.errors import BudgetRefused, ConfigError, GraphError
+from graphsearch.rolenames import RoleName, role_name
 
 __all__ = [
     "EdgeRule",
@@ -25,7 +25,6 @@ EdgeRule = Literal["dag", "star"]
 
 _MOST_SLOTS = 64
 _DEFAULT_MOST_SLOTS = 12
-_LEAST_PARENTS = {"fuser": 1, "vote": 2, "select": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,15 @@ def _check_prices(cost: CostModel, names: Sequence[str]) -> None:
 def _role(role: str | RoleOption) -> RoleOption:
     if isinstance(role, RoleOption):
         return role
-    return RoleOption(role, _LEAST_PARENTS.get(role, 0))
+    least = _name(role).least_parents
+    return RoleOption(role, (1 if role == "fuser" else 0) if least is None else least)
+
+
+def _name(role: str) -> RoleName:
+    try:
+        return role_name(role)
+    except GraphError as error:
+        raise ConfigError(str(error)) from None
 
 
 def read_roles(roles: Sequence[str | RoleOption]) -> tuple[RoleOption, ...]:
@@ -105,7 +112,7 @@ def read_roles(roles: Sequence[str | RoleOption]) -> tuple[RoleOption, ...]:
     if len(set(names)) < len(names):
         raise ConfigError(f"a role is named twice: {', '.join(names)}")
     for option in options:
-        if option.name in COMBINING_ROLES:
+        if _name(option.name).combines:
             raise ConfigError(f"{option.name} calls no model and may only be a sink, not a role")
     if not any(option.allows(0) for option in options):
         raise ConfigError(
@@ -137,10 +144,10 @@ def _named_sink(
     text: str, models: tuple[str, ...], roles: tuple[RoleOption, ...]
 ) -> list[SinkOption]:
     role, _, model = text.partition(":")
-    if role in COMBINING_ROLES:
+    if _name(role).combines:
         if model:
             raise ConfigError(f"sink {text!r}: {role} calls no model")
-        return [SinkOption(role, None, _LEAST_PARENTS[role])]
+        return [SinkOption(role, None, 2)]
     limits = next((option for option in roles if option.name == role), _role(role))
     if model and model not in models:
         raise ConfigError(f"sink {text!r}: model {model!r} is none of {', '.join(models)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.cost import Amount, CostModel
 from graphsearch.errors import BudgetRefused, ConfigError, GraphError
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.rolenames import role_name
 from graphsearch.space._options import (
     EdgeRule,
     RoleOption,
@@ -132,6 +133,11 @@ class Space:
     def roles(self) -> tuple[str, ...]:
         """Names of the roles a slot may have."""
         return tuple(option.name for option in self.role_options)
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether a slot may be a gate."""
+        return any(role_name(option.name).gate is not None for option in self.role_options)
 
     @property
     def tables(self) -> "Tables":

@@ -26,7 +26,8 @@ class Tables:
         tick: ticks of the cost model that one unit of these tables stands for (1 unless costs are
             astronomic; then costs are rounded up and the budget down).
         budget: the budget.
-        nodes: [M, n+1] cost of a slot by model and in-degree.
+        nodes: [M, n+1] cost of a slot by model and in-degree, in the dearest role: a gate costs
+            less, but which role a slot has is drawn when the edges are.
         sinks: [S, n+1] cost of a sink by kind and in-degree.
         slot_need: [n+2] fewest further parents until some role allows the in-degree.
         sink_need: [S, n+2] the same for each kind of sink.
@@ -51,7 +52,7 @@ class Tables:
         n, cost = space.slots, space.cost
         degrees = range(n + 1)
         nodes = [[cost.node_ticks(m, d) for d in degrees] for m in space.models]
-        sinks = [[cost.node_ticks(s.model, d) for d in degrees] for s in space.sinks]
+        sinks = [[cost.role_ticks(s.role, s.model, d) for d in degrees] for s in space.sinks]
         # More than every node at its dearest is no limit.
         dearest = max(row[-1] for row in nodes) * n + max(row[-1] for row in sinks)
         budget = min(cost.budget_ticks(space.budget), dearest)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from graphsearch.fits import Fit
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 __all__ = ["trial_from_json", "trial_to_json"]
@@ -10,7 +11,7 @@ __all__ = ["trial_from_json", "trial_to_json"]
 
 def trial_to_json(trial: TrialRecord) -> dict[str, Any]:
     """Everything of a trial as JSON."""
-    return {
+    record = {
         "number": trial.number,
         "round": trial.round,
         "state": trial.state.value,
@@ -21,6 +22,7 @@ def trial_to_json(trial: TrialRecord) -> dict[str, Any]:
         "reused": trial.reused,
         "results": [result.to_json() for result in trial.results],
     }
+    return record if trial.fit is None else record | {"fit": trial.fit.to_json()}
 
 
 def trial_from_json(data: Mapping[str, Any]) -> TrialRecord:
@@ -37,4 +39,5 @@ def trial_from_json(data: Mapping[str, Any]) -> TrialRecord:
         results=tuple(ItemResult.from_json(result) for result in data["results"]),
         expected_cost=data["expected_cost"],
         reused=data["reused"],
+        fit=Fit.from_json(data["fit"]) if "fit" in data else None,
     )

@@ -20,6 +20,7 @@ from graphsearch.study.baselines import (
 )
 from graphsearch.study.budgets import ASKED_ONCE
 from graphsearch.study.evidence import Evidence
+from graphsearch.study.fits import ACCOUNT
 from graphsearch.study.judging import judge_part, note_on_judge
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
@@ -27,6 +28,7 @@ from graphsearch.study.select import Choice, choose
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
+    from graphsearch.fits import Fit
     from graphsearch.study.archive import Entry
     from graphsearch.study.study import Study
 
@@ -87,7 +89,14 @@ def _used(study: "Study", choice: Choice, items: int) -> float:
 
 def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
     entry = choice.winner
-    winner = Winner(entry.graph, entry.origin, entry.round, entry.trial, entry.expected_cost)
+    winner = Winner(
+        entry.graph,
+        entry.origin,
+        entry.round,
+        entry.trial,
+        entry.expected_cost,
+        study.runner.fits.of(entry.graph),
+    )
     best = _best_plain(tested)
     spend = _spend(study)
     stopped = study.stopped
@@ -238,7 +247,10 @@ def _total(spend: Mapping[str, Any], currency: str) -> float | None:
 
 
 def _calls(study: "Study") -> dict[str, Any]:
-    asked = study.runner.tally.asked
+    asked = study.runner.tally.asked.copy()
+    study.runner.fits.recall([entry.graph for entry in study.archive.entries.values()])
+    fits = [study.runner.fits.of(entry.graph) for entry in study.archive.entries.values()]
+    asked[ACCOUNT] += sum(fit.calls for fit in fits if fit is not None)
     made = {name: int(study.ledger.spent("calls", name)) for name in study.ledger.accounts}
     names = sorted({*asked, *made})
     accounts = {name: {"asked": asked[name], "made": made.get(name, 0)} for name in names}
@@ -297,6 +309,7 @@ def _trial(study: "Study", place: int) -> dict[str, Any]:
         "reused": record.reused,
         "key": graph.key,
         "text": graph.describe(),
+        **_fit(record.fit),
         **_summary(study, record.results, record.expected_cost),
     }
 
@@ -307,8 +320,14 @@ def _archived(study: "Study", entry: "Entry") -> dict[str, Any]:
         "text": entry.graph.describe(),
         "graph": entry.graph.to_json(),
         "trials": entry.trials,
+        **_fit(study.runner.fits.of(entry.graph)),
         **_summary(study, tuple(entry.results.values()), entry.expected_cost),
     }
+
+
+def _fit(fit: "Fit | None") -> dict[str, Any]:
+    """The fitted parts of a graph; nothing where it has none."""
+    return {} if fit is None else {"fit": fit.to_json()}
 
 
 def _summary(study: "Study", results: Sequence[Any], planned: float) -> dict[str, Any]:

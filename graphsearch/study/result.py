@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import StoreError
+from graphsearch.fits import Fit
 from graphsearch.study.evidence import Difference, Evidence, rounded
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Winner:
         graph: the graph, canonical.
         origin: who proposed it first, in which `round`, as which `trial`.
         expected_cost: of one question, in the graph budget's currency.
+        fit: of its fitted parts, None where it has none.
     """
 
     graph: "CollaborationGraph"
@@ -34,6 +36,7 @@ class Winner:
     round: int
     trial: int
     expected_cost: float
+    fit: "Fit | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """Graph, its key, text and drawing, and where it came from."""
@@ -46,6 +49,7 @@ class Winner:
             "round": self.round,
             "trial": self.trial,
             "expected_cost": self.expected_cost,
+            **({} if self.fit is None else {"fit": self.fit.to_json()}),
         }
 
 
@@ -324,6 +328,7 @@ def _read_winner(values: Mapping[str, Any]) -> Winner:
         values["round"],
         values["trial"],
         values["expected_cost"],
+        Fit.from_json(values["fit"], where="winner.fit") if "fit" in values else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.errors import StudyStopped
 from graphsearch.ledger import Spend
+from graphsearch.study.fits import Fits
 from graphsearch.tasks import Item
 from graphsearch.trials import ItemResult
 
@@ -74,11 +75,22 @@ class Runner:
         store: keeps admissions.
         ledger: says what is covered.
         infra_share: share of infrastructure failures above which the study stops.
+        calibration: questions on which fitted parts of graphs are worked out.
+
+    Attributes:
+        fits: what was fitted for graphs.
     """
 
     def __init__(
-        self, executor: "Executor", store: "Store", ledger: "Ledger", *, infra_share: float
+        self,
+        executor: "Executor",
+        store: "Store",
+        ledger: "Ledger",
+        *,
+        infra_share: float,
+        calibration: Sequence[Item] = (),
     ) -> None:
+        self.fits = Fits(executor, store, ledger, calibration)
         self._executor = executor
         self._store = store
         self._ledger = ledger
@@ -119,6 +131,8 @@ class Runner:
         """
         found: list[list[ItemResult]] = [[] for _ in graphs]
         self.runs.clear()
+        if not await self.fits.ensure(name, graphs):
+            return found
         for part in self.admitted(name, graphs, items, account=account, known=known):
             results = await self.run(part, graphs, stream=stream, account=account, known=known)
             for whole, more in zip(found, results, strict=True):
@@ -172,6 +186,7 @@ class Runner:
         What failed for a reason of the infrastructure is written down when the part has ended, and
         is not asked again by a resumed study: what followed was built on it, the winner perhaps.
         """
+        self.fits.recall(graphs)
         failed = self._failed_before(part, account)
         found = await asyncio.gather(
             *(

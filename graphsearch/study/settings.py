@@ -15,6 +15,7 @@ _LEAST = {
     "per_round": 1,
     "incumbents": 0,
     "search_items": 1,
+    "calibration_items": 1,
     "rounds": 1,
     "patience": 1,
     "finalists": 1,
@@ -39,6 +40,8 @@ class Settings:
         rounds: most rounds, None for no limit.
         patience: rounds without a better lower bound that end the search, None for no limit.
         seconds: wall time that ends the search, None for no limit (makes a result depend on time).
+        calibration_items: items of the search split on which fitted parts of graphs (thresholds,
+            weights) are worked out, once for each graph.
         infra_share: share of infrastructure failures above which the study stops.
         finalists: graphs that meet on the selection split.
         selection_items: items they meet on.
@@ -57,6 +60,7 @@ class Settings:
     incumbents: int = 2
     race_alpha: float = 0.1
     search_items: int = 168
+    calibration_items: int = 100
     rounds: int | None = 40
     patience: int | None = None
     seconds: float | None = None

@@ -85,7 +85,14 @@ class Study:
         self.store = store
         self.ledger = ledger
         self.executor = executor
-        self.runner = Runner(executor, store, ledger, infra_share=parts.settings.infra_share)
+        pool = arrange(parts.task.splits["search"], "search", seed=parts.seed)
+        self.runner = Runner(
+            executor,
+            store,
+            ledger,
+            infra_share=parts.settings.infra_share,
+            calibration=pool[: parts.settings.calibration_items],
+        )
         self.archive = Archive(parts.settings.level)
         self.rounds: list[dict[str, Any]] = []
         self.voice = Voice(
@@ -98,7 +105,6 @@ class Study:
         )
         self._clock = clock
         self._adviser = Adviser(self)
-        pool = arrange(parts.task.splits["search"], "search", seed=parts.seed)
         self.window = Window(pool[: parts.settings.search_items], parts.settings.window)
         self._trials: list[TrialRecord] = []
         self._field: dict[str, Contestant] = {}
@@ -378,6 +384,7 @@ class Study:
             results=tuple(contestant.results),
             expected_cost=self.parts.space.cost.graph(proposal.graph),
             reused=reused,
+            fit=self.runner.fits.of(proposal.graph),
         )
 
     def _incumbent_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -9,7 +9,7 @@ from graphsearch.agents.roles import SelectRole, VoteRole, get_roles, prompt_set
 from graphsearch.agents.roles import prompts as prompts_module
 from graphsearch.calls import Outcome
 from graphsearch.errors import ConfigError, GraphError
-from graphsearch.roles import CombiningRole, NodeContext, SpeakingRole
+from graphsearch.roles import NOT_FITTED, CombiningRole, Heard, NodeContext, SpeakingRole
 from graphsearch.tasks import Item, Verdict
 
 CHAT = Item("i1", "What is 2 + 2?", "4")
@@ -40,7 +40,7 @@ def test_the_sets_in_the_package_have_all_roles():
     assert {"chat", "embedded"} <= set(prompt_set_names())
     for name in ("chat", "embedded"):
         roles = get_roles(name)
-        assert set(roles) == {"assistant", "fuser", "select", "vote"}
+        assert set(roles) == {"assistant", "best", "fuser", "select", "vote"}
         assert isinstance(roles["fuser"], SpeakingRole)
         assert isinstance(roles["vote"], CombiningRole)
 
@@ -201,8 +201,8 @@ def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
         def __init__(self, prompts):
             self.prompts = prompts
 
-        def combine(self, item, parents, grader):
-            return max(parents, key=len)
+        def combine(self, item, parents, grader, fitted):
+            return max((heard.text for heard in parents), key=len)
 
     def points(*, group):
         assert group == "graphsearch.roles"
@@ -230,7 +230,8 @@ def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
     ],
 )
 def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, chosen):
-    assert VoteRole().combine(CHAT, parents, FirstWord()) == chosen
+    heard = [Heard(text) for text in parents]
+    assert VoteRole().combine(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
 
 
 @pytest.mark.parametrize(
@@ -243,4 +244,5 @@ def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, cho
     ],
 )
 def test_select_takes_the_first_parent_that_claims_success(parents, chosen):
-    assert SelectRole().combine(CHAT, parents, FirstWord()) == chosen
+    heard = [Heard(text) for text in parents]
+    assert SelectRole().combine(CHAT, heard, FirstWord(), NOT_FITTED) == chosen

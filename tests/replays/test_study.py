@@ -1,0 +1,120 @@
+"""Fitted parts in a study: measured once, kept, paid by the search, exported."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import graphsearch
+from graphsearch.errors import StudyStopped, Unavailable
+from graphsearch.events import BlockDone
+from graphsearch.export import load_bundle
+from graphsearch.fits import Fit
+from graphsearch.graph import CollaborationGraph
+from graphsearch.rolenames import role_name
+from graphsearch.searchers import make_searcher
+from graphsearch.space import Space
+from graphsearch.store import Store
+from graphsearch.study import Settings
+from graphsearch.study.result import Result
+from graphsearch.study.study import Study
+from tests.study.world import make_parts, reply
+
+SINKS = ("cascade(share, 0.3)", "weighted-vote(log-odds, 0.05)", "vote")
+
+
+def parts(script=reply, search_budget="2000000 units", **changes):
+    made = make_parts(search_budget=search_budget, script=script, calibration_items=10, **changes)
+    cost = made.space.cost
+    space = Space.build(cost, made.space.budget, slots=4, roles=("assistant",), sinks=SINKS)
+    return replace(made, space=space, searcher=make_searcher("random", space, seed=made.seed))
+
+
+async def run(folder, script=reply, listener=None, **changes):
+    async with Study.open(parts(script, **changes), folder, listener=listener) as study:
+        return await study.run()
+
+
+class StopHere(Exception):
+    """Raised in the middle of a study."""
+
+
+async def test_a_study_measures_fits_once_and_tells_of_them(tmp_path):
+    result = await run(tmp_path)
+    record = json.loads((tmp_path / "result.json").read_text())
+    for trial in record["trials"]:
+        fitted = any(role_name(part.split("<")[0].split(":")[0]).is_fitted
+                     for part in trial["key"].split("|"))  # fmt: skip
+        assert ("fit" in trial) == fitted
+        assert trial["expected_cost"] <= 6
+    fits = {trial["key"]: trial["fit"] for trial in record["trials"] if "fit" in trial}
+    assert len(fits) > 3
+    for trial in record["trials"]:
+        if "fit" in trial:
+            assert trial["fit"] == fits[trial["key"]]
+            assert trial["fit"]["items"] == 10
+    assert record["calls"]["accounts"]["search"]["asked"] >= sum(f["calls"] for f in fits.values())
+    asked, made = (record["calls"]["accounts"]["search"][name] for name in ("asked", "made"))
+    assert made <= asked
+    assert Result.load(tmp_path).winner.fit == result.winner.fit
+    with Store.open(tmp_path, read_only=True) as store:
+        kept = [trial.fit for trial in store.all_trials() if trial.fit is not None]
+    assert kept
+    assert all(isinstance(fit, Fit) for fit in kept)
+
+
+@pytest.mark.parametrize("at", [1, 4, 9])
+async def test_stopped_anywhere_it_ends_the_same(tmp_path, at):
+    whole = await run(tmp_path / "whole")
+    seen = []
+
+    def stop(event):
+        seen.append(event)
+        if sum(isinstance(one, BlockDone) for one in seen) == at:
+            raise StopHere
+
+    with pytest.raises(StopHere):
+        await run(tmp_path / "cut", listener=stop)
+    again = await run(tmp_path / "cut")
+    assert again.to_json() == whole.to_json()
+    assert Result.load(tmp_path / "cut").to_json() == whole.to_json()
+
+
+async def test_the_search_budget_holds_with_what_calibration_takes(tmp_path):
+    for budget in ("60 units", "400 units"):
+        async with Study.open(parts(search_budget=budget), tmp_path / budget) as study:
+            await study.search()
+            assert float(study.ledger.spent("units")) <= float(budget.split()[0])
+
+
+async def test_a_study_stops_when_no_calibration_question_is_answered(tmp_path):
+    def fails(call):
+        raise Unavailable("no such host")
+
+    graph = CollaborationGraph.combine("weighted-vote(log-odds, 0.05)", ["small", "small"])
+    async with Study.open(parts(fails), tmp_path) as study:
+        with pytest.raises(StudyStopped, match=r"2x small -> weighted-vote.*could not be fitted"):
+            await study.evaluate([graph])
+
+
+def test_a_bundle_answers_with_what_was_fitted(tmp_path):
+    result = graphsearch.optimize(
+        task="puzzle",
+        fleet="embedded",
+        space={"slots": 4, "roles": ["assistant"], "sinks": ["cascade(share, 0.3):s"],
+               "models": ["xs", "s"], "edges": "star"},
+        graph_budget="9 units",
+        search_budget="20000 units",
+        searcher="random",
+        settings=Settings(per_round=2, blocks=(8,), rounds=1, search_items=8, selection_items=8,
+                          calibration_items=12, test_items=0, baselines=()),
+        out=tmp_path / "run",
+    )  # fmt: skip
+    fit = result.winner.fit
+    assert fit is not None
+    bundle = result.export(tmp_path / "bundle")
+    assert bundle.record["fit"] == fit.to_json()
+    with load_bundle(tmp_path / "bundle") as loaded:
+        told = loaded.answer_sync("P 2 7 9 10 > 36")
+    assert len(told.messages) == len(result.winner.graph)
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["winner"]["fit"]
