@@ -12,7 +12,7 @@ from graphsearch.agents.roles.votes import hold, measured_weights
 from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import ConfigError, GraphError, TaskError, Unavailable
+from graphsearch.errors import ConfigError, GraphError, Rejected, TaskError
 from graphsearch.fits import Fit
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.rolenames import Gate, Weighting, role_name
@@ -297,7 +297,7 @@ async def test_without_one_answered_question_nothing_is_fitted(tmp_path):
     graph = CollaborationGraph.combine("weighted-vote(accuracy)", ["a", "a"])
 
     def fails(call):
-        raise Unavailable("no such host")
+        raise Rejected("no such model")
 
     with executor(tmp_path, ScriptedEngine(fails), roles=ALL_ROLES) as ready:
         assert await ready.fit(graph, ITEMS, **SEARCH) is None

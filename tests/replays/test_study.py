@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import graphsearch
-from graphsearch.errors import StudyStopped, Unavailable
+from graphsearch.errors import Rejected, StudyStopped
 from graphsearch.events import BlockDone
 from graphsearch.export import load_bundle
 from graphsearch.fits import Fit
@@ -89,7 +89,7 @@ async def test_the_search_budget_holds_with_what_calibration_takes(tmp_path):
 
 async def test_a_study_stops_when_no_calibration_question_is_answered(tmp_path):
     def fails(call):
-        raise Unavailable("no such host")
+        raise Rejected("no such model")
 
     graph = CollaborationGraph.combine("weighted-vote(log-odds, 0.05)", ["small", "small"])
     async with Study.open(parts(fails), tmp_path) as study:
