@@ -63,7 +63,7 @@ async def test_a_study_measures_fits_once_and_tells_of_them(tmp_path):
     assert all(isinstance(fit, Fit) for fit in kept)
 
 
-@pytest.mark.parametrize("at", [1, 4, 9])
+@pytest.mark.parametrize("at", [1, 6])
 async def test_stopped_anywhere_it_ends_the_same(tmp_path, at):
     whole = await run(tmp_path / "whole")
     seen = []
