@@ -198,7 +198,9 @@ def _value(text: str, where: str, faults: Faults) -> Any:
 
 
 def _shorter(error: ValueError) -> str:
-    return "1e999 is no number" if "JSON compliant" in str(error) else str(error)
+    """What Python says of numbers, in fewer words."""
+    said = str(error)
+    return "a number is too large" if "JSON compliant" in said or "limit" in said else said
 
 
 def _no_number(name: str) -> None:
@@ -248,7 +250,7 @@ def _csv(path: Path, faults: Faults, header: Sequence[str] | None = None) -> Ite
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            faults.add(f"is no CSV: {error}", place(path, max(reader.line_num, start)))
+            faults.add(f"is no CSV: {error}", place(path, start))
             return  # where the next row begins is unknown
         if cells is None:
             return

@@ -74,7 +74,9 @@ class Source:
 
     usual_grader: ClassVar[str] = "exact"
     usual_profile: ClassVar[TokenProfile | None] = None
+    profile_from: ClassVar[str] = "as published for this benchmark (arXiv 2511.00086)"
     answer_tokens: ClassVar[int] = ANSWER_TOKENS
+    answer_from: ClassVar[str] = "assumed"
     folds: ClassVar[bool] = True
     """Whether a question that is there twice is taken once; else it is a complaint."""
 
@@ -101,6 +103,14 @@ class Source:
             TaskError: the row is wrong.
         """
         raise NotImplementedError
+
+    def lengths_from(self) -> tuple[str, str]:
+        """Where the token lengths in use come from, of question and answer, for people."""
+        if self.profile is not None:
+            return "given", "given"
+        if self.usual_profile is not None:
+            return self.profile_from, self.profile_from
+        return f"{BYTES_PER_TOKEN} bytes a token and {PROMPT_TOKENS} more", self.answer_from
 
     # -- what they share ---------------------------------------------------------------------------
 
@@ -225,7 +235,7 @@ class Source:
         if groups < len(entries):
             return (
                 f"{len(entries)} questions in {groups} groups of near-duplicates leave the {split} "
-                "split empty; give more questions, or set near_duplicates to null"
+                "split empty; give more questions, or set the option near_duplicates to null"
             )
         return (
             f"{len(entries)} questions leave the {split} split empty; give more questions or a "

@@ -25,7 +25,7 @@ class Gsm8k(Benchmark):
     configs: ClassVar[tuple[str, ...]] = ("main",)
     usual_grader: ClassVar[str] = "numeric"
     answer_tokens: ClassVar[int] = 140
-    """555 bytes: the mean of 57,398 recorded answers of 44 models (ZeroEval)."""
+    answer_from: ClassVar[str] = "mean of 57,398 recorded answers of 44 models, 4 bytes a token"
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""

@@ -31,43 +31,49 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Measured means: A of a question's prompt, B of an answer."""
+    """Measured means: A of a question's prompt, B of an answer; `sources` of those in use."""
 
     question: Length
     answer: Length
+    sources: tuple[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return {"question": self.question.to_json(), "answer": self.answer.to_json()}
 
-    def rows(self, profile: "TokenProfile") -> list[tuple[str, str, str, str]]:
+    def rows(self, profile: "TokenProfile") -> list[tuple[str, str, str]]:
         """Rows of a table beside the lengths in use."""
-        parts = (
-            ("question (A)", profile.question, self.question),
-            ("answer (B)", profile.answer, self.answer),
-        )
         return [
-            (name, f"{used:,}", "-" if m.tokens is None else f"{m.tokens:,.0f}", m.how)
-            for name, used, m in parts
+            ("A in use", f"{profile.question:,}", self.sources[0]),
+            ("  measured", _number(self.question), self.question.how),
+            ("B in use", f"{profile.answer:,}", self.sources[1]),
+            ("  measured", _number(self.answer), self.answer.how),
         ]
 
 
-def measure(task: "Task", worked: float | None, fleet: str | None) -> Lengths:
+def _number(length: Length) -> str:
+    return "-" if length.tokens is None else f"{length.tokens:,.0f}"
+
+
+def measure(
+    task: "Task", worked: float | None, fleet: str | None, *, sources: tuple[str, str]
+) -> Lengths:
     """Measure what can be measured without a call.
 
     Args:
         task: the task; its prompts are those of a lone assistant.
         worked: mean tokens of worked answers in the task's files, None where it has none.
         fleet: a fleet, of whose tokenizers the first that can count is used.
+        sources: where the lengths in use come from, of question and answer.
     """
     count, how = _counter(fleet)
     prompts = _prompts(task)
     total = sum(sum(count(text) + _MESSAGE_TOKENS for text in prompt) for prompt in prompts)
     if worked is None:
-        answer = Length(None, "assumed: no worked answers to measure")
+        answer = Length(None, "no worked answers in the file")
     else:
-        answer = Length(worked, "worked answers of the file, 4 bytes a token")
-    return Lengths(Length(total / len(prompts), how), answer)
+        answer = Length(worked, "mean of the worked answers in the file, 4 bytes a token")
+    return Lengths(Length(total / len(prompts), how), answer, sources)
 
 
 def _prompts(task: "Task") -> list[list[str]]:
@@ -89,8 +95,8 @@ def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
         models = Fleet.load(fleet)
         for name, engine in engines_for(models, list(models.names)).items():
             if engine.count_tokens(name, "1") is not None:
-                return _by(engine, name), f"the tokenizer of {name}"
-    return _by_bytes, "4 bytes a token, prompts included"
+                return _by(engine, name), f"mean of whole prompts, by the tokenizer of {name}"
+    return _by_bytes, "mean of whole prompts, 4 bytes a token"
 
 
 def _by(engine: "Engine", model: str) -> Callable[[str], int]:

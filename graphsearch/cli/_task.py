@@ -54,21 +54,21 @@ def show(
     first: Annotated[int, typer.Option("--first", min=0, help="Questions to show.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Show a task: sizes of its splits, its first questions, token lengths."""
+    """Show splits, token lengths and the first questions."""
     from graphsearch.evaluators.tasks import load_task, source_of
     from graphsearch.evaluators.tasks.examine import examine
 
     options = _options(path, option, grader)
     source = source_of(task, **options)
-    worked = None
+    worked, lengths_from = None, ("the task's own", "the task's own")
     if source is None:
         found = load_task(task, **options)
     else:
         seen = examine(source, most=1)
         if seen.task is None:
             raise seen.errors[0]
-        found, worked = seen.task, seen.worked_tokens
-    lengths = measure(found, worked, fleet)
+        found, worked, lengths_from = seen.task, seen.worked_tokens, source.lengths_from()
+    lengths = measure(found, worked, fleet, sources=lengths_from)
     origin = None if source is None else source.origin
     if as_json:
         emit(_record(found, origin, lengths, first))
@@ -85,13 +85,13 @@ def check(
     limit: Annotated[int, typer.Option("--limit", min=1, help="Most problems to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List everything that is wrong with questions in a file, and near-duplicates."""
+    """List all that is wrong with a file, and near-duplicates."""
     from graphsearch.evaluators.tasks import source_of
     from graphsearch.evaluators.tasks.examine import examine
 
     source = source_of(task, **_options(path, option, grader))
     if source is None:
-        raise TaskError(f"task {task!r} is not read from files; there is nothing to check")
+        raise TaskError(f"task {task!r} is not made of rows; there is nothing to check")
     seen = examine(source, most=limit)
     if as_json:
         emit(_checked(source.origin, seen))
@@ -135,7 +135,10 @@ def _record(task: "Task", origin: str | None, lengths: Lengths, first: int) -> d
         "grader": task.grader.name,
         "prompt_set": task.prompt_set,
         "fingerprint": task.fingerprint,
-        "profile": {"question": task.profile.question, "answer": task.profile.answer},
+        "profile": {
+            "question": {"tokens": task.profile.question, "from": lengths.sources[0]},
+            "answer": {"tokens": task.profile.answer, "from": lengths.sources[1]},
+        },
         "measured": lengths.to_json(),
         "first": [
             {"split": split, "id": i.id, "question": i.question, "gold": i.gold, "group": i.group}
@@ -172,7 +175,7 @@ def _print(task: "Task", origin: str | None, lengths: Lengths, first: int) -> No
             f"{groups['largest']:,} at most; a group is never split"
         )
     typer.echo("")
-    table(("tokens", "in use", "measured", "how"), lengths.rows(task.profile), align="lrrl")
+    table(("tokens", "", "where from"), lengths.rows(task.profile), align="lrl")
     for split, item in _first(task, first):
         typer.echo(f"\n{split} {_cut(item.id, 40)}, known answer {_cut(item.gold, 24)}")
         typer.echo(_wrapped(item.question))
@@ -222,7 +225,7 @@ def _print_checked(origin: str, seen: "Examination") -> None:
     said = "no errors" if not count else f"{count:,} error{'s' * (count > 1)}"
     typer.echo(f"{_plain(origin)}: {seen.questions:,} questions can be used, {said}")
     for error in seen.errors:
-        typer.echo(f"  {_plain(str(error))}")
+        _hang(_near_to(origin, str(error)))
     if seen.more_errors:
         typer.echo(f"  and {seen.more_errors:,} more")
     if seen.near:
@@ -231,10 +234,33 @@ def _print_checked(origin: str, seen: "Examination") -> None:
             f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates, each kept together:"
         )
     for group in seen.near:
-        where = ", ".join(group.where[:_SHOWN]) + (", ..." if len(group.where) > _SHOWN else "")
-        typer.echo(f"  {_plain(where)} ({' and '.join(group.splits)})")
+        where = ", ".join(_near_to(origin, place) for place in group.where[:_SHOWN])
+        more = f" and {len(group.where) - _SHOWN} more" if len(group.where) > _SHOWN else ""
+        _hang(f"{where}{more} ({' and '.join(group.splits)})")
     if seen.more_near:
         typer.echo(f"  and {seen.more_near:,} more")
+
+
+def _near_to(origin: str, text: str) -> str:
+    """A message without the file that all of them are about: `line 17: is no JSON`."""
+    for before, after in ((f"{origin}:", "line "), (f"{origin}: ", ""), (f"{origin}/", "")):
+        rest = text.removeprefix(before)
+        if rest != text and (not after or rest[:1].isdecimal()):
+            return after + rest
+    return text
+
+
+def _hang(text: str) -> None:
+    """Print a paragraph, its further lines indented."""
+    typer.echo(
+        textwrap.fill(
+            _plain(text),
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_on_hyphens=False,
+        )
+    )
 
 
 _SHOWN = 6

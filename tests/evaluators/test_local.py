@@ -126,7 +126,10 @@ def test_wrong_data_is_refused_with_its_line(write, text, name, complaint):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{"question": "a", "answer": ' + b"9" * 5000 + b"}", ":1: is no JSON: Exceeds the limit"),
+        (
+            b'{"question": "a", "answer": ' + b"9" * 5000 + b"}",
+            ":1: is no JSON: a number is too large",
+        ),
         (b"[" * 100_000, ":1: is no JSON: nested too deeply"),
         (b'{"question": "a", "answer": NaN}', ":1: is no JSON: NaN is no number"),
         (b'{"question": "a\\ud800", "answer": "1"}', ":1: holds half a character"),

@@ -124,6 +124,234 @@ def test_a_problem_without_an_answer_is_refused_with_its_line(tmp_path):
         get_task("math", path=path, grader="exact")
 
 
+def program(number, **more):
+    return {
+        "task_id": number,
+        "text": f"Write f{number}.",
+        "code": f"def f{number}(): return 1",
+        "test_list": [f"assert f{number}() == 1"],
+        "test_setup_code": "import math",
+        "challenge_test_list": [],
+        **more,
+    }
+
+
+def test_mbpp_and_its_sanitized_form(tmp_path):
+    (tmp_path / "mbpp.jsonl").write_text(lines([program(n) for n in range(1, 80)]))
+    task = get_task("mbpp", path=tmp_path, grader="exact", near_duplicates=None)
+    items = items_of(task)
+    assert set(items) == {str(n) for n in range(11, 80)}
+    assert items["20"].question.endswith("pass these tests:\n\nassert f20() == 1")
+    assert items["20"].meta["test_setup_code"] == "import math"
+    clean = tmp_path / "sanitized-mbpp.json"
+    rows = [program(n, prompt="Do it.", test_imports=["import re"]) for n in range(1, 80)]
+    for row in rows:
+        del row["text"], row["test_setup_code"]
+    clean.write_text(json.dumps(rows))
+    options = {"grader": "exact", "part": "all", "near_duplicates": None}
+    item = items_of(get_task("mbpp", path=clean, **options))["3"]
+    assert item.question.startswith("Do it.")
+    assert item.meta["test_setup_code"] == "import re"
+    clean.write_text(json.dumps([program("three")]))
+    with pytest.raises(TaskError, match=r"row 1: field 'task_id' is 'three', must be a whole num"):
+        get_task("mbpp", path=clean, grader="exact")
+
+
+def test_humaneval_gzipped(tmp_path):
+    rows = [
+        {
+            "task_id": f"HumanEval/{n}",
+            "prompt": f"def f{n}():\n    # one\n",
+            "canonical_solution": "    return 1\n",
+            "test": "def check(candidate): assert candidate() == 1",
+            "entry_point": f"f{n}",
+        }
+        for n in range(60)
+    ]
+    (tmp_path / "HumanEval.jsonl.gz").write_bytes(gzip.compress(lines(rows).encode()))
+    task = get_task("humaneval", path=tmp_path, grader="exact")
+    item = items_of(task)["HumanEval/7"]
+    assert item.meta["prompt"] == "def f7():\n    # one\n"
+    assert item.gold == "    return 1\n"
+
+
+# -- choices ---------------------------------------------------------------------------------------
+
+
+def test_mmlu_from_csv_files_without_a_header(tmp_path):
+    (tmp_path / "test").mkdir()
+    for subject in ("anatomy", "high_school_physics"):
+        rows = [f'"What, in {subject}, is {n}?",a{n},b,"c, d",e,C' for n in range(40)]
+        (tmp_path / "test" / f"{subject}_test.csv").write_text("\n".join(rows))
+    task = get_task("mmlu", path=tmp_path, near_duplicates=None)
+    assert (task.grader.name, task.prompt_set) == ("choice", "chat-choice")
+    items = items_of(task).values()
+    assert len(items) == 80
+    item = next(i for i in items if i.question.startswith("What, in anatomy, is 7?"))
+    assert item.question.splitlines()[2:] == ["A. a7", "B. b", "C. c, d", "D. e"]
+    assert (item.gold, item.meta["subject"]) == ("C", "anatomy")
+    physics = get_task(
+        "mmlu", path=tmp_path, subjects=["High School Physics"], near_duplicates=None
+    )
+    assert len(items_of(physics)) == 40
+    with pytest.raises(
+        TaskError, match=r"task.options.subjects: holds 'law', of which there is no"
+    ):
+        get_task("mmlu", path=tmp_path, subjects=["law", "anatomy"])
+
+
+def test_mmlu_from_csv_with_a_header_and_answers_that_count_from_0(tmp_path):
+    head = "question,A,B,C,D,answer"
+    (tmp_path / "law_test.csv").write_text(
+        "\n".join([head, *(f"q{n},a,b,c,d,B" for n in range(40))])
+    )
+    assert len(items_of(get_task("mmlu", path=tmp_path))) == 40
+    rows = [
+        {"question": f"q{n}", "subject": "law", "choices": ["a", "b"], "answer": n % 2}
+        for n in range(40)
+    ]
+    (tmp_path / "test.jsonl").write_text(lines(rows))
+    task = get_task("mmlu", path=tmp_path / "test.jsonl")
+    assert {i.gold for i in items_of(task).values()} == {"A", "B"}
+    (tmp_path / "test.jsonl").write_text(lines([{**rows[0], "answer": 2}]))
+    with pytest.raises(TaskError, match=r"jsonl:1: field 'answer' is 2, must be a letter of AB or"):
+        get_task("mmlu", path=tmp_path / "test.jsonl")
+
+
+def test_mmlu_pro_leaves_out_what_fills_up_to_ten(tmp_path):
+    rows = [
+        {
+            "question_id": n,
+            "question": f"q{n}",
+            "options": ["a", "b", "c", *["N/A"] * 7],
+            "answer": "C",
+            "category": ["math", "computer science"][n % 2],
+            "cot_content": "A: think.",
+        }
+        for n in range(60)
+    ]
+    (tmp_path / "test.jsonl").write_text(lines(rows))
+    task = get_task("mmlu-pro", path=tmp_path)
+    assert items_of(task)["3"].meta == {"category": "computer science", "choices": ["a", "b", "c"]}
+    assert len(items_of(get_task("mmlu-pro", path=tmp_path, categories=["Math"]))) == 30
+    with pytest.raises(
+        TaskError, match=r"task.options.categories: holds 'chess', must be of biolog"
+    ):
+        get_task("mmlu-pro", path=tmp_path, categories=["chess"])
+
+
+# -- hotpotqa, bbh, game24 -------------------------------------------------------------------------
+
+
+def hop(n, **more):
+    return {
+        "_id": f"h{n}",
+        "question": f"Who is {n}?",
+        "answer": f"Ann {n}",
+        "type": "bridge",
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        [["Ann", ["Ann was here.", " She left."]], ["Bob", ["Bob stayed."]]],
+        {"title": ["Ann", "Bob"], "sentences": [["Ann was here.", "She left."], ["Bob stayed."]]},
+    ],
+)
+def test_passages_of_hotpotqa_stand_before_the_question(tmp_path, context):
+    path = tmp_path / "hotpot_dev_distractor_v1.json"
+    path.write_text(json.dumps([hop(n, context=context) for n in range(40)]))
+    item = items_of(get_task("hotpotqa", path=tmp_path, grader="exact"))["h7"]
+    assert item.question == "Ann\nAnn was here. She left.\n\nBob\nBob stayed.\n\nWho is 7?"
+    assert item.meta == {"type": "bridge"}
+    alone = get_task("hotpotqa", path=tmp_path, grader="exact", passages=False)
+    assert items_of(alone)["h7"].question == "Who is 7?"
+
+
+@pytest.mark.parametrize("context", [3, [["Ann"]], [["Ann", "was here"]], {"title": ["Ann"]}, [3]])
+def test_passages_of_another_shape_are_refused(tmp_path, context):
+    path = tmp_path / "dev.jsonl"
+    path.write_text(lines([hop(1, context=context)]))
+    with pytest.raises(
+        TaskError, match=r"dev\.jsonl:1: field 'context' is .*, must be a list of p"
+    ):
+        get_task("hotpotqa", path=path, grader="exact")
+
+
+def bbh_file(folder, name, examples):
+    folder.mkdir(exist_ok=True)
+    record = {"canary": "DO NOT TRAIN canary GUID 1234", "examples": examples}
+    (folder / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_bbh_is_judged_by_what_each_question_asks_for(tmp_path):
+    lists = "Which?\nOptions:\n(A) one\n(B) two"
+    bbh_file(tmp_path, "dates", [{"input": f"{n} {lists}", "target": "(B)"} for n in range(30)])
+    bbh_file(tmp_path, "sums", [{"input": f"{n} - 40 =", "target": str(n - 40)} for n in range(30)])
+    bbh_file(tmp_path, "lies", [{"input": f"Does {n} lie?", "target": "Yes"} for n in range(30)])
+    task = get_task("bbh", path=tmp_path)
+    assert (task.grader.name, task.prompt_set) == ("bbh", "chat")
+    items = {i.question: i for i in items_of(task).values()}
+    assert not any("canary" in question for question in items)
+    date, total, lie = items[f"7 {lists}"], items["7 - 40 ="], items["Does 7 lie?"]
+    assert date.meta == {"subtask": "dates", "form": "choice", "choices": ["one", "two"]}
+    said = {
+        (date.id, "Answer: (B)"): 1,
+        (date.id, "Answer: two"): 1,
+        (date.id, "Answer: (A)"): 0,
+        (total.id, "so\nAnswer: -33.0"): 1,
+        (lie.id, "Answer: yes."): 1,
+        (lie.id, "Answer: no"): 0,
+    }
+    by_id = {i.id: i for i in items.values()}
+    for (name, reply), score in said.items():
+        assert task.grader.grade(by_id[name], reply).score == score, reply
+    only = get_task("bbh", path=tmp_path, subtasks=["sums"])
+    assert {i.meta["subtask"] for i in items_of(only).values()} == {"sums"}
+    with pytest.raises(TaskError, match="subtasks: holds 'chess'; there are dates, lies, sums"):
+        get_task("bbh", path=tmp_path, subtasks=["chess"])
+
+
+def test_a_letter_that_is_none_of_the_choices_is_refused(tmp_path):
+    bbh_file(tmp_path, "dates", [{"input": "Which?\n(A) one", "target": "(C)"}])
+    with pytest.raises(TaskError, match=r"dates\.json: row 1: the answer \(C\) is none of the ch"):
+        get_task("bbh", path=tmp_path)
+
+
+def test_questions_that_are_there_twice_are_taken_once(tmp_path):
+    examples = [{"input": f"Does {n} lie?", "target": "Yes"} for n in range(30)]
+    again = [*examples, examples[3], {**examples[4], "target": "No"}]
+    bbh_file(tmp_path, "lies", again)
+    task = get_task("bbh", path=tmp_path)
+    check_task(task)
+    assert len(items_of(task)) == 31
+    four = [i for i in items_of(task).values() if i.question == "Does 4 lie?"]
+    assert {i.gold for i in four} == {"Yes", "No"}
+    assert len({i.group for i in four}) == 1
+
+
+def test_game24_asks_for_its_numbers(tmp_path):
+    head = "Rank,Puzzles,AMT (s)"
+    rows = [f"{n},{1 + n % 13} {1 + n // 13} 5 6,4.4" for n in range(60)]
+    path = tmp_path / "24.csv"
+    path.write_text("\n".join([head, *rows]))
+    task = get_task("game24", path=tmp_path, grader="exact")
+    item = items_of(task)["8 1 5 6"]
+    assert "8, 1, 5, 6" in item.question
+    assert (item.gold, item.meta) == (24, {"numbers": [8, 1, 5, 6]})
+    some = get_task("game24", path=path, grader="exact", rows_between=[10, 50])
+    assert len(items_of(some)) == 40
+    with pytest.raises(TaskError, match=r"task\.options\.rows_between: is \[9\], must be two num"):
+        get_task("game24", path=path, grader="exact", rows_between=[9])
+    path.write_text(f"{head}\n1,4 5 six 10,4.4")
+    with pytest.raises(
+        TaskError, match=r"24\.csv:2: field 'Puzzles' is '4 5 six 10', must be four"
+    ):
+        get_task("game24", path=path, grader="exact")
+
+
 # -- the files as they are -------------------------------------------------------------------------
 
 
@@ -170,3 +398,34 @@ def test_humaneval_and_mbpp_as_published():
     everything = get_task("mbpp", path=shared_data("mbpp"), part="all", grader="exact")
     item = items_of(everything)["11"]
     assert all(test in item.question for test in item.meta["test_list"])
+
+
+def test_mmlu_hotpotqa_and_game24_as_published():
+    task = get_task("mmlu", path=shared_data("mmlu"))
+    check_task(task)
+    assert len(items_of(task)) == 1140
+    assert all(
+        task.grader.grade(item, f"Answer: {item.gold}").score == 1
+        for item in items_of(task).values()
+    )
+    law = get_task("mmlu", path=shared_data("mmlu"), subjects=["professional_law", "anatomy"])
+    assert len(items_of(law)) == 40
+    puzzles = get_task("game24", path=shared_data("game24"), grader="numeric")
+    assert len(items_of(puzzles)) == 1362
+    paper = {"rows_between": [900, 1000]}
+    assert (
+        len(items_of(get_task("game24", path=shared_data("game24"), grader="numeric", **paper)))
+        == 100
+    )
+
+
+def test_bbh_as_published():
+    folder = shared_data("bbh")
+    task = get_task("bbh", path=folder)
+    check_task(task)
+    items = items_of(task).values()
+    assert len({item.meta["subtask"] for item in items}) == 17
+    assert len(items) == 4009  # 4,011 less two that are there twice
+    assert not any("canary" in item.question.casefold() for item in items)
+    for item in items:
+        assert task.grader.grade(item, f"Let me see.\nAnswer: {item.gold}").score == 1, item

@@ -1,0 +1,158 @@
+"""`graphsearch task show` and `graphsearch task check`."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from graphsearch.cli._app import app
+from tests.support import shared_data
+
+STORY = "Anna has {} apples and buys {} more at the market on a sunny day; how many has she now?"
+
+
+def call(*arguments):
+    done = CliRunner().invoke(app, ["task", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def as_json(*arguments):
+    code, out, _ = call(*arguments, "--json")
+    return code, json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture
+def sums(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sums.jsonl"
+    words = ["".join(chr(97 + int(digit)) for digit in str(n)) for n in range(1000, 3000)]
+    rows = [
+        {"question": f"What is {n} + 1? {' '.join(words[30 * n : 30 * n + 30])}", "answer": n + 1}
+        for n in range(60)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.fixture
+def bad(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"question": f"What is {n} + 1?", "answer": n + 1} for n in range(30)]
+    rows += [{"question": STORY.format(n, n + 1), "answer": 1} for n in range(9)]
+    rows += [{"question": f"And {n}?"} for n in range(4)]
+    text = "\n".join(map(json.dumps, rows))
+    (tmp_path / "bad.jsonl").write_text("\ufeff" + text + "\n{\x1b[31m\n")
+    return tmp_path / "bad.jsonl"
+
+
+def test_show_tells_splits_lengths_and_first_questions(sums):
+    code, out, _ = call("show", "sums.jsonl", "--grader", "numeric", "--first", 2)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "sums: 60 questions from sums.jsonl"
+    assert lines[1] == "grader numeric, prompts chat-number"
+    assert max(map(len, lines)) <= 80
+    sizes = {line.split()[0]: int(line.split()[1]) for line in lines[4:7]}
+    assert list(sizes) == ["search", "selection", "test"]
+    assert sum(sizes.values()) == 60
+    assert sum(line.startswith("search ") for line in lines) == 3
+    assert "B in use    256  assumed" in out
+    assert "no worked answers in the file" in out
+
+
+def test_show_as_json(sums):
+    code, found = as_json("show", "sums.jsonl", "--first", 1, "-o", "most=5")
+    assert code == 0
+    assert found["splits"] == {"search": 5, "selection": 5, "test": 5}
+    assert found["questions"] == 15
+    assert found["profile"]["answer"] == {"tokens": 256, "from": "assumed"}
+    assert found["measured"]["question"]["tokens"] > 80
+    assert found["measured"]["answer"]["tokens"] is None
+    assert found["first"][0]["split"] == "search"
+    assert len(found["first"]) == 1
+
+
+def test_show_of_a_task_that_is_not_made_of_rows():
+    code, found = as_json("show", "puzzle", "--fleet", "embedded", "-o", "test=100")
+    assert code == 0
+    assert found["path"] is None
+    assert found["splits"]["test"] == 100
+    assert found["measured"]["question"]["how"] == "mean of whole prompts, by the tokenizer of nano"
+    assert found["groups"]["largest"] > 1
+    code, out, _ = call("show", "puzzle")
+    assert "a group is never split" in out
+
+
+def test_show_of_a_function(tmp_path):
+    path = tmp_path / "tasks.py"
+    path.write_text(
+        "def make():\n    return [{'question': f'q {n}', 'answer': 1} for n in range(60)]"
+    )
+    code, found = as_json("show", f"{path}:make")
+    assert (code, found["task"], found["questions"]) == (0, "make", 60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "bad.jsonl"), "error: bad.jsonl:40: no field 'answer'"),
+        (("show", "gsm8k"), "error: task.options.path: task 'gsm8k' needs the file or folder"),
+        (("show", "chess"), "error: no task 'chess'; known: bbh, "),
+        (("show", "sums.jsonl", "-o", "most"), "error: --option: 'most' is not KEY=VALUE"),
+        (("show", "sums.jsonl", "-o", "most=x"), "error: task.options.most: must be a valid int"),
+        (("check", "puzzle"), "error: task 'puzzle' is not made of rows; there is nothing to"),
+        (("check", "sums.jsonl", "--grader", "taste"), "error: no grader 'taste'; known: "),
+    ],
+)
+def test_what_is_refused(bad, sums, arguments, message):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(message)
+
+
+def test_check_lists_everything_with_its_line(bad):
+    code, out, _ = call("check", "bad.jsonl")
+    assert code == 2
+    lines = out.splitlines()
+    assert lines[0] == "bad.jsonl: 39 questions can be used, 5 errors"
+    assert lines[1] == "  line 40: no field 'answer'; the line has: question"
+    assert lines[5].startswith("  line 44: is no JSON: ")
+    assert "1 group of near-duplicates, each kept together:" in lines
+    assert "  line 31, line 32, line 33, line 34, line 35, line 36 and 3 more (" in out
+    assert "\x1b" not in out
+    assert max(map(len, lines)) <= 80
+
+
+def test_check_stops_listing_at_the_limit(bad):
+    code, out, _ = call("check", "bad.jsonl", "--limit", 2)
+    assert code == 2
+    assert out.splitlines()[1:4] == [
+        "  line 40: no field 'answer'; the line has: question",
+        "  line 41: no field 'answer'; the line has: question",
+        "  and 3 more",
+    ]
+    code, found = as_json("check", "bad.jsonl", "--limit", 2)
+    assert (code, found["ok"], len(found["errors"]), found["more_errors"]) == (2, False, 2, 3)
+    assert found["errors"][0] == {
+        "where": "bad.jsonl:40",
+        "message": "no field 'answer'; the line has: question",
+    }
+    assert found["near_duplicates"][0]["where"][0] == "bad.jsonl:31"
+
+
+def test_check_of_a_file_that_is_fine(sums):
+    code, out, _ = call("check", sums)
+    assert (code, out) == (0, f"{sums}: 60 questions can be used, no errors\n")
+    code, found = as_json("check", sums, "--grader", "numeric")
+    assert (code, found["ok"], sum(found["splits"].values())) == (0, True, 60)
+
+
+def test_gsm8k_as_published():
+    folder = shared_data("gsm8k")
+    code, found = as_json("show", "gsm8k", "--path", folder)
+    assert code == 0
+    assert (found["questions"], found["grader"]) == (1319, "numeric")
+    assert found["measured"]["answer"]["how"].startswith("mean of the worked answers")
+    code, out, _ = call("check", "gsm8k", "--path", folder, "-o", "part=all")
+    assert code == 0
+    assert "  test.jsonl:603, train.jsonl.gz:1315, train.jsonl.gz:5163 (" in out
