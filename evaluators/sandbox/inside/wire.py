@@ -1,0 +1,322 @@
+"""Calls between two processes that do not trust each other: plain data, nothing that runs.
+
+The judge holds `Remote` stand-ins for what lives in the program's process. What is plain data is
+copied, type by type; everything else stays where it is and is spoken of by number. From the judge
+to the program a frame is marshalled, from the program to the judge it is JSON, read by code that
+cannot be made to run anything. A frame is its length (4 bytes, big-endian) and its content.
+
+A value on the wire is None, a bool, an int below 2**63, a float or a str as itself, and everything
+else as `[tag, content]`.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+__all__ = ["FRAME", "Broken", "Closed", "Codec", "Pipe", "TooMuch"]
+
+FRAME = 8 * 2**20
+"""Bytes of the longest frame."""
+
+_DEEPEST = 100
+_SMALL = 2**63
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Broken(Exception):
+    """The other side sent what is no frame or no value."""
+
+
+class TooMuch(Exception):
+    """A value too long or too deeply nested to be sent."""
+
+
+class Pipe:
+    """Frames over two file descriptors.
+
+    Args:
+        reads: descriptor to read from.
+        writes: descriptor to write to.
+    """
+
+    def __init__(self, reads: int, writes: int) -> None:
+        self._reads = reads
+        self._writes = writes
+        # Kept here: a program may replace what a module's name leads to.
+        from os import read, write
+
+        self._read = read
+        self._write = write
+
+    def send(self, content: bytes) -> None:
+        """Write one frame."""
+        if len(content) > FRAME:
+            raise TooMuch(f"more than {FRAME:,} bytes")
+        left = memoryview(len(content).to_bytes(4, "big") + content)
+        try:
+            while left:
+                left = left[self._write(self._writes, left) :]
+        except OSError:
+            raise Closed from None
+
+    def receive(self) -> bytes:
+        """Read one frame."""
+        length = int.from_bytes(self._exactly(4), "big")
+        if length > FRAME:
+            raise Broken(f"a frame of {length:,} bytes")
+        return self._exactly(length)
+
+    def _exactly(self, length: int) -> bytes:
+        parts = []
+        while length:
+            try:
+                part = self._read(self._reads, min(length, 1 << 16))
+            except OSError:
+                raise Closed from None
+            if not part:
+                raise Closed
+            parts.append(part)
+            length -= len(part)
+        return b"".join(parts)
+
+
+class Codec:
+    """Turns values into what goes over the wire, and back.
+
+    Args:
+        other: turns a value that is no plain data into `[tag, content]`.
+        own: makes the value of a tag that is not known here.
+    """
+
+    def __init__(
+        self,
+        other: Callable[[Any], list[Any]],
+        own: Callable[[str, Any], Any],
+    ) -> None:
+        self._other = other
+        self._own = own
+
+    def pack(self, value: Any, depth: int = 0) -> Any:
+        """The value as it goes over the wire.
+
+        Raises:
+            TooMuch: it is nested too deeply.
+        """
+        kind = type(value)
+        if value is None or kind is bool or kind is str or kind is float:
+            return value
+        if isinstance(value, int):  # subclasses too: what counts is the number
+            number = int.__index__(value)
+            return number if -_SMALL < number < _SMALL else ["int", hex(number)]
+        if depth > _DEEPEST:
+            raise TooMuch(f"nested deeper than {_DEEPEST}")
+        maker = _PACK.get(kind)
+        if maker is not None:
+            return maker(self, value, depth + 1)
+        return self._pack_late(value, depth + 1)
+
+    def _pack_late(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        where = (kind.__module__, kind.__qualname__)
+        text = _TEXTS.get(where)
+        if text is not None:
+            return [where[1], text(value)]
+        if where == ("collections", "OrderedDict"):
+            return ["OrderedDict", self._pairs(dict.items(value), depth)]
+        if where == ("collections", "Counter"):
+            return ["Counter", self._pairs(dict.items(value), depth)]
+        if where == ("collections", "defaultdict"):
+            return ["dict", self._pairs(dict.items(value), depth)]
+        if where == ("collections", "deque"):
+            return ["deque", [self._items(value, depth), value.maxlen]]
+        if where == ("array", "array"):
+            return ["array", [value.typecode, self._items(value, depth)]]
+        if isinstance(value, tuple):
+            fields = getattr(kind, "_fields", None)
+            if type(fields) is tuple:
+                return ["named", [self._items(fields, depth), self._items(value, depth)]]
+        for base in (str, float, tuple, list, dict, set, frozenset, bytes, bytearray, complex):
+            if isinstance(value, base):
+                return self._pack_base(base, value, depth)
+        return self._other(value)
+
+    def _pack_base(self, base: type, value: Any, depth: int) -> Any:
+        if base is str:
+            return str.__str__(value)
+        if base is float:
+            return float.__float__(value)
+        if base is dict:
+            return ["dict", self._pairs(dict.items(value), depth)]
+        plain = base(iter_of(base, value)) if base is not complex else complex.__pos__(value)
+        return _PACK[base](self, plain, depth)
+
+    def _items(self, values: Any, depth: int) -> list[Any]:
+        return [self.pack(value, depth) for value in values]
+
+    def _pairs(self, values: Any, depth: int) -> list[Any]:
+        return [[self.pack(key, depth), self.pack(value, depth)] for key, value in values]
+
+    def unpack(self, tree: Any, depth: int = 0) -> Any:
+        """The value that went over the wire.
+
+        Raises:
+            Broken: it is none.
+        """
+        if not isinstance(tree, list):
+            if tree is None or isinstance(tree, bool | int | float | str):
+                return tree
+            raise Broken("a value of no known kind")
+        if depth > _DEEPEST + 2:
+            raise Broken("nested too deeply")
+        if len(tree) != 2 or type(tree[0]) is not str:
+            raise Broken("a value without a tag")
+        tag, content = tree
+        maker = _UNPACK.get(tag)
+        if maker is None:
+            return self._own(tag, content)
+        try:
+            return maker(self, content, depth + 1)
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise Broken(f"no {tag}: {type(error).__name__}") from None
+
+    def each(self, trees: Any, depth: int) -> list[Any]:
+        """The values of a list on the wire."""
+        if type(trees) is not list:
+            raise Broken("no list")
+        return [self.unpack(tree, depth) for tree in trees]
+
+    def dictionary(self, trees: Any, depth: int) -> dict[Any, Any]:
+        """The pairs of a dict on the wire."""
+        if type(trees) is not list:
+            raise Broken("no list of pairs")
+        found = {}
+        for pair in trees:
+            key, value = pair
+            found[self.unpack(key, depth)] = self.unpack(value, depth)
+        return found
+
+
+def iter_of(base: Any, value: Any) -> Iterator[Any]:
+    """The content of a subclass's value as its base has it, whatever the subclass overrides."""
+    found: Iterator[Any] = base.__iter__(value)
+    return found
+
+
+def _sequence(tag: str) -> Callable[[Codec, Any, int], Any]:
+    return lambda codec, value, depth: [tag, codec._items(value, depth)]
+
+
+_PACK: dict[type, Callable[[Codec, Any, int], Any]] = {
+    list: _sequence("list"),
+    tuple: _sequence("tuple"),
+    set: _sequence("set"),
+    frozenset: _sequence("frozenset"),
+    dict: lambda codec, value, depth: ["dict", codec._pairs(value.items(), depth)],
+    bytes: lambda codec, value, depth: ["bytes", value.hex()],
+    bytearray: lambda codec, value, depth: ["bytearray", value.hex()],
+    complex: lambda codec, value, depth: ["complex", [value.real, value.imag]],
+    range: lambda codec, value, depth: [
+        "range",
+        [codec.pack(n, depth) for n in (value.start, value.stop, value.step)],
+    ],
+    type({}.keys()): lambda codec, value, depth: ["keys", codec._items(value, depth)],
+    type({}.values()): lambda codec, value, depth: ["values", codec._items(value, depth)],
+    type({}.items()): lambda codec, value, depth: ["items", codec._pairs(value, depth)],
+    type(Ellipsis): lambda codec, value, depth: ["ellipsis", None],
+}
+
+_TEXTS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("fractions", "Fraction"): lambda value: [hex(value.numerator), hex(value.denominator)],
+    ("decimal", "Decimal"): str,
+    ("datetime", "date"): lambda value: value.isoformat(),
+    ("datetime", "datetime"): lambda value: value.isoformat(),
+    ("datetime", "time"): lambda value: value.isoformat(),
+    ("datetime", "timedelta"): lambda value: [value.days, value.seconds, value.microseconds],
+}
+
+
+class Named(tuple[Any, ...]):
+    """A named tuple of the program: a tuple whose fields can be read by name."""
+
+    _fields: tuple[str, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[self._fields.index(name)]
+        except ValueError:
+            raise AttributeError(name) from None
+
+
+def _named(codec: Codec, content: Any, depth: int) -> Named:
+    fields, values = content
+    names = codec.each(fields, depth)
+    if not all(type(name) is str and name.isidentifier() for name in names):
+        raise Broken("no names of fields")
+    found = Named(codec.each(values, depth))
+    found._fields = tuple(names)
+    return found
+
+
+def _module(name: str, attribute: str) -> Any:
+    __import__(name)
+    return getattr(sys.modules[name], attribute)
+
+
+def _fraction(codec: Codec, content: Any, depth: int) -> Any:
+    upper, lower = content
+    return _module("fractions", "Fraction")(int(upper, 16), int(lower, 16))
+
+
+def _deque(codec: Codec, content: Any, depth: int) -> Any:
+    values, most = content
+    return _module("collections", "deque")(codec.each(values, depth), most)
+
+
+def _array(codec: Codec, content: Any, depth: int) -> Any:
+    typecode, values = content
+    return _module("array", "array")(typecode, codec.each(values, depth))
+
+
+def _span(codec: Codec, content: Any, depth: int) -> range:
+    start, stop, step = codec.each(content, depth)
+    return range(start, stop, step)
+
+
+def _timed(name: str) -> Callable[[Codec, Any, int], Any]:
+    return lambda codec, content, depth: _module("datetime", name).fromisoformat(content)
+
+
+_UNPACK: dict[str, Callable[[Codec, Any, int], Any]] = {
+    "int": lambda codec, content, depth: int(content, 16),
+    "list": lambda codec, content, depth: codec.each(content, depth),
+    "tuple": lambda codec, content, depth: tuple(codec.each(content, depth)),
+    "set": lambda codec, content, depth: set(codec.each(content, depth)),
+    "frozenset": lambda codec, content, depth: frozenset(codec.each(content, depth)),
+    "dict": lambda codec, content, depth: codec.dictionary(content, depth),
+    "keys": lambda codec, content, depth: dict.fromkeys(codec.each(content, depth)).keys(),
+    "values": lambda codec, content, depth: dict(enumerate(codec.each(content, depth))).values(),
+    "items": lambda codec, content, depth: codec.dictionary(content, depth).items(),
+    "bytes": lambda codec, content, depth: bytes.fromhex(content),
+    "bytearray": lambda codec, content, depth: bytearray.fromhex(content),
+    "complex": lambda codec, content, depth: complex(*content),
+    "range": _span,
+    "ellipsis": lambda codec, content, depth: ...,
+    "named": _named,
+    "Fraction": _fraction,
+    "Decimal": lambda codec, content, depth: _module("decimal", "Decimal")(content),
+    "date": _timed("date"),
+    "datetime": _timed("datetime"),
+    "time": _timed("time"),
+    "timedelta": lambda codec, content, depth: _module("datetime", "timedelta")(*content),
+    "deque": _deque,
+    "array": _array,
+    "OrderedDict": lambda codec, content, depth: _module("collections", "OrderedDict")(
+        codec.dictionary(content, depth)
+    ),
+    "Counter": lambda codec, content, depth: _module("collections", "Counter")(
+        codec.dictionary(content, depth)
+    ),
+}
