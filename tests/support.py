@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.sandbox import Sandbox, open_sandbox
+
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
@@ -38,3 +41,12 @@ def litellm() -> None:
     """The package LiteLLM; the test skips where it is not installed."""
     if find_spec("litellm") is None:
         _missing("litellm", "it is not installed (make test-litellm installs it)")
+
+
+def sandbox() -> Sandbox:
+    """The strongest sandbox; the test skips where no strong one can be had."""
+    try:
+        return open_sandbox()
+    except TaskError as error:
+        _missing("sandbox", str(error))
+        raise AssertionError from error

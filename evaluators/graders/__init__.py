@@ -22,6 +22,7 @@ _GRADERS = Registry(
     {
         "bbh": "graphsearch.evaluators.graders.bbh:BbhGrader",
         "choice": "graphsearch.evaluators.graders.choice:ChoiceGrader",
+        "code": "graphsearch.evaluators.graders.code:CodeGrader",
         "exact": "graphsearch.evaluators.graders.exact:ExactGrader",
         "llm-judge": "graphsearch.evaluators.graders.judge:JudgeGrader",
         "math": "graphsearch.evaluators.graders.math:MathGrader",

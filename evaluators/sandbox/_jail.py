@@ -14,6 +14,7 @@ from graphsearch.evaluators.sandbox._limits import Spent
 __all__ = ["Jail"]
 
 _DIES_WITHIN = 5.0
+_GUARD_ENDS = 1.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LONGEST_FACT = 4096
 
@@ -72,6 +73,7 @@ class Jail:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._inner, signal.SIGKILL)
             select.select([self._inner], [], [], _DIES_WITHIN)  # readable once it has ended
+            self.wait(_GUARD_ENDS)  # it takes its child's end in; else that stays a zombie
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self.process.returncode is None:
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -36,6 +36,8 @@ class Trial:
         prelude: texts that run before them, there too.
         entry_point: the program's function, where the tests name one.
         call: function of the tests that is called with the entry point, None for none.
+        asked: names that mean the program's even where Python has a function of that name. All
+            other built-in names are Python's own, whatever the program defines.
     """
 
     program: str
@@ -43,6 +45,7 @@ class Trial:
     prelude: tuple[str, ...] = ()
     entry_point: str | None = None
     call: str | None = None
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,7 @@ class _Hearing:
             "prelude": trial.prelude,
             "entry_point": trial.entry_point,
             "call": trial.call,
+            "asked": trial.asked,
             "cpu": ceil(self._limits.seconds) + 1,
         }
 
@@ -253,7 +257,8 @@ class _Hearing:
         return Judged("time", f"took longer than {self._limits.seconds:g} s (CPU {cpu:.1f} s)")
 
     def _ruled(self, said: dict[str, Any], jail: Jail) -> Judged:
-        state, reason = said["state"], said["reason"]
+        state = said["state"]
+        reason = "".join(c if c.isprintable() else " " for c in said["reason"])[:_SHOWN]
         if state == "judge-ended":
             if said.get("cpu", 0) >= self._limits.seconds:
                 return Judged("time", f"the tests took longer than {self._limits.seconds:g} s")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.cli._probe import ModelReport, ServerReport, State
+from graphsearch.errors import TaskError
 
 __all__ = ["Check", "machine_checks", "model_checks", "server_check"]
 
@@ -41,7 +42,7 @@ class Check:
 
 def machine_checks() -> list[Check]:
     """Checks of what every search needs."""
-    return [_python(), *_packages(), _cores(), _disk(Path.cwd())]
+    return [_python(), *_packages(), _cores(), _disk(Path.cwd()), _sandbox()]
 
 
 def model_checks(report: ModelReport) -> list[Check]:
@@ -105,6 +106,18 @@ def _cores() -> Check:
     if cores is None or cores >= 2:
         return Check("cores", "ok", "unknown" if cores is None else str(cores))
     return Check("cores", "poor", "1", "searches on the embedded fleet want two cores or more")
+
+
+def _sandbox() -> Check:
+    from graphsearch.evaluators.sandbox import level_fault, open_sandbox
+
+    try:
+        return Check("sandbox", "ok", f"{open_sandbox().name} (programs that models write)")
+    except TaskError as error:
+        weak = level_fault("process")
+        found = f"{error}" if weak is None else f"{error}; process: {weak}"
+        advice = "tasks of code want it: install bubblewrap (Debian, Fedora: package bubblewrap)"
+        return Check("sandbox", "poor", found, advice)
 
 
 def _disk(folder: Path) -> Check:

@@ -137,7 +137,7 @@ def _verdict(job: dict[str, Any], pipe: Pipe, writes: int) -> dict[str, str]:
 
 def _tested(job: dict[str, Any], program: "_Program") -> dict[str, str]:
     random.seed(0)
-    names = _Names(program)
+    names = _Names(program, job["asked"])
     sources = [("prelude", text) for text in job["prelude"]] + [("tests", t) for t in job["tests"]]
     program.objects = _speaks_of_classes(job, names)
     try:
@@ -145,7 +145,7 @@ def _tested(job: dict[str, Any], program: "_Program") -> dict[str, str]:
             where = f"{what} {i}"
             linecache.cache[where] = (len(text), None, text.splitlines(keepends=True), where)
             exec(compile(text, where, "exec"), names)
-            if what == "prelude":
+            if what == "prelude":  # a prompt defines the function too, without its body
                 names.pop(job["entry_point"], None)
         if job["call"]:
             names[job["call"]](program.name(job["entry_point"]))
@@ -212,14 +212,15 @@ class _OfTheProgram(Exception):
 class _Names(dict[str, Any]):
     """Globals of the tests: what they lack is asked of the program."""
 
-    def __init__(self, program: "_Program") -> None:
+    def __init__(self, program: "_Program", asked: tuple[str, ...]) -> None:
         super().__init__(__name__="tests", __builtins__=builtins)
         self._program = program
+        self._asked = asked
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name):
+        if hasattr(builtins, name) and name not in self._asked:
             raise KeyError(name)
-        if name in sys.stdlib_module_names:
+        if name in sys.stdlib_module_names and name not in self._asked:
             return __import__(name)
         return self._program.name(name)
 

@@ -1,0 +1,226 @@
+"""Answers that are programs, judged by running tests."""
+
+import ast
+import builtins
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, ClassVar, Final
+
+from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._program import is_python, program_of
+from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
+from graphsearch.tasks import Item, Verdict
+
+__all__ = ["CodeGrader"]
+
+_REASONS: Final = {
+    "passed": "passed all tests",
+    "failed": "failed a test",
+    "load": "the program broke",
+    "gone": "the program ended before its tests",
+    "time": "too slow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """What an item asks of a program."""
+
+    texts: tuple[str, ...]
+    prelude: tuple[str, ...]
+    prompt: str | None
+    entry_point: str | None
+    call: str | None
+    asked: tuple[str, ...]
+
+    def wanted(self) -> str | None:
+        """The function that a reply must define, as far as the item tells."""
+        return self.entry_point or next(iter(self.asked), None) or _first_called(self.texts)
+
+
+class CodeGrader:
+    """Right when the program in the reply passes the item's tests, in a sandbox.
+
+    The tests are looked for in `item.meta`, in this order:
+
+    - `test` with `entry_point` (HumanEval): a text that defines `check(candidate)`; `prompt` is the
+      code that a reply may continue.
+    - `test_list` (MBPP): asserts, with `test_setup_code` before them; `challenge_test_list` too
+      when asked for.
+    - `tests` (one's own): asserts in a list or a text, or a text that defines `check(candidate)`
+      (then `entry_point` names the function); `setup` runs before them.
+
+    Tests and program run in two sandboxes. Program and tests exchange plain data, functions and
+    iterators, and what the tests make of the program's own classes; whether a test holds is found
+    out where the program cannot reach. Tests that hand over objects of classes of their own cannot
+    be run so and are refused.
+
+    Args:
+        seconds: time for all tests of a program, waiting for a core left out.
+        memory_mb: memory of a program.
+        sandbox: level by name; None for the strongest, never a weak one.
+        challenge: whether MBPP's challenge tests count too.
+
+    Attributes:
+        name: `code`.
+        blocking: True.
+    """
+
+    name = "code"
+    blocking: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        seconds: float = 3.0,
+        memory_mb: int = 512,
+        sandbox: str | None = None,
+        challenge: bool = False,
+    ) -> None:
+        self._limits = Limits(seconds=seconds, memory_mb=memory_mb)
+        self._level = sandbox
+        self._challenge = challenge
+        self._lock = Lock()
+        self._judges: Judges | None = None
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The program, without comments and layout where it is valid Python."""
+        program = self._program(item, text)
+        if program is None or not is_python(program):
+            return program
+        return ast.unparse(ast.parse(program))
+
+    def claims(self, item: Item, text: str) -> bool | None:
+        """Replies make no claim about themselves."""
+        return None
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Score 1 when all tests pass.
+
+        Raises:
+            TaskError: the item has no tests that can be run, or the sandbox cannot be had.
+            GraderFailed: the sandbox failed, or the machine was too busy to tell.
+        """
+        tests = self._tests(item)
+        program = program_of(text, entry_point=tests.wanted(), prompt=tests.prompt)
+        if program is None:
+            return Verdict(0.0, Outcome.UNPARSED, None, "no program in the reply")
+        trial = Trial(
+            program, tests.texts, tests.prelude, tests.entry_point, tests.call, tests.asked
+        )
+        judged = self._court().judge(trial)
+        if judged.state == "unfit":
+            raise TaskError(f"item {item.id!r}: {judged.reason}")
+        return Verdict(float(judged.state == "passed"), Outcome.ANSWERED, program, _reason(judged))
+
+    def check(self, item: Item) -> None:
+        """Raise `TaskError` when an item cannot be graded, or no program can be run here."""
+        self._tests(item)
+        self._court()
+
+    def close(self) -> None:
+        """End the processes; a further grade starts them anew."""
+        with self._lock:
+            judges, self._judges = self._judges, None
+        if judges is not None:
+            judges.close()
+
+    def _court(self) -> Judges:
+        with self._lock:
+            if self._judges is None:
+                self._judges = open_sandbox(self._level).judges(self._limits)
+            return self._judges
+
+    def _program(self, item: Item, text: str) -> str | None:
+        tests = self._tests(item)
+        return program_of(text, entry_point=tests.wanted(), prompt=tests.prompt)
+
+    def _tests(self, item: Item) -> _Tests:
+        meta = item.meta
+        entry_point = _text(item, "entry_point")
+        prompt = _text(item, "prompt")
+        setup = tuple(t for t in (_text(item, "test_setup_code"), _text(item, "setup")) if t)
+        if "test" in meta:
+            texts = _texts(item, "test")
+        elif "test_list" in meta:
+            texts = _texts(item, "test_list")
+            if self._challenge:
+                texts += _texts(item, "challenge_test_list", empty=True)
+        elif "tests" in meta:
+            texts = _texts(item, "tests")
+        else:
+            raise TaskError(
+                f"item {item.id!r} has no tests: one of the fields test, test_list, tests is needed"
+            )
+        call = "check" if any(_defines_check(text) for text in texts) else None
+        if call is not None and entry_point is None:
+            raise TaskError(
+                f"item {item.id!r}: its tests define check(candidate), so the field entry_point "
+                "must name the function"
+            )
+        prelude = (prompt, *setup) if prompt is not None and is_python(prompt) else setup
+        asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
+        return _Tests(texts, prelude, prompt, entry_point, call, asked)
+
+
+def _text(item: Item, field: str) -> str | None:
+    found = item.meta.get(field)
+    if found is None or found == "":
+        return None
+    if not isinstance(found, str):
+        raise TaskError(f"item {item.id!r}: field {field!r} is {found!r}, must be a text")
+    return found
+
+
+def _texts(item: Item, field: str, *, empty: bool = False) -> tuple[str, ...]:
+    found: Any = item.meta.get(field) or []
+    texts = [found] if isinstance(found, str) else found
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TaskError(
+            f"item {item.id!r}: field {field!r} must be a text or a list of texts, the tests"
+        )
+    if not empty and not any(text.strip() for text in texts):
+        raise TaskError(f"item {item.id!r}: field {field!r}, the tests, is empty")
+    for text in texts:
+        if not is_python(text):
+            raise TaskError(f"item {item.id!r}: a test is no valid Python: {text[:80]!r}")
+    return tuple(text.replace("\r\n", "\n") for text in texts)
+
+
+def _defines_check(text: str) -> bool:
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == "check" for node in ast.parse(text).body
+    )
+
+
+def _called_of(texts: tuple[str, ...], gold: Any) -> tuple[str, ...]:
+    """Names that the tests call and that the known answer, where it is a program, defines."""
+    if not isinstance(gold, str) or not is_python(gold):
+        return ()
+    kinds = ast.FunctionDef | ast.ClassDef
+    defined = {node.name for node in ast.parse(gold).body if isinstance(node, kinds)}
+    called = [name for text in texts for name in _calls(text) if name in defined]
+    return tuple(dict.fromkeys(called))
+
+
+def _first_called(texts: tuple[str, ...]) -> str | None:
+    """The function that the tests call first and do not define, for asserts without a name."""
+    names = (name for text in texts for name in _calls(text))
+    return next((name for name in names if name not in _BUILTINS), None)
+
+
+def _calls(text: str) -> list[str]:
+    return [
+        node.func.id
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+
+
+_BUILTINS: Final = frozenset(dir(builtins))
+
+
+def _reason(judged: Judged) -> str:
+    what = _REASONS[judged.state]
+    return f"{what}: {judged.reason}" if judged.reason else what
