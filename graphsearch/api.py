@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from graphsearch.calls import Message, Reply
-from graphsearch.errors import Cancelled, ConfigError
+from graphsearch.errors import Cancelled, ConfigError, FleetError, NoKey
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.parts import AgentMaker, Complete, Parts, judges_of
 from graphsearch.study.settings import Settings
@@ -104,8 +104,10 @@ def optimize(
     """
     arguments = dict(locals())  # all of them are those of `join`, but for two
     del arguments["out"], arguments["on_event"]
-    parts = join(**arguments, folder=None if out is None else Path(out))
-    return _search_in(None if out is None else Path(out), parts, on_event)
+    folder = None if out is None else Path(out)
+    parts = join(**arguments, folder=folder)
+    _check_keys(parts, folder)
+    return _search_in(folder, parts, on_event)
 
 
 def _search_in(out: Path | None, parts: Parts, on_event: "Listener | None") -> "Result":
@@ -146,7 +148,9 @@ def open_study(
     """
     from graphsearch.study.study import Study
 
-    return Study.open(join(**arguments, folder=Path(folder)), folder, listener=on_event)
+    parts = join(**arguments, folder=Path(folder))
+    _check_keys(parts, Path(folder))
+    return Study.open(parts, folder, listener=on_event)
 
 
 def join(
@@ -368,6 +372,20 @@ def _with_judges(fleet: "Fleet", prices: "str | Path | PriceList | None", task: 
 
 def _name(given: Any) -> str:
     return given if isinstance(given, str) else str(getattr(given, "name", type(given).__name__))
+
+
+def _check_keys(parts: Parts, folder: Path | None) -> None:
+    """Miss keys now, not after the search began; a finished study needs none any more."""
+    from graphsearch.engines import WantsKeys
+
+    if folder is not None and (folder / "result.json").is_file():
+        return
+    for name, engine in parts.engines.items():
+        if name in parts.models and isinstance(engine, WantsKeys):
+            try:
+                engine.check_key(name)
+            except NoKey as error:
+                raise FleetError(str(error), where=f"model {name}") from None
 
 
 # -- running --------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
         |   `-- EndpointDown       final: it has failed for too long, so it was not asked
         |-- Rejected               final: the server refuses this call
         |   |-- AccessDenied       no key, a wrong one, or no right or credit
+        |   |   `-- NoKey          there is none in the environment, so the call was not sent
         |   |-- BadRequest         a parameter the server does not take, or no such address
         |   |-- ContextTooLong     prompt and reply do not fit the model's context
         |   `-- UnknownModel       the server has no model of that name
@@ -27,8 +28,9 @@
         `-- Cancelled              final: we gave the call up
 
 Whether a retry can help is a property of the type (`EngineError.retryable`), and so are the
-outcome a failed call is recorded with (`EngineError.outcome`) and whether the server may have
-charged for it (`EngineError.may_have_cost`). When to come back, where a server says so, is told by
+outcome a failed call is recorded with (`EngineError.outcome`), whether it was sent at all
+(`EngineError.was_sent`) and whether the server may have charged for it
+(`EngineError.may_have_cost`). When to come back, where a server says so, is told by
 the error itself (`EngineError.retry_after`).
 """
 
@@ -53,6 +55,7 @@ __all__ = [
     "GraphError",
     "GraphsearchError",
     "InputError",
+    "NoKey",
     "RateLimited",
     "Rejected",
     "StoreError",
@@ -123,12 +126,14 @@ class EngineError(GraphsearchError):
     Attributes:
         retryable: whether the same call can bring a reply later.
         outcome: what the call is recorded as.
+        was_sent: whether the call left this process, so that it is booked.
         may_have_cost: whether the server may have made the reply, so that its worst case is booked.
         retry_after: seconds the endpoint asks to wait, or None when it does not say.
     """
 
     retryable: ClassVar[bool] = False
     outcome: ClassVar[Outcome] = Outcome.UNAVAILABLE
+    was_sent: ClassVar[bool] = True
     may_have_cost: ClassVar[bool] = False
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
@@ -184,6 +189,12 @@ class AccessDenied(Rejected):
     """There is no key, a wrong one, or one without the right or the credit for this call."""
 
 
+class NoKey(AccessDenied):
+    """The key that this call needs is not in the environment; the call was not sent."""
+
+    was_sent = False
+
+
 class BadRequest(Rejected):
     """The endpoint does not take a parameter of the call, or there is none at this address."""
 
@@ -205,6 +216,8 @@ class GraderFailed(EngineError):
 
 
 class Cancelled(EngineError):
-    """The call was given up by us before it ended."""
+    """The call was given up by us before it ended; what a server may charge is booked apart."""
+
+    was_sent = False
 
     outcome = Outcome.CANCELLED

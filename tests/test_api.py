@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.api import join, open_study
+from graphsearch.api import _check_keys, join, open_study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
@@ -112,6 +112,35 @@ def test_prices_of_a_list_make_budgets_in_dollars(tmp_path):
     for prices in (path, str(path), PriceList.load(path)):
         fleet = join(**arguments(**given, prices=prices)).fleet
         assert {spec.price_source for spec in fleet.models} == {"p.yaml, as of 2026-11-01"}
+
+
+KEYLESS = Fleet(
+    "keyless",
+    (
+        ModelSpec("free", 100, 2, 8, endpoint="http://127.0.0.1:9/v1"),
+        ModelSpec("paid", 100, 2, 8, endpoint="http://127.0.0.1:9/v1", api_key_env="NO_SUCH_KEY"),
+    ),
+    "free",
+)
+
+
+def test_a_key_that_is_missing_is_said_before_the_search(tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    given = arguments(fleet=KEYLESS, engines=None)
+    graphsearch.quote(**given)
+    for begin in (graphsearch.optimize, open_study):
+        folder = {"out": tmp_path} if begin is graphsearch.optimize else {"folder": tmp_path}
+        with pytest.raises(FleetError, match=r"^model paid: the environment variable NO_SUCH_KEY"):
+            begin(**given, **folder)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "result.json").touch()  # of a finished search: nobody will be asked any more
+    _check_keys(join(**given), tmp_path)
+
+
+def test_models_that_are_not_asked_need_no_key(monkeypatch):
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    given = arguments(fleet=KEYLESS, engines=None, space={"slots": 2, "models": ["free"]})
+    _check_keys(join(**given), None)
 
 
 def test_several_budgets_and_amounts():

@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from graphsearch.engines.base import Engine, EngineInfo, ListsModels, Opens
+from graphsearch.engines.base import Engine, EngineInfo, ListsModels, Opens, WantsKeys
 from graphsearch.errors import FleetError
 from graphsearch.fleet import Fleet, ModelSpec
 
@@ -21,6 +21,7 @@ __all__ = [
     "EngineInfo",
     "ListsModels",
     "Opens",
+    "WantsKeys",
     "engine_names",
     "engines_for",
     "make_engine",

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from graphsearch.calls import Call, Reply
 
-__all__ = ["Engine", "EngineInfo", "ListsModels", "Opens"]
+__all__ = ["Engine", "EngineInfo", "ListsModels", "Opens", "WantsKeys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +80,17 @@ class Opens(Protocol):
 
     async def open(self) -> None:
         """Load what the first call would."""
+        ...
+
+
+@runtime_checkable
+class WantsKeys(Protocol):
+    """An engine whose calls need keys of the environment."""
+
+    def check_key(self, model: str) -> None:
+        """Look whether the key that calls of `model` need is there; no I/O.
+
+        Raises:
+            NoKey: it is not, with the name of its variable.
+        """
         ...

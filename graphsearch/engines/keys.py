@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from graphsearch.errors import AccessDenied, FleetError
+from graphsearch.errors import FleetError, NoKey
 
 __all__ = ["Key", "bare_url", "base_url", "without_secrets"]
 
@@ -25,7 +25,7 @@ class Key:
         name: of the variable.
 
     Raises:
-        AccessDenied: it is not set, or cannot be sent in a header.
+        NoKey: it is not set, or cannot be sent in a header.
     """
 
     __slots__ = ("_spellings", "_value", "name")
@@ -33,9 +33,9 @@ class Key:
     def __init__(self, name: str) -> None:
         value = os.environ.get(name, "").strip()
         if not value:
-            raise AccessDenied(f"the environment variable {name}, which holds the key, is not set")
+            raise NoKey(f"the environment variable {name}, which holds the key, is not set")
         if not (value.isascii() and value.isprintable()):
-            raise AccessDenied(f"the key in the environment variable {name} has odd characters")
+            raise NoKey(f"the key in the environment variable {name} has odd characters")
         self.name = name
         self._value = value
         self._spellings = _spellings(value) if len(value) >= _LEAST_SECRET else ()

@@ -269,7 +269,7 @@ class Sender:
     async def _book_failure(
         self, order: Order, reservation: Reservation, error: EngineError, number: int
     ) -> None:
-        if isinstance(error, Cancelled):
+        if not error.was_sent:
             return
         # Nobody knows what a call that was lost on its way has used: it may be all of it.
         spend = reservation.spend if error.may_have_cost else _ONE_CALL

@@ -73,16 +73,20 @@ class Parts:
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        models = [*self.space.models, *(s.model for s in self.space.sinks if s.model)]
-        models += [self.agent_model] if self.agent_model else []
-        models += judges_of(self.task)
         for budget in (*self.search_budget, *self.evaluation_budget):
             # Models that only judge are in the fleet and not in the space.
             cost = replace(self.space.cost.in_currency(budget.currency), fleet=self.fleet)
-            reasons = [cost.can_price(model) for model in dict.fromkeys(models)]
+            reasons = [cost.can_price(model) for model in self.models]
             reason = next((r for r in reasons if r is not None), None)
             if reason is not None:
                 raise BudgetRefused(f"the budget of {budget} cannot be kept: {reason}")
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models that may be asked: those of graphs, the agent's, those that judge."""
+        sinks = [sink.model for sink in self.space.sinks if sink.model is not None]
+        speaker = [] if self.agent_model is None else [self.agent_model]
+        return tuple(dict.fromkeys([*self.space.models, *sinks, *speaker, *judges_of(self.task)]))
 
     @property
     def graph_budget(self) -> "Amount":

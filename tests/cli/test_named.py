@@ -163,6 +163,15 @@ class TestRefusals:
         assert (code, out) == (2, "")
         assert err.startswith(f"error: {sentence.replace('{tmp}', str(folder))}")
 
+    def test_a_key_that_is_missing_is_said_at_once(self, folder, monkeypatch):
+        monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+        budgets = ("--graph-budget", "3000 tokens", "--search-budget", "1e6 tokens")
+        models = ("--model", f"{HERE}#m", "--api-key-env", "m=NO_SUCH_KEY")
+        code, out, err = call("run", *DATA, "--grader", "numeric", *models, *budgets)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: model m: the environment variable NO_SUCH_KEY, which holds")
+        assert not (folder / "runs").exists()
+
     @pytest.mark.parametrize("command", ["run", "quote"])
     def test_a_budget_in_dollars_asks_for_the_prices_that_are_missing(self, folder, command):
         models = ("--model", f"{HERE}#a", "--model", f"{HERE}#b", "--model", "openai/gpt-4o-mini")

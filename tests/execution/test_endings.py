@@ -15,6 +15,7 @@ from graphsearch.errors import (
     CallTimeout,
     Cancelled,
     ContextTooLong,
+    NoKey,
     RateLimited,
     TaskError,
     Unavailable,
@@ -55,6 +56,7 @@ ENDS = [
     BrokenReply("half of it"),
     ContextTooLong("too long"),
     AccessDenied("who are you"),
+    NoKey("nobody told"),
     Cancelled("given up"),
     Reply("x", Usage(2**70, 1, 1)),
     Reply(None, Usage(1, 1, 1)),
@@ -67,6 +69,14 @@ async def test_every_end_of_a_call(tmp_path, end):
         runs = await ready.run(FUSED, ITEMS, stream="search", account="search")
         assert len(runs) == len(ITEMS)
         assert agree(ready)
+
+
+@pytest.mark.parametrize(("error", "booked"), [(AccessDenied("who"), True), (NoKey("none"), False)])
+async def test_a_call_that_was_never_sent_is_not_booked(tmp_path, error, booked):
+    with executor(tmp_path, ScriptedEngine(error), ledger=budget()) as ready:
+        runs = await ready.run(FUSED, ITEMS, stream="search", account="search")
+        assert {run.outcome for run in runs} == {Outcome.REJECTED}
+        assert (ready.ledger.spent("calls") > 0) == booked
 
 
 async def test_an_engine_that_breaks_the_contract(tmp_path):

@@ -103,6 +103,15 @@ class HttpEngine:
         """Unknown: no such question is common to all servers."""
         return
 
+    def check_key(self, model: str) -> None:
+        """Look whether the key is in the environment.
+
+        Raises:
+            NoKey: it is not.
+        """
+        if self._key_name is not None:
+            Key(self._key_name)
+
     async def generate(self, call: Call) -> Reply:
         """Make one call.
 

@@ -18,6 +18,7 @@ from graphsearch.errors import (
     CallTimeout,
     ContextTooLong,
     EngineError,
+    NoKey,
     RateLimited,
     Unavailable,
     UnknownModel,
@@ -93,7 +94,7 @@ def _kind(error: Exception, name: str, status: int | None, said: str) -> type[En
         return UnknownModel
     if status >= 500 and (_headers(error) is None or name == "APIConnectionError"):
         if _NO_KEY.search(said):
-            return AccessDenied
+            return NoKey
         return Unreachable if _has_no_connection(error) else BrokenReply
     return kind_of(status, said)
 
@@ -110,7 +111,7 @@ def _advice(kind: type[EngineError], key: Key | None) -> str:
         return " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
     if kind is ContextTooLong:
         return TOO_LONG_ADVICE
-    if kind is not AccessDenied:
+    if not issubclass(kind, AccessDenied):
         return ""
     if key is None:
         return " (set the environment variable of this provider's key, or name one as api_key_env)"

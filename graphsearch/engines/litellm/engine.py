@@ -12,8 +12,9 @@ from graphsearch.engines.keys import Key, without_secrets
 from graphsearch.engines.litellm._clients import leave, use
 from graphsearch.engines.litellm._errors import POLICY, error_of
 from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
+from graphsearch.engines.litellm._providers import missing_key
 from graphsearch.engines.litellm._reply import refusal_reply, reply_in
-from graphsearch.errors import CallTimeout, EngineError
+from graphsearch.errors import CallTimeout, EngineError, NoKey
 
 if TYPE_CHECKING:
     from graphsearch.fleet import ModelSpec
@@ -104,6 +105,20 @@ class LitellmEngine:
     def count_tokens(self, model: str, text: str) -> None:
         """Unknown: LiteLLM guesses where it has no tokenizer, and does not say so."""
         return
+
+    def check_key(self, model: str) -> None:
+        """Look whether the key is in the environment, where it is known how it is called there.
+
+        Raises:
+            NoKey: it is not.
+        """
+        if self._key_name is not None:
+            Key(self._key_name)
+        elif self._endpoint is None:
+            served = self._served.get(model, model)
+            name = missing_key(served)
+            if name is not None:
+                raise NoKey(f"the environment variable {name}, the key for {served}, is not set")
 
     async def open(self) -> None:
         """Import LiteLLM, which takes seconds."""

@@ -178,6 +178,10 @@ class SleepingServers:
         """Unknown, as with every server."""
         return
 
+    def check_key(self, model: str) -> None:
+        """Look whether the key of a model's server is in the environment; raises `NoKey`."""
+        self._engine(model).check_key(model)
+
     async def generate(self, call: Call) -> Reply:
         """Make one call, when it is its group's turn.
 

@@ -18,6 +18,7 @@ from graphsearch.errors import (
     CallTimeout,
     ContextTooLong,
     EngineError,
+    NoKey,
     RateLimited,
     Unavailable,
     UnknownModel,
@@ -208,7 +209,7 @@ async def test_the_key_is_sent(monkeypatch):
 async def test_a_missing_key_names_its_variable(monkeypatch):
     monkeypatch.delenv("STUB_KEY", raising=False)
     error = await failure(StubServer(key=SECRET), api_key_env="STUB_KEY")
-    assert type(error) is AccessDenied
+    assert type(error) is NoKey
     assert "STUB_KEY" in str(error)
 
 

@@ -23,6 +23,7 @@ from graphsearch.errors import (
     CallTimeout,
     ContextTooLong,
     FleetError,
+    NoKey,
     RateLimited,
     Unavailable,
     UnknownModel,
@@ -231,6 +232,32 @@ async def test_a_key_that_is_not_set_is_named(fake, monkeypatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(AccessDenied, match="MY_KEY"):
         await ask("hello", api_key_env="MY_KEY")
+    assert "litellm" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("served", "variables", "missing"),
+    [
+        ("openai/gpt-4o-mini", {}, "OPENAI_API_KEY"),
+        ("openai/gpt-4o-mini", {"OPENAI_API_KEY": "sk-1"}, None),
+        ("openai/gpt-4o-mini", {"OPENAI_API_KEY": " "}, "OPENAI_API_KEY"),
+        ("gemini/flash", {"GOOGLE_API_KEY": "g"}, None),  # any one of a provider's
+        ("bedrock/x", {}, None),  # credentials of other kinds: only a call can tell
+        ("my-model", {}, None),
+    ],
+)
+def test_a_provider_s_key_is_missed_before_any_call(fake, monkeypatch, served, variables, missing):
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    engine = LitellmEngine({"m": served})
+    if missing is None:
+        engine.check_key("m")
+    else:
+        with pytest.raises(NoKey, match=f"{missing}, the key for {served}, is not set"):
+            engine.check_key("m")
+    LitellmEngine({"m": served}, endpoint="http://127.0.0.1:1").check_key("m")
     assert "litellm" not in sys.modules
 
 
