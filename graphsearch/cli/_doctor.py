@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsearch.cli._named import KeyNames, Models, PriceFile, Prices
+from graphsearch.cli._named import Models
 from graphsearch.cli._named_models import check_url
-from graphsearch.cli._options import AsJson
+from graphsearch.cli._options import AsJson, KeyNames, PriceFile, Prices
 from graphsearch.cli._output import emit, table
 from graphsearch.errors import ConfigError
 

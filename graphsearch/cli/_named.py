@@ -7,9 +7,7 @@ LiteLLM reaches). What the command line cannot tell, a model's size above all, s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.cli._named_models import fleet_of, refuse_unpriced
 from graphsearch.errors import ConfigError
@@ -17,76 +15,7 @@ from graphsearch.errors import ConfigError
 if TYPE_CHECKING:
     from graphsearch.config import Config
 
-__all__ = [
-    "AnswerField",
-    "DataFile",
-    "GraderName",
-    "GroupField",
-    "IdField",
-    "KeyNames",
-    "ModelNames",
-    "Models",
-    "Order",
-    "PriceFile",
-    "Prices",
-    "Profile",
-    "PromptSet",
-    "QuestionField",
-    "Questions",
-    "read_order",
-]
-
-DataFile = Annotated[
-    str | None,
-    typer.Option("--data", help="Questions with answers (.jsonl, .csv), in place of CONFIG."),
-]
-GraderName = Annotated[
-    str | None, typer.Option("--grader", help="Judges answers to --data: exact, numeric, choice.")
-]
-QuestionField = Annotated[
-    str | None, typer.Option("--question-field", help="Field of --data that holds the question.")
-]
-AnswerField = Annotated[
-    str | None, typer.Option("--answer-field", help="Field that holds the known answer.")
-]
-IdField = Annotated[str | None, typer.Option("--id-field", help="Field that holds an id.")]
-GroupField = Annotated[
-    str | None,
-    typer.Option("--group-field", help="Field whose equal values mark questions of one origin."),
-]
-Profile = Annotated[
-    str | None,
-    typer.Option("--profile", help="Mean tokens of question and answer of --data: 120,300."),
-]
-PromptSet = Annotated[
-    str | None,
-    typer.Option("--prompt-set", help="Prompts of the roles for --data: a name, or a folder."),
-]
-ModelNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model",
-        help="A model, as URL#NAME (http://127.0.0.1:8000/v1#qwen-0.5b) or PROVIDER/NAME "
-        "(openai/gpt-4o-mini, by LiteLLM); once for each.",
-    ),
-]
-Prices = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--price",
-        help="Price of a --model, as NAME=IN/OUT in USD per million tokens: qwen-0.5b=0.02/0.06.",
-    ),
-]
-KeyNames = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--api-key-env", help="Environment variable of a --model's key, as NAME=VARIABLE."
-    ),
-]
-PriceFile = Annotated[
-    str | None,
-    typer.Option("--prices", help="A file of prices, for models whose fleet does not tell them."),
-]
+__all__ = ["Models", "Order", "Questions", "read_order"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,74 +1,30 @@
 """`graphsearch run` and `graphsearch resume`."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsearch.cli._named import (
-    AnswerField,
-    DataFile,
-    GraderName,
-    GroupField,
-    IdField,
-    KeyNames,
-    ModelNames,
-    Models,
-    PriceFile,
-    Prices,
-    Profile,
-    PromptSet,
-    QuestionField,
-    Questions,
-    read_order,
-)
-from graphsearch.cli._options import AsJson, ConfigFile, FleetName, RunFolder, Seed
+from graphsearch.cli._options import AsJson, RunFolder
 from graphsearch.cli._output import emit
+from graphsearch.cli._search_options import SearchOptions, takes_search
 
 if TYPE_CHECKING:
     from graphsearch.config import Config
     from graphsearch.study.result import Result
 
-__all__ = ["GraphBudget", "SearchBudget", "SearcherName", "resume", "run"]
+__all__ = ["resume", "run"]
 
 _TRACES = ("study.db", "config.yaml", "result.json")
 
-GraphBudget = Annotated[
-    str | None,
-    typer.Option("--graph-budget", help="Most a graph may spend on one question: '18 units'."),
-]
-SearchBudget = Annotated[
-    list[str] | None,
-    typer.Option("--search-budget", help="Most the search may spend; once for each currency."),
-]
-SearcherName = Annotated[
-    str | None,
-    typer.Option("--searcher", help="agent-reinforce, reinforce, optuna, random, exhaustive."),
-]
 
-
+@takes_search
 def run(
-    config: ConfigFile = None,
-    data: DataFile = None,
-    grader: GraderName = None,
-    model: ModelNames = None,
-    price: Prices = None,
-    api_key_env: KeyNames = None,
-    fleet: FleetName = None,
-    prices: PriceFile = None,
-    graph_budget: GraphBudget = None,
-    search_budget: SearchBudget = None,
-    searcher: SearcherName = None,
-    seed: Seed = None,
+    asked: SearchOptions,
     out: Annotated[
         str | None, typer.Option("--out", help="Run folder; runs/NAME when left out.")
     ] = None,
-    question_field: QuestionField = None,
-    answer_field: AnswerField = None,
-    id_field: IdField = None,
-    group_field: GroupField = None,
-    profile: Profile = None,
-    prompt_set: PromptSet = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for the best graph; writes a run folder.
@@ -79,26 +35,7 @@ def run(
     """
     from graphsearch.config import check_agent, check_names, pinned, placed
 
-    order = read_order(
-        config,
-        Questions(
-            data,
-            grader,
-            question_field,
-            answer_field,
-            id_field,
-            group_field,
-            profile=profile,
-            prompt_set=prompt_set,
-        ),
-        Models(model, price, api_key_env, fleet),
-        seed=seed,
-        searcher=searcher,
-        graph_budget=graph_budget,
-        search_budget=search_budget,
-        prices=prices,
-        out=out,
-    )
+    order = asked.order(out=out)
     folder = Path(order.settings.out or Path("runs") / order.name)
     _refuse_taken(folder)
     with placed(order.source, order.given):
@@ -158,7 +95,7 @@ def _refuse_emptied(folder: Path) -> None:
 
 def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
     """Run or go on with the search, show it, and print how it ended."""
-    import graphsearch
+    from graphsearch.api import open_study
     from graphsearch.cli._summary import say_result, summary
     from graphsearch.cli._view import Scene, show_progress
     from graphsearch.config import config_yaml, study_arguments
@@ -174,9 +111,12 @@ def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
                 _write(folder / "config.yaml", config_yaml(settings))
             listener(event)
 
-        result: Result = graphsearch.optimize(
-            **study_arguments(settings), out=folder, on_event=hear
-        )
+        async def search() -> "Result":
+            async with open_study(folder, on_event=hear, **study_arguments(settings)) as study:
+                scene.meter = lambda: study.budgets
+                return await study.run()
+
+        result = asyncio.run(search())
     report = write_report(folder, folder / "report.html")
     if as_json:
         emit(summary(result, folder, report))

@@ -1,5 +1,6 @@
 """`graphsearch status`: how a run stands, from its folder alone."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ def status(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 def read_status(run: Path) -> dict[str, Any]:
-    """The state of a run folder, read without opening its store (another process may hold it).
+    """The state of a run folder; another process may be at work on it.
+
+    What was spent is read from the books, which are always current: the last event may be minutes
+    old. Where they cannot be read, `trouble` says why, and the last event has the word.
 
     Raises:
         StoreError: it is no run folder.
@@ -45,12 +49,27 @@ def read_status(run: Path) -> dict[str, Any]:
         "best": None,
         "verdict": None,
         "last_event": None,
+        "trouble": None,
     }
     trials: set[int] = set()
     for event in read_events(run / "events.jsonl"):
         _take(found, trials, event)
     found["trials"] = len(trials)
+    if (run / "study.db").is_file():
+        _read_books(run, found)
     return found
+
+
+def _read_books(run: Path, found: dict[str, Any]) -> None:
+    from graphsearch.errors import StoreError
+    from graphsearch.store import Store
+    from graphsearch.study.folder import spent_in
+
+    try:
+        with Store.open(run, read_only=True) as store:
+            found["budgets"] = [asdict(state) for state in spent_in(store)] or found["budgets"]
+    except StoreError as error:
+        found["trouble"] = str(error)
 
 
 def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> None:
@@ -82,6 +101,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     for state in found["budgets"]:
         spent, allowed = amount(state["spent"]), amount(state["allowed"])
         rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
+    if found["trouble"]:
+        rows.append(("trouble", found["trouble"]))
     if best is not None:
         measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
         # Picked as the best of many on few questions, so mostly luckier than it is good.

@@ -52,6 +52,7 @@ class Scene:
         rounds: most rounds, None for no limit.
         clock: seconds, for the time that is left.
         title, trying, advice, best, budgets: what is shown.
+        meter: tells what is spent now; without it the last event has the word.
         endpoints: those that get fewer calls than they could, by name.
         round: the round under way, from 1; `done` rounds are over.
         searching: False once finalists are chosen.
@@ -68,6 +69,7 @@ class Scene:
     searching: bool = True
     best: Best | None = None
     budgets: tuple[BudgetState, ...] = ()
+    meter: Callable[[], tuple[BudgetState, ...]] | None = None
     endpoints: dict[str, EndpointChanged] = field(default_factory=dict)
     _began: float = 0.0
     _first: dict[str, float] = field(default_factory=dict)
@@ -136,6 +138,7 @@ class Scene:
 
     def rows(self) -> list[tuple[str, str]]:
         """Label and text of each line of the view."""
+        self.budgets = self.budgets if self.meter is None else self.meter()
         of = "" if self.rounds is None else f" of {self.rounds}"
         rows = [("", self.title), ("round", f"{self.round}{of}"), ("trying", self.trying)]
         rows.append(("best", "-" if self.best is None else best_line(self.best)))

@@ -3,7 +3,7 @@
 The ledger is restored from the sums of the journal's rows, so the two cannot disagree; but rows
 that were changed, lost or added behind our back would go unseen. So the writer counts once more:
 the sums of each account, written in the transaction that writes the rows. Whoever opens the store
-for writing compares them.
+for writing compares them, and so does who asks for the sums while another process writes.
 """
 
 import json
@@ -20,7 +20,7 @@ from graphsearch.ledger import Booked, Spend
 from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
 
-__all__ = ["Book", "Books", "add_books", "sums_of_rows"]
+__all__ = ["Book", "Books", "add_books", "checked_books", "sums_of_rows"]
 
 _HALF: Final = 2**32
 _WIDTH: Final = len(CURRENCIES)
@@ -70,12 +70,8 @@ class Books:
         Raises:
             StoreError: they and the rows do not agree.
         """
-        self._books = {
-            account: _read(value, name)
-            for account, value in connection.execute(select(books.c.account, books.c.value))
-        }
+        self._books = checked_books(connection, name)
         self._statements: tuple[Statement, Statement] | None = None
-        _compare(self._books, sums_of_rows(connection), name)
 
     def write(
         self, connection: Connection, rows: Mapping[Insert, Sequence[tuple[Any, ...]]]
@@ -97,6 +93,20 @@ class Books:
             old = delete(books).where(books.c.account == bindparam("account"))
             self._statements = (Statement(old, dialect), Statement(insert(books), dialect))
         return self._statements
+
+
+def checked_books(connection: Connection, name: str) -> dict[str, Book]:
+    """The books, which the rows agree with. The connection must see one state of the store.
+
+    Raises:
+        StoreError: they and the rows do not agree.
+    """
+    kept = {
+        account: _read(value, name)
+        for account, value in connection.execute(select(books.c.account, books.c.value))
+    }
+    _compare(kept, sums_of_rows(connection), name)
+    return kept
 
 
 def add_books(connection: Connection) -> None:

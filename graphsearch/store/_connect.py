@@ -1,6 +1,8 @@
 """Connections. The only file that knows one database from another."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -12,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from graphsearch.errors import StoreError
 
-__all__ = ["address_of", "begin_all", "connect", "file_of", "reader_of", "said_by"]
+__all__ = ["address_of", "begin_all", "connect", "file_of", "one_state", "reader_of", "said_by"]
 
 FILE_NAME = "study.db"
 SYNCHRONOUS = "FULL"
@@ -83,6 +85,17 @@ def begin_all(connection: Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def one_state(reader: Connection) -> Iterator[None]:
+    """Have several statements of a `reader_of` see one state, whatever is written meanwhile."""
+    more = "" if reader.dialect.name == "sqlite" else " ISOLATION LEVEL REPEATABLE READ"
+    reader.exec_driver_sql(f"BEGIN{more}")
+    try:
+        yield
+    finally:
+        reader.exec_driver_sql("ROLLBACK")
 
 
 def reader_of(engine: Engine, name: str) -> Connection:

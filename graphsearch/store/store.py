@@ -12,7 +12,8 @@ from sqlalchemy.engine import Dialect
 from graphsearch.calls import canonical_json
 from graphsearch.errors import GraphError, StoreError
 from graphsearch.ledger import Booked
-from graphsearch.store._connect import address_of, connect, file_of, reader_of
+from graphsearch.store._books import checked_books
+from graphsearch.store._connect import address_of, connect, file_of, one_state, reader_of
 from graphsearch.store._lock import FolderLock
 from graphsearch.store._records import trial_from_json, trial_to_json
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
@@ -105,8 +106,17 @@ class Store:
         return 0 if self._writer is None else self._writer.commits
 
     def totals(self) -> dict[str, Booked]:
-        """Everything spent, by account, summed over the journal; `Ledger.restore` takes it."""
-        return self.journal.booked()
+        """Everything spent, by account, summed over the journal; `Ledger.restore` takes it.
+
+        Raises:
+            StoreError: books and journal do not agree (which a store open for writing has found
+                when it was opened).
+        """
+        if self._writer is not None:
+            return self.journal.booked()
+        with one_state(self._reader):
+            books = checked_books(self._reader, self.name)
+        return {account: book.booked for account, book in sorted(books.items())}
 
     # -- trials, checkpoints, facts ------------------------------------------------------------
 

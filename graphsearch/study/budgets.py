@@ -17,6 +17,7 @@ __all__ = [
     "SELECTION",
     "SELECTION_SHARE",
     "limits_of",
+    "standing",
     "states_of",
 ]
 
@@ -61,6 +62,18 @@ def limits_of(
             limits.append(Limit(_part(amount, 1 - kept + selection), SEARCH | SELECTION))
             limits.append(Limit(_part(amount, 1 - kept), SEARCH))
     return limits + [Limit(amount, EVALUATION) for amount in evaluation]
+
+
+def standing(
+    ledger: Ledger, search: "Sequence[Amount]", evaluation: "Sequence[Amount]"
+) -> tuple[BudgetState, ...]:
+    """The budgets of a study as they stand: search first, then evaluation where it has its own."""
+    if not evaluation:
+        return states_of(ledger, search)
+    return (
+        *states_of(ledger, search, sorted(SEARCH | SELECTION)),
+        *states_of(ledger, evaluation, sorted(EVALUATION)),
+    )
 
 
 def states_of(

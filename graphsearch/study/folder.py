@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import StoreError
 from graphsearch.fleet import Fleet
+from graphsearch.study.budgets import standing
 from graphsearch.study.parts import Parts
 
 if TYPE_CHECKING:
+    from graphsearch.events import BudgetState
     from graphsearch.store import Store
 
-__all__ = ["found_in", "same_study"]
+__all__ = ["found_in", "same_study", "spent_in"]
 
 
 def same_study(store: "Store", parts: Parts, folder: Path) -> None:
@@ -37,6 +39,25 @@ def same_study(store: "Store", parts: Parts, folder: Path) -> None:
                 f"holds a study with another {name}; give another folder, or the same {name}",
                 where=str(folder),
             )
+
+
+def spent_in(store: "Store") -> "tuple[BudgetState, ...]":
+    """The budgets of a study as its books have them; empty before it began.
+
+    Raises:
+        StoreError: journal and books do not agree.
+    """
+    from graphsearch.cost import Amount
+    from graphsearch.ledger import Ledger
+
+    found = store.get_meta("identity")
+    if found is None:
+        return ()
+    ledger = Ledger()
+    ledger.restore(store.totals())
+    limits = found["limits"]
+    search, evaluation = (map(Amount.parse, limits[name]) for name in ("search", "evaluation"))
+    return standing(ledger, tuple(search), tuple(evaluation))
 
 
 def found_in(store: "Store", name: str) -> dict[str, Any]:

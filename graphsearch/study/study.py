@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from graphsearch.errors import StoreError
 from graphsearch.events import (
+    BudgetState,
     Listener,
     RoundDone,
     RoundStarted,
@@ -408,6 +409,11 @@ class Study:
     def seconds(self) -> float:
         """Wall time since this session began."""
         return self._clock() - self._started
+
+    @property
+    def budgets(self) -> tuple[BudgetState, ...]:
+        """The budgets as they stand now, also in the middle of a block."""
+        return self.voice.budgets()
 
     @property
     def stopped(self) -> Stopped | None:

@@ -14,7 +14,7 @@ from graphsearch.events import (
     Listener,
 )
 from graphsearch.study.archive import Archive
-from graphsearch.study.budgets import EVALUATION, SEARCH, SELECTION, states_of
+from graphsearch.study.budgets import standing
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
@@ -89,13 +89,7 @@ class Voice:
 
     def budgets(self) -> tuple[BudgetState, ...]:
         """The budgets as they stand: search first, then evaluation where it has its own."""
-        search, evaluation = self._parts.search_budget, self._parts.evaluation_budget
-        if not evaluation:
-            return states_of(self._ledger, search)
-        return (
-            *states_of(self._ledger, search, sorted(SEARCH | SELECTION)),
-            *states_of(self._ledger, evaluation, sorted(EVALUATION)),
-        )
+        return standing(self._ledger, self._parts.search_budget, self._parts.evaluation_budget)
 
     def best(self) -> Best | None:
         """The best graph so far, by lower bound on search items."""

@@ -1,9 +1,14 @@
 """What is shown of a search while it runs."""
 
+import asyncio
 import io
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict
 
 import pytest
 
+from graphsearch.api import open_study
 from graphsearch.cli._status import read_status
 from graphsearch.cli._view import Scene, best_line, show_progress
 from graphsearch.errors import StoreError
@@ -23,6 +28,7 @@ from graphsearch.events import (
     TrialDone,
     WinnerFound,
 )
+from tests.test_api import arguments as world
 
 BEST = Best("k", "4x xs -> fuser m", 0.78125, (0.712, 0.839), 168, 17.2)
 
@@ -185,3 +191,32 @@ def test_status_reads_events(tmp_path):
 def test_status_of_something_else(tmp_path):
     with pytest.raises(StoreError, match="holds no run"):
         read_status(tmp_path)
+
+
+def test_status_tells_what_the_books_say(tmp_path):
+    """Events are as old as the last block that ended; the books are not."""
+
+    async def begun():
+        async with open_study(tmp_path, **world()) as study:
+            study.ask(1)
+            await study.evaluate(study.ask(1))
+            return study.budgets
+
+    (now,) = asyncio.run(begun())
+    assert now.spent > 0
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    (tmp_path / "events.jsonl").write_text(lines[0] + "\n")  # said when nothing was spent
+    found = read_status(tmp_path)
+    assert found["budgets"] == [asdict(now)]
+    with closing(sqlite3.connect(tmp_path / "study.db")) as base, base:
+        base.execute("UPDATE calls SET spent_tokens = 5")
+    found = read_status(tmp_path)
+    assert "calls were lost or changed outside graphsearch" in found["trouble"]
+    assert found["budgets"][0]["spent"] == 0
+
+
+def test_the_live_view_tells_what_is_spent_now():
+    shown = scene([1.0])
+    shown.take(EVENTS[0])
+    shown.meter = lambda: budget(777)
+    assert dict(shown.rows())["spent"].endswith(" 777 of 20,000 units")

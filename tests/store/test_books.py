@@ -1,6 +1,7 @@
 """The journal is compared with its books whenever it is opened for writing."""
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
 
@@ -71,7 +72,11 @@ async def test_rows_that_were_changed_behind_our_back_are_found(tmp_path, statem
         Store.open(tmp_path)
     assert words in str(caught.value)
     assert "study.db" in str(caught.value)
-    Store.open(tmp_path, read_only=True).close()  # to look at it is still possible
+    with (  # to look at it is still possible, but not at its sums
+        Store.open(tmp_path, read_only=True) as store,
+        pytest.raises(StoreError, match=re.escape(words)),
+    ):
+        store.totals()
     with pytest.raises(StoreError):
         Store.open(tmp_path)  # and the lock was freed: the same words, not "in use"
 
