@@ -16,12 +16,10 @@ from typer.core import TyperGroup
 
 from graphsearch import __version__
 from graphsearch.cli._commands import register
-from graphsearch.cli._output import emit
+from graphsearch.cli._output import BAD_INPUT, FAILED, REFUSED, STOPPED, emit
 from graphsearch.errors import BudgetRefused, GraphsearchError, InputError, WriteFailed
 
 __all__ = ["app", "main"]
-
-FAILED, BAD_INPUT, REFUSED, STOPPED = 1, 2, 3, 130
 
 _WRONG_PLACE = frozenset(
     {

@@ -20,37 +20,45 @@ def cost(
     graph: Annotated[Path, typer.Argument(metavar="GRAPH", help="A graph file (YAML or JSON).")],
     fleet: Annotated[str, typer.Option("--fleet", help="Name of a fleet, or a path to one.")],
     task: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--task",
-            help="Whose token lengths to use: math, mmlu, humaneval, a registered task, or the "
-            "mean tokens of question and answer such as 202,275.",
+            help="Whose token lengths to use: math, mmlu, humaneval, or a registered task; math "
+            "when left out.",
         ),
-    ] = "math",
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", help="Mean tokens of question and answer instead: 202,275."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Price a graph: what one question is expected to cost, in every currency."""
     from graphsearch.cost import CURRENCIES, CostModel
+    from graphsearch.errors import ConfigError
     from graphsearch.fleet import Fleet
     from graphsearch.graph import CollaborationGraph
 
     found = CollaborationGraph.load(graph)
     models = Fleet.load(fleet)
-    profile = _profile(task)
+    if task is not None and profile is not None:
+        raise ConfigError("token lengths are told by --task already", where="--profile")
+    lengths_of = profile or task or "math"
+    lengths = _profile(lengths_of)
     costs: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for currency in CURRENCIES:
-        model = CostModel(models, profile, currency)
+        model = CostModel(models, lengths, currency)
         reason = _why_not(model, found)
         costs[currency] = None if reason else _number(model, found)
         if reason:
             reasons[currency] = reason
     if as_json:
-        emit(_record(found, models.name, task, profile, costs, reasons))
+        emit(_record(found, models.name, lengths_of, lengths, costs, reasons))
         return
     typer.echo(f"{found.describe()}: width {found.width}, depth {found.depth}")
     typer.echo(
-        f"fleet {models.name}, {profile.question} tokens a question, {profile.answer} an answer\n"
+        f"fleet {models.name}, {lengths.question} tokens a question, {lengths.answer} an answer\n"
     )
     table(
         ("expected per question", "", ""),

@@ -7,8 +7,21 @@ from typing import Any
 
 import typer
 
-__all__ = ["amount", "emit", "interval", "percent", "seconds", "table"]
+__all__ = [
+    "BAD_INPUT",
+    "FAILED",
+    "REFUSED",
+    "STOPPED",
+    "amount",
+    "emit",
+    "interval",
+    "percent",
+    "seconds",
+    "table",
+]
 
+FAILED, BAD_INPUT, REFUSED, STOPPED = 1, 2, 3, 130
+"""Exit codes: failed, bad input, budget refused, stopped by the user with all kept."""
 UNKNOWN = "-"
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from graphsearch.cli._options import AsJson
-from graphsearch.cli._output import emit
+from graphsearch.cli._output import REFUSED, emit
 from graphsearch.cli._search_options import SearchOptions, takes_search
 
 __all__ = ["quote"]
@@ -18,6 +18,7 @@ def quote(asked: SearchOptions, as_json: AsJson = False) -> None:
     import graphsearch
     from graphsearch.cli._summary import price_lines, price_records
     from graphsearch.config import check_agent, check_names, placed, study_arguments
+    from graphsearch.study.quote import NO_ROUND
 
     order = asked.order()
     with placed(order.source, order.given):
@@ -26,7 +27,10 @@ def quote(asked: SearchOptions, as_json: AsJson = False) -> None:
         found = graphsearch.quote(**study_arguments(order.settings))
     if as_json:
         emit({**found.to_json(), "prices": price_records(models)})
-        return
-    typer.echo(str(found))
-    for line in price_lines(models):
-        typer.echo(line)
+    else:
+        typer.echo(str(found))
+        for line in price_lines(models):
+            typer.echo(line)
+    if NO_ROUND in found.warnings:
+        typer.echo(f"error: {NO_ROUND}", err=True)
+        raise typer.Exit(REFUSED)

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.study.baselines import Prices, affordable, alternatives
 from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.study.race import blocks_of
+from graphsearch.study.usable import never_used
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
     from graphsearch.study.parts import Parts
 
-__all__ = ["Phase", "Quote", "Range", "make_quote"]
+__all__ = ["NO_ROUND", "Phase", "Quote", "Range", "make_quote"]
+
+NO_ROUND = "the search budget does not cover one round; raise it or shrink the blocks"
 
 _LENGTHS = (0.7, 1.4)
 """How far real token lengths commonly lie from a task's profile; widens every range."""
@@ -88,6 +91,7 @@ class Quote:
         graph_cost: cost of one question over the graphs drawn, in the graph budget's currency.
         phases: `search`, `selection`, `test` and `total`.
         test_items: items the sealed test will have.
+        lengths: mean tokens of question and answer that costs are expected by, in words.
         warnings: what to mend before one starts.
         no_time: why no time is predicted, "" when it is.
     """
@@ -99,6 +103,7 @@ class Quote:
     currency: str
     phases: dict[str, Phase]
     test_items: Range
+    lengths: str
     warnings: tuple[str, ...]
     no_time: str = ""
 
@@ -111,6 +116,7 @@ class Quote:
             "graph_cost": {"currency": self.currency, **self.graph_cost.to_json()},
             "phases": {name: phase.to_json() for name, phase in self.phases.items()},
             "test_items": self.test_items.to_json(),
+            "lengths": self.lengths,
             "no_time": self.no_time,
             "warnings": list(self.warnings),
         }
@@ -120,12 +126,17 @@ class Quote:
         each = f"{_text(self.graph_cost)} {self.currency} a question"
         lines = [f"{size} (ends by {self.stopped_by}), each {each}"]
         for name, phase in self.phases.items():
-            costs = [f"{_text(part)} {currency}" for currency, part in phase.cost.items()]
+            costs = [
+                f"{_text(part)} {currency}"
+                for currency, part in phase.cost.items()
+                if currency not in {"calls", "tokens"}
+            ]
             lines.append(
                 f"{name:<10} {_text(phase.made)} calls of {_text(phase.asked)} asked for, "
-                f"{_text(phase.tokens)} tokens; " + ", ".join(costs)
+                + ", ".join([f"{_text(phase.tokens)} tokens", *costs])
             )
         lines.append(f"test items {_text(self.test_items)}")
+        lines.append(f"lengths    {self.lengths}")
         if self.no_time:
             lines.append(f"time       not known: {self.no_time}")
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
@@ -156,6 +167,7 @@ def make_quote(parts: "Parts") -> Quote:
         currency=parts.graph_budget.currency,
         phases=phases,
         test_items=_ordered(expected.test_items, low.test_items, high.test_items),
+        lengths=_lengths(parts),
         warnings=tuple(_warnings(parts, expected)),
         no_time=_no_time(parts),
     )
@@ -358,12 +370,16 @@ def _phase(parts: "Parts", bills: Sequence[_Bill]) -> Phase:
     budgets = (parts.graph_budget, *parts.search_budget, *parts.evaluation_budget)
     currencies = dict.fromkeys([amount.currency for amount in budgets])
     priced = [c for c in (*currencies, "seconds") if _can_price(parts, c)]
-    tokens = [_cost(parts, bill.made, "tokens") for bill in bills]
+    made = _ordered(*calls)
+    cost = {
+        c: made if c == "calls" else _widened(*(_cost(parts, bill.made, c) for bill in bills))
+        for c in ("tokens", *priced)
+    }
     return Phase(
         asked=_ordered(*(bill.asked for bill in bills)),
-        made=_ordered(*calls),
-        tokens=_widened(*tokens),
-        cost={c: _widened(*(_cost(parts, bill.made, c) for bill in bills)) for c in priced},
+        made=made,
+        tokens=cost["tokens"],
+        cost={c: cost[c] for c in priced},
     )
 
 
@@ -379,7 +395,13 @@ def _capped(parts: "Parts", name: str, phase: Phase) -> Phase:
             most = [search[0] + after[0]] if search and after else []
         if most:
             cost[currency] = part.at_most(most[0])
-    return replace(phase, cost=cost)
+    # Calls and tokens are told in any case, and once: as the budget in them has it.
+    return replace(
+        phase,
+        cost=cost,
+        made=cost.get("calls", phase.made),
+        tokens=cost.get("tokens", phase.tokens),
+    )
 
 
 def _can_price(parts: "Parts", currency: Any) -> bool:
@@ -406,10 +428,17 @@ def _widened(expected: float, *others: float) -> Range:
     return Range(expected, plain.low * _LENGTHS[0], plain.high * _LENGTHS[1])
 
 
+def _lengths(parts: "Parts") -> str:
+    profile = parts.task.profile
+    told = f"{profile.question:,} tokens a question, {profile.answer:,} an answer"
+    return f"{told} (assumed: tell measured ones by --profile, or `profile` of the task)"
+
+
 def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
     settings = parts.settings
+    yield from never_used(parts.space)
     if play.rounds == 0:
-        yield "the search budget does not cover one round; raise it or shrink the blocks"
+        yield NO_ROUND
     elif len(play.seen) < _FEW_GRAPHS:
         yield f"the budget allows only {len(play.seen)} different graphs; a search needs more"
     questions = len(parts.task.splits["test"])

@@ -1,0 +1,51 @@
+"""Models that no graph can have under the graph budget: said before a search, not found by it."""
+
+from typing import TYPE_CHECKING
+
+from graphsearch.graph import CollaborationGraph, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from graphsearch.space import Space
+
+__all__ = ["never_used"]
+
+
+def never_used(space: "Space") -> tuple[str, ...]:
+    """A sentence for each model of a space that no graph within its budget can have."""
+    return tuple(
+        f"no graph can have model {model!r}: the cheapest one that does is expected to cost "
+        f"{_short(space.cost.graph(graph))} {space.budget.currency} a question, and the graph "
+        f"budget is {space.budget}; raise it, or leave the model out"
+        for model in space.models
+        if (graph := _cheapest_with(space, model)) is not None and space.too_dear(graph)
+    )
+
+
+def _cheapest_with(space: "Space", model: str) -> CollaborationGraph | None:
+    return min(_smallest_with(space, model), key=space.cost.graph_ticks, default=None)
+
+
+def _smallest_with(space: "Space", model: str) -> "Iterator[CollaborationGraph]":
+    """For each sink the smallest graph in which the model answers it, or feeds it."""
+    cheapest = min(space.models, key=lambda name: space.cost.node_ticks(name, 0))
+    role = next(option.name for option in space.role_options if option.allows(0))
+    most = space.slots if space.max_in_degree is None else min(space.slots, space.max_in_degree)
+    for sink in space.sinks:
+        degrees = [degree for degree in range(most + 1) if sink.allows(degree)]
+        fed = [degree for degree in degrees if degree]
+        if sink.model == model and degrees:
+            yield _star([Node(role, cheapest)] * degrees[0], Node(sink.role, sink.model))
+        if fed:
+            others = [Node(role, cheapest)] * (fed[0] - 1)
+            yield _star([Node(role, model), *others], Node(sink.role, sink.model))
+
+
+def _star(roots: list[Node], sink: Node) -> CollaborationGraph:
+    edges = tuple((i, len(roots)) for i in range(len(roots)))
+    return CollaborationGraph((*roots, sink), edges, len(roots))
+
+
+def _short(cost: float) -> str:
+    return f"{cost:,.0f}" if cost >= 100 else f"{cost:.3g}"
