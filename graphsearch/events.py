@@ -78,7 +78,10 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(Event):
-    """The study is open; `rounds_done` rounds were found on disk."""
+    """The study is open; `rounds_done` rounds were found on disk.
+
+    `warnings` say what is likely not meant as it was given.
+    """
 
     kind: ClassVar[str] = "study_started"
     task: str
@@ -86,6 +89,7 @@ class StudyStarted(Event):
     seed: int
     resumed: bool
     rounds_done: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +183,12 @@ class SearchStopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalists(Event):
-    """These graphs meet on fresh items."""
+    """These graphs meet on fresh items; the last `plain` of them for being the best plain ones."""
 
     kind: ClassVar[str] = "finalists"
     graphs: tuple[dict[str, str], ...]
     items: int
+    plain: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from html import escape
 
@@ -18,6 +19,8 @@ from graphsearch.events import read_events
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.prices import PriceList
 from graphsearch.study import Result, Settings
+from graphsearch.study.quote import NO_ROUND
+from graphsearch.study.usable import never_used
 from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
 
 FEW = {"rounds": 1, "selection_items": 8, "test_items": 8, "baselines": ("single",)}
@@ -234,6 +237,51 @@ def test_a_quote_says_why_it_knows_no_time():
     assert quote.no_time == ""
     assert "not known" not in str(quote)
     assert quote.phases["total"].cost["seconds"].expected > 0
+
+
+@pytest.mark.parametrize("currency", ["tokens", "calls"])
+def test_a_quote_tells_calls_and_tokens_once(currency):
+    budgets = {"graph_budget": f"400 {currency}", "search_budget": f"60000 {currency}"}
+    quote = graphsearch.quote(**arguments(**budgets))
+    for name, phase in quote.phases.items():
+        assert getattr(phase, {"calls": "made"}.get(currency, currency)) == phase.cost[currency]
+        (line,) = [line for line in str(quote).splitlines() if line.startswith(f"{name:<10} ")]
+        assert line.count(currency) == 1
+    assert quote.phases["total"].cost[currency].high <= 60000
+
+
+def test_a_quote_says_what_lengths_it_expects_and_how_others_are_told():
+    quote = graphsearch.quote(**arguments())
+    said = "40 tokens a question, 5 an answer (assumed: tell measured ones by --profile"
+    assert said in str(quote)
+    assert said in quote.to_json()["lengths"]
+
+
+def test_a_quote_plays_a_round_as_far_as_the_budget_goes():
+    settings = make_settings(rounds=4, blocks=(8, 16))
+    quote = graphsearch.quote(**arguments(settings=settings, search_budget="150 units"))
+    assert (quote.rounds.expected, quote.stopped_by) == (1, "budget")
+    (warning,) = [w for w in quote.warnings if "of one round" in w]
+    covered = int(re.search(r"covers (\d+) questions of the 24", warning)[1])
+    assert 1 <= covered < 24
+    less = graphsearch.quote(**arguments(settings=settings, search_budget="2 units"))
+    assert less.rounds.expected == 0
+    assert NO_ROUND in less.warnings
+
+
+def test_a_model_that_no_graph_can_have_is_told_of_before_and_after(tmp_path):
+    heard = []
+    result = graphsearch.optimize(**arguments(graph_budget="2 units", on_event=heard.append))
+    (said,) = heard[0].warnings
+    assert said.startswith("no graph can have model 'large': the cheapest one that does is expec")
+    assert said in graphsearch.quote(**arguments(graph_budget="2 units")).warnings
+    assert f"N{said[1:]}." in result.notes
+    roomy = join(**arguments(graph_budget="9 units")).space
+    assert never_used(roomy) == ()
+    # Votes alone need two parents, so the same budget is too small for the larger model again.
+    assert never_used(replace(roomy, budget=Amount(3, "units"))) == ()
+    votes = join(**arguments(graph_budget="3 units", space={"sinks": ["vote"]})).space
+    assert len(never_used(votes)) == 1
 
 
 def test_sharing_is_counted_in_a_quote():

@@ -4,6 +4,8 @@ Everything runs for real, in a temporary folder, with one visible change: budget
 cut to `SMALL`.
 """
 
+import json
+import random
 import re
 import shlex
 
@@ -13,7 +15,9 @@ from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
 from graphsearch.config import parse_config
+from graphsearch.cost import CostModel
 from graphsearch.fleet import Fleet
+from graphsearch.tasks import TokenProfile
 from tests.support import ROOT
 
 SMALL = "2500 units"
@@ -58,6 +62,25 @@ def test_configurations_and_fleets_are_read():
     configurations = [value for value in shown if "models" not in value]
     assert configurations
     assert all(parse_config(value).search_budget for value in configurations)
+
+
+def test_the_fleet_and_the_configuration_shown_quote_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
+        name = "my-fleet.yaml" if "models:" in text else "mine.yaml"
+        (tmp_path / name).write_text(text)
+    words = random.Random(0)
+    asked = [" ".join(f"{words.getrandbits(24):x}" for _ in range(30)) for _ in range(1100)]
+    rows = [{"question": text, "answer": i} for i, text in enumerate(asked)]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    done = CliRunner().invoke(app, ["quote", "mine.yaml", "--json"])
+    assert done.exit_code == 0, done.stderr
+    quote = json.loads(done.stdout)
+    assert quote["warnings"] == []
+    assert quote["rounds"]["low"] >= 5
+    assert quote["graph_cost"]["high"] <= 40
+    large = CostModel(Fleet.load("my-fleet.yaml"), TokenProfile(119, 256), "units").gamma("large")
+    assert f"one `large` about {large:.0f}," in README
 
 
 def cut(words):

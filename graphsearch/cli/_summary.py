@@ -38,6 +38,7 @@ def summary(result: "Result", folder: Path, report: Path | None) -> dict[str, An
         "break_even": record["break_even"],
         "spend": record["spend"],
         "calls": record["calls"],
+        "outcomes": record["outcomes"],
         "stopped_by": record["stopped_by"],
         "notes": record["notes"],
         "prices": {

@@ -31,10 +31,15 @@ from graphsearch.events import (
     TrialDone,
     WinnerFound,
 )
+from graphsearch.words import counted
 
 __all__ = ["Scene", "show_progress"]
 
 _BAR = 24
+_LONG_PAUSE = 5.0
+_LONG_TROUBLE = 10.0
+_SILENCE = 60.0
+"""Seconds: pauses and troubles of an endpoint that are told of, and how often anything is told."""
 _PHASES = {
     "search": "search",
     "selection": "finalists on fresh items",
@@ -56,6 +61,7 @@ class Scene:
         endpoints: those that get fewer calls than they could, by name.
         round: the round under way, from 1; `done` rounds are over.
         searching: False once finalists are chosen.
+        told: when a line was last written, where lines are written.
     """
 
     graph_budget: str
@@ -71,6 +77,9 @@ class Scene:
     budgets: tuple[BudgetState, ...] = ()
     meter: Callable[[], tuple[BudgetState, ...]] | None = None
     endpoints: dict[str, EndpointChanged] = field(default_factory=dict)
+    told: float = 0.0
+    _limited: dict[str, float] = field(default_factory=dict)
+    _told_of: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
     _first: dict[str, float] = field(default_factory=dict)
     _first_round: int = 0
@@ -85,7 +94,8 @@ class Scene:
             case RoundStarted():
                 self.round = event.round + 1
                 known = f" and the best {event.incumbents} so far" if event.incumbents else ""
-                self.trying = f"{_count(event.proposals, 'new graph')}{known}, {event.items} items"
+                new, items = counted(event.proposals, "new graph"), counted(event.items, "item")
+                self.trying = f"{new}{known}, {items}"
             case BlockDone():
                 self._block(event)
             case TrialDone():
@@ -102,7 +112,11 @@ class Scene:
                 self.searching = False
                 self.trying = f"search ended: {event.reason}"
             case Finalists():
-                self.trying = f"{_count(len(event.graphs), 'finalist')} on {event.items} items"
+                best = len(event.graphs) - event.plain
+                plain = f" and {counted(event.plain, 'plain graph')}" if event.plain else ""
+                self.trying = (
+                    f"{counted(best, 'finalist')}{plain} on {counted(event.items, 'item')}"
+                )
             case BaselineDone():
                 self.trying = f"{event.name}: {percent(event.accuracy)} of {event.n}"
             case _:
@@ -118,8 +132,25 @@ class Scene:
     def _block(self, event: BlockDone) -> None:
         phase = _PHASES.get(event.phase, event.phase)
         gone = f", {event.stopped} stopped early" if event.stopped else ""
-        alive = _count(event.alive, "graph")
-        self.trying = f"{phase}: block of {event.items} items done, {alive} in{gone}"
+        alive = counted(event.alive, "graph")
+        self.trying = f"{phase}: block of {counted(event.items, 'item')} done, {alive} in{gone}"
+
+    def is_news(self, event: EndpointChanged) -> bool:
+        """Whether a line should tell how an endpoint stands: long pauses and troubles, and ends.
+
+        Cuts come by the second while a server is busy; what lasts is told once a minute.
+        """
+        name, now = event.endpoint, self.clock()
+        if not event.why:
+            self._limited.pop(name, None)
+            return self._told_of.pop(name, None) is not None
+        since = self._limited.setdefault(name, now)
+        lasts = event.paused_s >= _LONG_PAUSE or now - since >= _LONG_TROUBLE
+        known = name in self._told_of and now - self._told_of[name] < _SILENCE
+        if not event.is_down and (known or not lasts):
+            return False
+        self._told_of[name] = now
+        return True
 
     def left(self) -> float | None:
         """Seconds the search may still take at its pace so far; None while there is none."""
@@ -165,7 +196,7 @@ def endpoint_line(event: EndpointChanged) -> str:
     if not event.why:
         return f"{event.endpoint} is well again"
     pause = f" after {seconds(event.paused_s)}" if event.paused_s else ""
-    return f"{_count(event.limit, 'call')} at a time{pause} to {event.endpoint}: {event.why}"
+    return f"{counted(event.limit, 'call')} at a time{pause} to {event.endpoint}: {event.why}"
 
 
 def _budget_line(state: BudgetState) -> str:
@@ -173,10 +204,6 @@ def _budget_line(state: BudgetState) -> str:
     full = round(share * _BAR)
     bar = "█" * full + "░" * (_BAR - full)
     return f"{bar} {amount(state.spent)} of {amount(state.allowed)} {state.currency}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextmanager
@@ -210,7 +237,13 @@ def _live_view(scene: Scene) -> Iterator[Listener]:
 
     console = Console(stderr=True, highlight=False, markup=False)
     with Live(console=console, get_renderable=draw, refresh_per_second=4, transient=True):
-        yield scene.take
+
+        def hear(event: Event) -> None:
+            scene.take(event)
+            for said in event.warnings if isinstance(event, StudyStarted) else ():
+                console.print(f"warning: {said}")  # above the lines that are redrawn, to stay
+
+        yield hear
 
 
 def _plain(scene: Scene, event: Event) -> None:
@@ -218,7 +251,7 @@ def _plain(scene: Scene, event: Event) -> None:
     scene.take(event)
     match event:
         case StudyStarted():
-            line = scene.title
+            line = "\n".join([scene.title, *(f"warning: {said}" for said in event.warnings)])
         case RoundDone():
             spent = ", ".join(
                 f"{amount(b.spent)} of {amount(b.allowed)} {b.currency}" for b in event.budgets
@@ -227,7 +260,7 @@ def _plain(scene: Scene, event: Event) -> None:
             line = f"round {event.round + 1}: best {best}; spent {spent}"
         case SearchStopped() | Finalists():
             line = scene.trying
-        case EndpointChanged(is_down=True):
+        case EndpointChanged() if scene.is_news(event):
             line = endpoint_line(event)
         case WinnerFound():
             line = f"winner: {event.text}"
@@ -235,6 +268,9 @@ def _plain(scene: Scene, event: Event) -> None:
             measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
             oracle = " (oracle)" if event.baseline == "best_of_n" else ""
             line = f"beside it: {measured}  {event.name}{oracle}"
+        case BlockDone() | TrialDone() if scene.clock() - scene.told >= _SILENCE:
+            line = scene.trying
         case _:
             return
+    scene.told = scene.clock()
     typer.echo(line, err=True)

@@ -1,10 +1,13 @@
 """A result as plain text and as a small piece of HTML without scripts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from graphsearch.calls import Outcome
 from graphsearch.study.evidence import Difference, Evidence
+from graphsearch.words import counted
 
 if TYPE_CHECKING:
     from graphsearch.study.result import Result
@@ -92,7 +95,26 @@ def _tail(result: "Result") -> list[str]:
         lines.append(f"Spent {spent} of {allowed} {state['currency']}.")
     asked, made = result.calls["asked"], result.calls["made"]
     if made:
-        lines.append(f"{asked:,} calls asked for, {made:,} made ({asked / made:.1f} times shared).")
+        shared = f"{made:,} made ({asked / made:.1f} times shared)"
+        lines.append(f"{counted(asked, 'call')} asked for, {shared}.")
+    lines += _failures(result)
     if result.break_even is not None:
         lines.append(result.break_even.reason)
     return [*lines, *result.notes]
+
+
+def _failures(result: "Result") -> list[str]:
+    """A line on what the infrastructure did to the study, where it did anything."""
+    lost: Counter[str] = Counter()
+    answers = 0
+    for ended in result.outcomes.values():
+        answers += sum(ended.values())
+        lost.update({name: n for name, n in ended.items() if not Outcome(name).is_graded})
+    again = result.calls.get("accounts", {}).get("waste", {}).get("made", 0)
+    parts = []
+    if lost:
+        causes = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in lost.most_common())
+        parts.append(f"{lost.total():,} of {counted(answers, 'answer')} not evaluated ({causes})")
+    if again:
+        parts.append(f"{counted(again, 'attempt')} of a call failed")
+    return [f"Infrastructure: {'; '.join(parts)}."] if parts else []

@@ -25,6 +25,7 @@ from graphsearch.study.judging import judge_part, note_on_judge
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
+from graphsearch.study.usable import never_used
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             note
             for note in (
                 _nothing_right(study),
+                *(f"{said[0].upper()}{said[1:]}." for said in never_used(study.parts.space)),
                 note_on_judge(study),
                 choice.note,
                 against_budget(tested.winner),

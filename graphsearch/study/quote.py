@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.study.baselines import Prices, affordable, alternatives
 from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.study.race import blocks_of
 from graphsearch.study.usable import never_used
+from graphsearch.words import counted
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_ROUND", "Phase", "Quote", "Range", "make_quote"]
 
-NO_ROUND = "the search budget does not cover one round; raise it or shrink the blocks"
+NO_ROUND = "the search budget covers not one question for the graphs of a round; raise it"
 
 _LENGTHS = (0.7, 1.4)
 """How far real token lengths commonly lie from a task's profile; widens every range."""
@@ -122,7 +124,7 @@ class Quote:
         }
 
     def __str__(self) -> str:
-        size = f"{_text(self.graphs)} graphs in {_text(self.rounds)} rounds"
+        size = f"{_counted(self.graphs, 'graph')} in {_counted(self.rounds, 'round')}"
         each = f"{_text(self.graph_cost)} {self.currency} a question"
         lines = [f"{size} (ends by {self.stopped_by}), each {each}"]
         for name, phase in self.phases.items():
@@ -132,7 +134,7 @@ class Quote:
                 if currency not in {"calls", "tokens"}
             ]
             lines.append(
-                f"{name:<10} {_text(phase.made)} calls of {_text(phase.asked)} asked for, "
+                f"{name:<10} {_counted(phase.made, 'call')} of {_text(phase.asked)} asked for, "
                 + ", ".join([f"{_text(phase.tokens)} tokens", *costs])
             )
         lines.append(f"test items {_text(self.test_items)}")
@@ -206,6 +208,7 @@ class _Play:
         self.seen: dict[str, CollaborationGraph] = {}
         self.costs: list[float] = []
         self.rounds = 0
+        self.first_items = 0
         self.stopped_by = "rounds"
         self.test_items = 0
 
@@ -232,20 +235,55 @@ class _Play:
         kept = settings.reserve * (SELECTION_SHARE if self._parts.evaluation_budget else 1)
         position = 0
         while self.rounds < (settings.rounds or _MOST_ROUNDS):
-            before = deepcopy(self.bills["search"])
             graphs = self._incumbents() + self._draw(settings.per_round)
             places = [(position + i) % pool for i in range(min(settings.window, pool))]
-            for block in blocks_of(places, settings.blocks):
-                for graph in graphs:
-                    for place in block:
-                        self.bills["search"].add(self._calls_of(graph), known[place])
-                graphs = graphs[: max(1, round(self._kept * len(graphs)))]
-            if self._over(self.bills["search"].made, 1 - kept):
-                self.bills["search"] = before
+            covered = self._round(graphs, blocks_of(places, settings.blocks), known, 1 - kept)
+            self.rounds += covered > 0
+            if self.rounds == 1:
+                self.first_items = covered
+            if covered < len(places):
                 self.stopped_by = "budget"
                 break
             position = (position + settings.window) % max(pool, 1)
-            self.rounds += 1
+
+    def _round(
+        self,
+        graphs: "list[CollaborationGraph]",
+        blocks: Iterable[Sequence[int]],
+        known: list[set[int]],
+        share: float,
+    ) -> int:
+        """A race, as far as the budget covers it; how many items that were."""
+        done = 0
+        for block in blocks:
+            covered = self._block(graphs, block, known, share)
+            done += covered
+            if covered < len(block):
+                break
+            graphs = graphs[: max(1, round(self._kept * len(graphs)))]
+        return done
+
+    def _block(
+        self,
+        graphs: "Sequence[CollaborationGraph]",
+        places: Sequence[int],
+        known: list[set[int]],
+        share: float,
+    ) -> int:
+        """A block of items, or as many from its front as the budget covers; how many that were."""
+        before = deepcopy(self.bills["search"]), {place: set(known[place]) for place in places}
+        for graph in graphs:
+            for place in places:
+                self.bills["search"].add(self._calls_of(graph), known[place])
+        if not self._over(self.bills["search"].made, share):
+            return len(places)
+        self.bills["search"] = before[0]
+        for place, calls in before[1].items():
+            known[place] = calls
+        if len(places) == 1:
+            return 0
+        singles = (self._block(graphs, [place], known, share) for place in places)
+        return sum(takewhile(bool, singles))
 
     def _select(self) -> None:
         settings = self._parts.settings
@@ -439,6 +477,13 @@ def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
     yield from never_used(parts.space)
     if play.rounds == 0:
         yield NO_ROUND
+    elif play.first_items < min(
+        settings.window, settings.search_items, len(parts.task.splits["search"])
+    ):
+        yield (
+            f"the search budget covers {counted(play.first_items, 'question')} of the "
+            f"{settings.window} of one round; raise it or shrink the blocks"
+        )
     elif len(play.seen) < _FEW_GRAPHS:
         yield f"the budget allows only {len(play.seen)} different graphs; a search needs more"
     questions = len(parts.task.splits["test"])
@@ -456,6 +501,11 @@ def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
         there = len(parts.task.splits[split])  # type: ignore[index]
         if there < wanted:
             yield f"the task has {there} {split} items; the settings ask for {wanted}"
+
+
+def _counted(part: Range, noun: str) -> str:
+    text = _text(part)
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
 
 
 def _text(part: Range) -> str:

@@ -70,7 +70,7 @@ async def choose(study: "Study") -> Choice:
     best = ranking[: settings.finalists]
     plain = [entry for entry in ranking if is_plain(entry.graph)][:_PLAIN]
     entries = best + [entry for entry in plain if entry not in best]
-    _announce(study, entries, len(items))
+    _announce(study, entries, len(items), plain=len(entries) - len(best))
     field = await race(
         [entry.graph for entry in entries],
         chunks(items, settings.test_block),
@@ -140,9 +140,9 @@ def _finalist(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> Fi
     return Finalist(entry.graph.key, entry.graph.describe(), evidence)
 
 
-def _announce(study: "Study", entries: Sequence[Entry], items: int) -> None:
+def _announce(study: "Study", entries: Sequence[Entry], items: int, *, plain: int) -> None:
     graphs = tuple({"key": e.graph.key, "text": e.graph.describe()} for e in entries)
-    study.voice.say(Finalists, graphs=graphs, items=items)
+    study.voice.say(Finalists, graphs=graphs, items=items, plain=plain)
 
 
 def _crown(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> None:

@@ -28,6 +28,7 @@ from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
 from graphsearch.study.runner import Runner, Tally
 from graphsearch.study.stop import Progress, Stopped, rules_of
+from graphsearch.study.usable import never_used
 from graphsearch.study.voice import Voice
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 
@@ -211,6 +212,7 @@ class Study:
             seed=self.parts.seed,
             resumed=bool(self.rounds),
             rounds_done=len(self.rounds),
+            warnings=never_used(self.parts.space),
         )
 
     async def search(self) -> Stopped:

@@ -48,6 +48,24 @@ def test_cost_at_lengths_of_ones_own():
     assert at["profile"] == {"question": 100, "answer": 50}
 
 
+def test_cost_at_a_profile_of_ones_own():
+    at = as_json("cost", COMPLETE, "--fleet", "llama", "--profile", "100,50")
+    assert at["profile"] == {"question": 100, "answer": 50}
+    both = ["cost", str(COMPLETE), "--fleet", "llama", "--task", "math", "--profile", "1,1"]
+    done = CliRunner().invoke(app, both)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --profile: token lengths are told by --task")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_quote_of_a_search_that_would_be_refused(form):
+    done = CliRunner().invoke(app, ["quote", "puzzle", "--search-budget", "1 units", *form])
+    assert done.exit_code == 3
+    assert done.stderr.startswith("error: the search budget covers not one question")
+    if form:
+        assert json.loads(done.stdout)["rounds"]["expected"] == 0
+
+
 def test_cost_for_a_registered_task():
     found = as_json("cost", COMPLETE, "--fleet", "llama", "--task", "puzzle")
     assert found["profile"]["answer"] > 0

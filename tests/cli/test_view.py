@@ -4,7 +4,7 @@ import asyncio
 import io
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -19,6 +19,7 @@ from graphsearch.events import (
     BlockDone,
     BudgetState,
     Done,
+    EndpointChanged,
     EventLog,
     Finalists,
     RoundDone,
@@ -144,6 +145,57 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
         "winner: 4x xs -> fuser m",
         "beside it: 60.0 % [55.0, 65.0] n 500  m",
     ]
+
+
+def endpoint(why="429: slow down", paused_s=0.0, **changes):
+    fields = {"endpoint": "h", "limit": 2, "most": 64, "is_down": False, **changes}
+    return EndpointChanged(why=why, paused_s=paused_s, **fields)
+
+
+def lines_of(capsys, *steps):
+    """Lines for events at times, after a start at 0."""
+    now = [0.0]
+    shown = Scene("18 units", 40, clock=lambda: now[0])
+    with show_progress(shown, live=False) as listener:
+        listener(EVENTS[0])
+        for now[0], event in steps:
+            listener(event)
+    return capsys.readouterr().err.splitlines()[1:]
+
+
+def test_a_short_trouble_of_an_endpoint_is_no_line(capsys):
+    assert lines_of(capsys, (1, endpoint()), (3, endpoint()), (4, endpoint(""))) == []
+
+
+def test_a_trouble_that_lasts_is_told_once_a_minute_and_when_it_ends(capsys):
+    steps = [(second, endpoint()) for second in range(1, 100)] + [(100, endpoint(""))]
+    told = "2 calls at a time to h: 429: slow down"
+    assert lines_of(capsys, *steps) == [told, told, "h is well again"]
+
+
+def test_a_long_pause_is_told_at_once(capsys):
+    (line,) = lines_of(capsys, (1, endpoint(paused_s=30.0)))
+    assert line == "2 calls at a time after 30 s to h: 429: slow down"
+
+
+def test_a_long_silence_is_broken(capsys):
+    steps = [(second, EVENTS[2]) for second in range(10, 130, 10)]
+    line = "search: block of 8 items done, 5 graphs in, 3 stopped early"
+    assert lines_of(capsys, *steps) == [line] * 2
+
+
+def test_warnings_and_plain_finalists_are_told(capsys, monkeypatch):
+    started = replace(EVENTS[0], warnings=("no graph can have model 'l'",))
+    finalists = replace(EVENTS[7], graphs=({"key": "k", "text": "t"},) * 8, plain=3)
+    told = lines_of(capsys, (1, started), (2, finalists))
+    assert told[1:] == [
+        "warning: no graph can have model 'l'",
+        "5 finalists and 3 plain graphs on 200 items",
+    ]
+    screen = terminal_of(monkeypatch)
+    with show_progress(scene([1.0]), live=True) as listener:
+        listener(started)
+    assert "warning: no graph can have model 'l'\n" in screen.getvalue()
 
 
 def terminal_of(monkeypatch):

@@ -54,3 +54,18 @@ def test_the_note_on_stopped_alternatives_counts(count, note):
     notes = _stops(entrants)
     assert len(notes) == (note is not None)
     assert all(n.startswith(note) and n.endswith("the items it ran.") for n in notes)
+
+
+def test_what_the_infrastructure_did_is_told_where_it_did_anything(result):
+    assert "Infrastructure" not in as_text(result)
+    outcomes = {"search": {"answered": 90, "timeout": 6, "rate_limited": 1}, "test": {"empty": 3}}
+    calls = {**result.calls, "accounts": {**result.calls["accounts"], "waste": {"made": 1}}}
+    troubled = replace(result, outcomes=outcomes, calls=calls)
+    said = "Infrastructure: 7 of 100 answers not evaluated (6 timeout, 1 rate limited)"
+    assert f"{said}; 1 attempt of a call failed." in as_text(troubled).splitlines()
+    assert said in troubled._repr_html_()
+
+
+def test_one_is_no_plural(result):
+    shown = as_text(replace(result, calls={**result.calls, "asked": 1, "made": 1}))
+    assert "1 call asked for, 1 made" in shown
