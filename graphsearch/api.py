@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from graphsearch.arguments import check_arguments, check_place, check_space
 from graphsearch.calls import Message, Reply
 from graphsearch.errors import Cancelled, ConfigError, FleetError, NoKey
 from graphsearch.searchers.base import Agent, Searcher
@@ -104,6 +105,7 @@ def optimize(
     """
     arguments = dict(locals())  # all of them are those of `join`, but for two
     del arguments["out"], arguments["on_event"]
+    check_place(out, on_event)
     folder = None if out is None else Path(out)
     parts = join(**arguments, folder=folder)
     _check_keys(parts, folder)
@@ -148,6 +150,7 @@ def open_study(
     """
     from graphsearch.study.study import Study
 
+    check_place(folder, on_event)
     parts = join(**arguments, folder=Path(folder))
     _check_keys(parts, Path(folder))
     return Study.open(parts, folder, listener=on_event)
@@ -177,6 +180,7 @@ def join(
     folder: Path | None = None,
 ) -> Parts:
     """The parts of a study from the arguments of `optimize`; `folder` is its run folder, if any."""
+    check_arguments(locals())
     from graphsearch.agents.roles import get_roles
     from graphsearch.engines import engines_for
     from graphsearch.evaluators.graders import grader_recipe
@@ -263,6 +267,7 @@ def _space(
     if unknown_key is not None:
         known = ", ".join(_SPACE_KEYS)
         raise ConfigError(f"unknown key; known are {known}", where=f"space.{unknown_key}")
+    check_space(given)
     given["roles"] = [_limited(role, roles) for role in given.get("roles", _ROLES)]
     built = Space.build(CostModel(fleet, task.profile, budget.currency), budget, **given)
     for where, options in (("roles", built.roles), ("sinks", [s.role for s in built.sinks])):

@@ -16,6 +16,7 @@ from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.errors import BudgetRefused, ConfigError, FleetError, TaskError
 from graphsearch.events import read_events
+from graphsearch.execution import RetryPolicy
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.prices import PriceList
 from graphsearch.study import Result, Settings
@@ -181,6 +182,67 @@ def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, err
     with pytest.raises(error, match=message):
         graphsearch.optimize(**arguments(**changes, out=tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"task": 5}, "task: must be a registered name, a file of questions, or a Task, got 5"),
+        ({"fleet": 3}, "fleet: must be the name of a fleet, a file, or a Fleet, got 3"),
+        ({"prices": 3}, "prices: must be a file of prices or a PriceList, or None, got 3"),
+        ({"graph_budget": None}, "graph_budget: must be an amount with its currency, such as '18"),
+        ({"search_budget": None}, "search_budget: must be an amount with its currency, such as '5"),
+        ({"search_budget": [5]}, "search_budget: must be"),
+        ({"evaluation_budget": 3}, "evaluation_budget: must be"),
+        ({"space": 5}, "space: must be a mapping of arguments of Space.build or a Space, or None"),
+        ({"space": {"slots": "8"}}, "space.slots: must be a whole number, or None, got '8'"),
+        ({"space": {"models": "small"}}, "space.models: must be a list of names of models, or N"),
+        ({"space": {"roles": [3]}}, "space.roles: must be a list of names of roles or RoleOpt"),
+        ({"space": {"sinks": [3]}}, "space.sinks: must be a list of names of sinks or SinkOpt"),
+        ({"searcher": 3}, "searcher: must be a registered name or a searcher, got 3"),
+        ({"searcher_options": [1]}, "searcher_options: must be a mapping of options"),
+        ({"agent": 3}, "agent: must be a registered name or an agent, or None, got 3"),
+        ({"agent_options": 3}, "agent_options: must be a mapping of options"),
+        ({"task_options": "x"}, "task_options: must be a mapping of options"),
+        ({"prompt_set": 3}, "prompt_set: must be the name of a prompt set or its folder"),
+        ({"profile": (1, 2)}, "profile: must be a TokenProfile, or None, got (1, 2)"),
+        ({"engines": [1]}, "engines: must be a mapping from models to engines, or None, got [1]"),
+        ({"engines": {"small": 3}}, "engines['small']: must be an engine, got 3"),
+        ({"settings": {}}, "settings: must be Settings, or None, got {}"),
+        ({"seed": True}, "seed: must be a whole number from 0 to 2**63, got True"),
+        ({"concurrency": "8"}, "concurrency: must be a whole number, or None, got '8'"),
+        ({"retries": {}}, "retries: must be a RetryPolicy, or None, got {}"),
+        ({"out": 3}, "out: must be a path, or None, got 3"),
+        ({"on_event": 3}, "on_event: must be a function that takes an event, or None, got 3"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_named(changes, said):
+    with pytest.raises(ConfigError) as caught:
+        graphsearch.optimize(**arguments(**changes))
+    assert str(caught.value).startswith(said)
+    if not {"out", "on_event"} & set(changes):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            graphsearch.quote(**arguments(**changes))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Settings(rounds="5"), "rounds: must be a whole number, got '5'"),
+        (lambda: Settings(per_round=None), "per_round: must be a whole number, got None"),
+        (lambda: Settings(blocks=5), "blocks: must be a tuple, got 5"),
+        (lambda: Settings(blocks=("5",)), "blocks: must hold whole numbers"),
+        (lambda: Settings(level="x"), "level: must be a number, got 'x'"),
+        (lambda: Settings(baselines="single"), "baselines: must be a tuple, got 'single'"),
+        (lambda: RetryPolicy(attempts=0), "attempts: must be a whole number from 1, got 0"),
+        (lambda: RetryPolicy(attempt_s="5"), "attempt_s: must be a number of seconds, got '5'"),
+        (lambda: RetryPolicy(first_wait=None), "first_wait: must be a number of seconds"),
+    ],
+)
+def test_records_of_numbers_name_the_one_that_is_wrong(make, said):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert str(caught.value).startswith(said)
 
 
 def test_a_quote_spends_nothing_and_is_close(tmp_path):

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from graphsearch.errors import EngineError, RateLimited, Unreachable
+from graphsearch.errors import ConfigError, EngineError, RateLimited, Unreachable
 
 __all__ = ["Attempts", "RetryPolicy"]
 
@@ -40,6 +40,17 @@ class RetryPolicy:
     item_s: float | None = None
     unreachable_s: float = 10.0
     trouble_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in ("attempts", "refusals"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"must be a whole number from 1, got {value!r}", where=name)
+        for name in (n for n in self.__dataclass_fields__ if n not in {"attempts", "refusals"}):
+            value, may_be_none = getattr(self, name), name in {"attempt_s", "call_s", "item_s"}
+            if (value is None and may_be_none) or (type(value) in (int, float) and value >= 0):
+                continue
+            raise ConfigError(f"must be a number of seconds, got {value!r}", where=name)
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, without the random part."""

@@ -77,6 +77,7 @@ class Settings:
     winner: Literal["best", "last"] = "best"
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -96,6 +97,23 @@ class Settings:
         if unknown:
             known = ", ".join(BASELINES)
             raise ConfigError(f"{unknown[0]!r} is none of {known}", where="baselines")
+
+    def _check_types(self) -> None:
+        wholes = {name: getattr(self, name) for name in _LEAST}
+        shares = {n: getattr(self, n) for n in ("race_alpha", "infra_share", "reserve", "level")}
+        for name, value in {**wholes, **shares, "seconds": self.seconds}.items():
+            may_be_none = name in {"rounds", "patience", "seconds"}
+            kinds = (int,) if name in wholes else (int, float)
+            if (value is None and may_be_none) or type(value) in kinds:
+                continue
+            words = "a whole number" if name in wholes else "a number"
+            raise ConfigError(f"must be {words}, got {value!r}", where=name)
+        for name in ("blocks", "baselines"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list):
+                raise ConfigError(f"must be a tuple, got {value!r}", where=name)
+        if not all(type(block) is int for block in self.blocks):
+            raise ConfigError(f"must hold whole numbers, got {self.blocks}", where="blocks")
 
     @property
     def window(self) -> int:
