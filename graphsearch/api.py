@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ from graphsearch.study.settings import Settings
 from graphsearch.tasks import BringsModels, LabelledGrader, Task, TokenProfile, check_task
 
 if TYPE_CHECKING:
-    from graphsearch.cost import Amount
+    from graphsearch.cost import Amount, Lengths
     from graphsearch.engines.base import Engine
     from graphsearch.events import Listener
     from graphsearch.execution import RetryPolicy
@@ -59,6 +60,7 @@ def optimize(
     task_options: Mapping[str, Any] | None = None,
     prompt_set: str | Path | None = None,
     profile: TokenProfile | None = None,
+    lengths: "Lengths | str | Path | None" = None,
     engines: "Mapping[str, Engine] | None" = None,
     settings: Settings | None = None,
     seed: int = 0,
@@ -87,6 +89,8 @@ def optimize(
         task_options: of a task given by name or file.
         prompt_set: prompts of the roles: a name or a folder; the task's own when None.
         profile: mean token lengths for expected costs; the task's own when None.
+        lengths: token lengths of single models, for expected costs: those that an earlier run
+            measured (its folder), or `Lengths`.
         engines: where each model's calls go, by model; made from the fleet when None.
         settings: how graphs are evaluated.
         seed: of everything drawn.
@@ -172,6 +176,7 @@ def join(
     task_options: Mapping[str, Any] | None = None,
     prompt_set: str | Path | None = None,
     profile: TokenProfile | None = None,
+    lengths: "Lengths | str | Path | None" = None,
     engines: "Mapping[str, Engine] | None" = None,
     settings: Settings | None = None,
     seed: int = 0,
@@ -190,16 +195,24 @@ def join(
     the_task = _task(task, task_options, profile)
     the_fleet = _fleet(fleet, prices)
     roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
-    the_space = _space(space, the_fleet, the_task, graph_budget, roles)
+    known = _lengths(lengths, the_fleet)
+    plan = partial(_space, space, the_fleet, the_task, graph_budget, roles)
+    the_space = plan(lengths=known)
     options = dict(searcher_options or {})
     speaker, make_agent = _agent(agent, agent_options)
     the_fleet = _with_judges(the_fleet, prices, the_task)
     models = _models(the_space, speaker, judges_of(the_task))
+    make = partial(_searcher, searcher, seed=seed, options=options, folder=folder)
+
+    def replan(measured: "Lengths") -> "tuple[Space, Searcher]":
+        measured_space = plan(lengths=measured)
+        return measured_space, make(measured_space)
+
     return Parts(
         task=the_task,
         fleet=the_fleet,
         space=the_space,
-        searcher=_searcher(searcher, the_space, seed=seed, options=options, folder=folder),
+        searcher=make(the_space),
         roles=roles,
         engines=engines if engines is not None else engines_for(the_fleet, models),
         search_budget=_amounts(search_budget, "search_budget"),
@@ -210,6 +223,7 @@ def join(
         agent_model=speaker,
         concurrency=concurrency or 64,
         retries=retries,
+        replan=replan if isinstance(searcher, str) and known is None else None,
         names={
             "searcher": {"name": _name(searcher), "options": options},
             "agent": None
@@ -233,7 +247,7 @@ def _task(
 
     found = task if isinstance(task, Task) else load_task(task, **(options or {}))
     check_task(found)
-    return found if profile is None else replace(found, profile=profile)
+    return found if profile is None else replace(found, profile=profile, is_estimated=False)
 
 
 def _fleet(fleet: "str | Path | Fleet", prices: "str | Path | PriceList | None") -> "Fleet":
@@ -251,6 +265,8 @@ def _space(
     task: Task,
     graph_budget: "str | Amount",
     roles: "Mapping[str, Role]",
+    *,
+    lengths: "Lengths | None",
 ) -> "Space":
     from graphsearch.cost import Amount, CostModel
     from graphsearch.space import Space
@@ -261,7 +277,9 @@ def _space(
             raise ConfigError(
                 f"the space was built for {space.budget}, not for {budget}", where="graph_budget"
             )
-        return space
+        if lengths is None:
+            return space
+        return space.priced(replace(space.cost, lengths=lengths))
     given = dict(space or {})
     unknown_key = next((key for key in given if key not in _SPACE_KEYS), None)
     if unknown_key is not None:
@@ -269,7 +287,8 @@ def _space(
         raise ConfigError(f"unknown key; known are {known}", where=f"space.{unknown_key}")
     check_space(given)
     given["roles"] = [_limited(role, roles) for role in given.get("roles", _ROLES)]
-    built = Space.build(CostModel(fleet, task.profile, budget.currency), budget, **given)
+    cost = CostModel(fleet, task.profile, budget.currency, lengths=lengths)
+    built = Space.build(cost, budget, **given)
     for where, options in (("roles", built.roles), ("sinks", [s.role for s in built.sinks])):
         unknown = next((name for name in options if name not in roles), None)
         if unknown is not None:
@@ -277,6 +296,28 @@ def _space(
             message = f"the prompt set has no role {unknown!r}; it has {known}"
             raise ConfigError(message, where=f"space.{where}")
     return replace(built, sinks=tuple(_limited_sink(sink, roles) for sink in built.sinks))
+
+
+def _lengths(given: "Lengths | str | Path | None", fleet: "Fleet") -> "Lengths | None":
+    """Measured lengths, for all models of the fleet.
+
+    Raises:
+        StoreError: the run that is named has no result.
+        ConfigError: it measured none of the fleet's models.
+    """
+    from graphsearch.cost import Lengths
+    from graphsearch.study.lengths import measured_in
+    from graphsearch.study.result import Result
+
+    if given is None:
+        return None
+    where = "the lengths given" if isinstance(given, Lengths) else str(given)
+    if not isinstance(given, Lengths):
+        given = measured_in(Result.load(given).to_json(), where=where)
+    known = {name: one for name, one in given.by_model if name in fleet.names}
+    if not known:
+        raise ConfigError(f"has no model of fleet {fleet.name}", where=where)
+    return Lengths.of(known).covering(fleet.names)
 
 
 def _limited(role: "str | RoleOption", roles: "Mapping[str, Role]") -> "str | RoleOption":

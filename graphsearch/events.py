@@ -21,6 +21,7 @@ __all__ = [
     "Event",
     "EventLog",
     "Finalists",
+    "LengthsMeasured",
     "Listener",
     "RoundDone",
     "RoundStarted",
@@ -148,6 +149,20 @@ class EndpointChanged(Event):
     paused_s: float
     why: str
     is_down: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthsMeasured(Event):
+    """Token lengths were measured: before the first round, and once more when the search ended.
+
+    `source` says what expected costs stand on: `assumed`, `measured` or `told`. For `assumed`
+    and `models` see `lengths` of `result.json`.
+    """
+
+    kind: ClassVar[str] = "lengths"
+    source: str
+    assumed: dict[str, int]
+    models: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

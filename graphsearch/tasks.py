@@ -249,6 +249,8 @@ class Task:
         profile: mean token lengths, for expected costs.
         prompt_set: default prompt set for this task (`chat`, `embedded`, ...).
         fingerprint: digest of the content, kept in the run folder.
+        is_estimated: True where nobody has measured the profile's lengths: a study measures them
+            on a few questions before it plans with them.
     """
 
     name: str
@@ -257,6 +259,7 @@ class Task:
     profile: TokenProfile
     prompt_set: str = "chat"
     fingerprint: str = ""
+    is_estimated: bool = False
 
 
 def check_task(task: Task) -> None:

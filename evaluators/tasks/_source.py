@@ -135,6 +135,7 @@ class Source:
             splits=splits,
             grader=judge,
             profile=self.profile or self.usual_profile or profile_of(items, self.answer_tokens),
+            is_estimated=self.profile is None and self.usual_profile is None,
             prompt_set=self.prompt_set or PROMPT_SETS.get(judge.name, "chat"),
             fingerprint=digest(
                 [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from graphsearch.calls import Usage
 from graphsearch.cost._amount import CURRENCIES, Amount, Currency
+from graphsearch.cost._lengths import Lengths
 from graphsearch.errors import BudgetRefused, ConfigError
 from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.rolenames import role_name
@@ -84,12 +85,15 @@ class CostModel:
         profile: mean tokens of a question (A) and of an answer (B).
         currency: what to count in.
         scale_bits: count FLOPs of quantised models as bits/16 of full ones.
+        lengths: token lengths of single models, in place of the profile's; what a unit is, the
+            profile alone says, so that measuring lengths moves no budget.
     """
 
     fleet: Fleet
     profile: TokenProfile
     currency: Currency
     scale_bits: bool = False
+    lengths: Lengths | None = None
     _memo: dict[tuple[str, int], int] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
@@ -108,7 +112,13 @@ class CostModel:
 
     def in_currency(self, currency: Currency) -> "CostModel":
         """The same fleet and profile, counted in another currency."""
-        return CostModel(self.fleet, self.profile, currency, scale_bits=self.scale_bits)
+        return CostModel(
+            self.fleet,
+            self.profile,
+            currency,
+            scale_bits=self.scale_bits,
+            lengths=self.lengths,
+        )
 
     # -- expected costs ------------------------------------------------------------------------
 
@@ -199,8 +209,7 @@ class CostModel:
             return 0
         ticks = self._memo.get((model, in_degree))
         if ticks is None:
-            prompt = self.profile.question + in_degree * self.profile.answer
-            ticks = self._call_ticks(model, prompt, self.profile.answer)
+            ticks = self._call_ticks(model, *self.expected_tokens(model, in_degree))
             self._memo[model, in_degree] = ticks
         return ticks
 
@@ -214,6 +223,13 @@ class CostModel:
         if gate is None:
             return self.node_ticks(model, in_degree)
         return math.ceil(gate.call_share * self.node_ticks(model, 0))
+    def expected_tokens(self, model: str, in_degree: int) -> tuple[int, int]:
+        """Expected prompt and reply tokens of a call that reads `in_degree` messages."""
+        known = None if self.lengths is None else self.lengths.get(model)
+        if known is not None:
+            return known.of_call(in_degree)
+        answer = self.profile.answer
+        return self.profile.question + in_degree * answer, answer
 
     def graph_ticks(self, graph: "CollaborationGraph") -> int:
         """Expected cost of a graph, in ticks."""

@@ -1,7 +1,7 @@
 """`Space`: slots, models, roles, sinks and the budget per question."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Amount, CostModel
@@ -126,6 +126,16 @@ class Space:
         cost.fleet.model(sink_model)
         sink = SinkOption("assistant", sink_model, min_parents=1)
         return cls.build(cost, budget, slots=slots, models=models, sinks=(sink,))
+
+    def priced(self, cost: CostModel) -> "Space":
+        """The same space at other prices.
+
+        Raises:
+            BudgetRefused: nothing fits the budget then.
+        """
+        space = replace(self, cost=cost)
+        space._refuse_if_nothing_fits()
+        return space
 
     # -- what is in it -------------------------------------------------------------------------
 
@@ -268,6 +278,7 @@ class Space:
             "budget": str(self.budget),
             "fleet": self.cost.fleet.name,
             "profile": [self.cost.profile.question, self.cost.profile.answer],
+            **({} if self.cost.lengths is None else {"lengths": self.cost.lengths.to_json()}),
             "max_in_degree": self.max_in_degree,
             "edges": self.edges,
         }

@@ -22,6 +22,7 @@ from graphsearch.study.budgets import ASKED_ONCE
 from graphsearch.study.evidence import Evidence
 from graphsearch.study.fits import ACCOUNT
 from graphsearch.study.judging import judge_part, note_on_judge
+from graphsearch.study.lengths import lengths_part
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
@@ -131,6 +132,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             )
             if note
         ),
+        lengths=lengths_part(study),
         judge=judge_part(study, _kept_results(study, choice)),
         folder=study.folder,
     )

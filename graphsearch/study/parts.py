@@ -13,7 +13,7 @@ from graphsearch.tasks import AskingGrader, Task
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
-    from graphsearch.cost import Amount
+    from graphsearch.cost import Amount, Lengths
     from graphsearch.engines.base import Engine
     from graphsearch.execution import RetryPolicy
     from graphsearch.fleet import Fleet
@@ -70,6 +70,7 @@ class Parts:
     agent_sampling: Sampling = AGENT_SAMPLING
     concurrency: int = 64
     retries: "RetryPolicy | None" = None
+    replan: "Callable[[Lengths], tuple[Space, Searcher]] | None" = None
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -165,6 +165,7 @@ class Result:
         rounds, trials, archive: what was tried (shapes in `design/study.md`).
         provenance: seed, version, task, fleet, space, searcher, agent, settings, budgets.
         notes: what a reader must know.
+        lengths: token lengths as planned with and as measured, by model; None in older records.
         judge: the model that judged, and its agreement with people; None where none did.
         folder: where the run lies, None when it was temporary; not part of the record.
     """
@@ -185,6 +186,7 @@ class Result:
     archive: Sequence[Mapping[str, Any]]
     provenance: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    lengths: Mapping[str, Any] | None = None
     judge: Mapping[str, Any] | None = None
     folder: Path | None = field(default=None, compare=False)
 
@@ -205,6 +207,7 @@ class Result:
             "calls": self.calls,
             "outcomes": self.outcomes,
             "notes": list(self.notes),
+            "lengths": self.lengths,
             "judge": self.judge,
             "rounds": self.rounds,
             "archive": self.archive,
@@ -234,6 +237,7 @@ class Result:
             baselines=tuple(Row.from_json(row) for row in parts.pop("baselines")),
             break_even=None if even is None else BreakEven(**even),
             notes=tuple(parts.pop("notes")),
+            lengths=parts.pop("lengths", None),
             judge=parts.pop("judge", None),
             provenance=parts,
             folder=folder,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graphsearch.errors import StudyStopped
 from graphsearch.ledger import Spend
 from graphsearch.study.fits import Fits
+from graphsearch.study.lengths import LengthTally
 from graphsearch.tasks import Item
 from graphsearch.trials import ItemResult
 
@@ -99,6 +100,8 @@ class Runner:
         self._failed = 0
         self._causes: Counter[str] = Counter()
         self.tally = Tally()
+        self.lengths = LengthTally()
+        """Tokens of the calls that graphs of the search made."""
         self.runs: dict[tuple[str, str], GraphRun] = {}
         """Runs of the latest block, by (graph key, item id): the transcripts."""
 
@@ -281,6 +284,8 @@ class Runner:
         for item, run in zip(missing, runs, strict=True):
             fresh[item.id] = to_result(run, item)
             self.runs[graph.key, item.id] = run
+            if account == "search":
+                self.lengths.add(graph, run)
             if run.verdict is None:
                 self._causes[run.error or run.outcome.value] += 1
         self._count(account, fresh.values())

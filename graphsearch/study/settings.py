@@ -14,6 +14,7 @@ BASELINES: tuple[BaselineKind, ...] = get_args(BaselineKind)
 _LEAST = {
     "per_round": 1,
     "incumbents": 0,
+    "length_items": 0,
     "search_items": 1,
     "calibration_items": 1,
     "rounds": 1,
@@ -36,6 +37,8 @@ class Settings:
         blocks: items of each block of a race; a round has as many items as their sum.
         incumbents: best graphs so far that run again in every race.
         race_alpha: probability, per round and graph, of stopping it wrongly.
+        length_items: questions on which token lengths are measured before the search plans with
+            them; 0: none, the task's own lengths hold; None: 8 where those are only estimated.
         search_items: items of the search split that races use; the window over them wraps around.
         rounds: most rounds, None for no limit.
         patience: rounds without a better lower bound that end the search, None for no limit.
@@ -59,6 +62,7 @@ class Settings:
     blocks: tuple[int, ...] = (8, 16, 32)
     incumbents: int = 2
     race_alpha: float = 0.1
+    length_items: int | None = None
     search_items: int = 168
     calibration_items: int = 100
     rounds: int | None = 40

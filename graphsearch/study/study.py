@@ -24,6 +24,7 @@ from graphsearch.study.budgets import SELECTION_SHARE, limits_of
 from graphsearch.study.folder import found_in, same_study
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.judging import check_judge
+from graphsearch.study.lengths import LengthTally, measure_lengths, restore_plan, say_lengths
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
 from graphsearch.study.runner import Runner, Tally
@@ -230,11 +231,8 @@ class Study:
         """End the search for a reason, which the result will name."""
         self._stopped = stopped
         self.store.put_checkpoint("stopped", {"rule": stopped.rule, "reason": stopped.reason})
-        self.voice.say(
-            SearchStopped,
-            rule=stopped.rule,
-            reason=stopped.reason,
-        )
+        self.voice.say(SearchStopped, rule=stopped.rule, reason=stopped.reason)
+        say_lengths(self)
 
     async def finish(self) -> "Result":
         """Finalists, winner, sealed test, baselines; writes `result.json`."""
@@ -249,6 +247,7 @@ class Study:
 
     async def step(self) -> Stopped | None:
         """One whole round: ask, race, tell, advice. None when the search may go on."""
+        await self.prepare()
         proposals = self.ask(self.parts.settings.per_round)
         if not proposals:
             return Stopped("exhausted", "The searcher has no further graph to propose.")
@@ -257,6 +256,16 @@ class Study:
             return Stopped("budget", self._used_up())
         await self.tell(records)
         return None
+
+    async def prepare(self) -> None:
+        """Find out what a judge is worth and how long replies are, once, before the first round.
+
+        `step` does it by itself; in a loop of one's own it comes before the first `ask`, and
+        without it the lengths that the task assumes hold. Raises as `check_judge`, `measure_lengths`.
+        """
+        if not self.rounds:
+            await check_judge(self)
+            await measure_lengths(self)
 
     def _used_up(self) -> str:
         """Why the search ends although money is left: part of the budget is kept from it."""
@@ -338,12 +347,7 @@ class Study:
             trials=everything,
             checkpoints={f"round/{log['round']:06d}": log, "study": self._checkpoint()},
         )
-        self.voice.say(
-            RoundDone,
-            round=log["round"],
-            mean=log["mean"],
-            best_accuracy=log["best"],
-        )
+        self.voice.say(RoundDone, round=log["round"], mean=log["mean"], best_accuracy=log["best"])
 
     def _lineup(self, proposals: Sequence[Proposal]) -> dict[str, Proposal]:
         """Distinct graphs by key: the proposals in their order, then the incumbents."""
@@ -475,10 +479,12 @@ class Study:
             "best_low": self._best_low,
             "agent_calls": self._adviser.calls,
             "tally": self.runner.tally.to_json(),
+            "lengths": self.runner.lengths.to_json(),
             "searcher": self.parts.searcher.state(),
         }
 
     def _restore(self) -> None:
+        restore_plan(self)
         state = self.store.get_checkpoint("study")
         if state is None:
             return
@@ -490,6 +496,7 @@ class Study:
         self._best_low = state["best_low"]
         self._adviser.calls = state["agent_calls"]
         self.runner.tally = Tally.from_json(state["tally"])
+        self.runner.lengths = LengthTally.from_json(state.get("lengths", {}))
         self._trials = self.store.all_trials()
         for record in self._trials:
             self.archive.add(record)

@@ -27,6 +27,7 @@ KINDS = [
     "trial_done",
     "round_done",
     "search_stopped",
+    "lengths",
     "finalists",
     "winner",
     "baseline",

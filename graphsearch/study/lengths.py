@@ -1,0 +1,328 @@
+"""Token lengths as they really are: counted on calls, planned with, shown beside the assumed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from graphsearch.cost import Lengths, ModelLengths
+from graphsearch.errors import BudgetRefused, ConfigError
+from graphsearch.events import LengthsMeasured
+from graphsearch.rolenames import role_name
+
+if TYPE_CHECKING:
+    from graphsearch.cost import CostModel
+    from graphsearch.execution import GraphRun
+    from graphsearch.graph import CollaborationGraph
+    from graphsearch.space import Space
+    from graphsearch.study.parts import Parts
+    from graphsearch.study.study import Study
+
+__all__ = [
+    "LENGTH_ITEMS",
+    "LengthTally",
+    "length_graphs",
+    "length_items",
+    "lengths_part",
+    "measure_lengths",
+    "measured_in",
+    "restore_plan",
+    "say_lengths",
+]
+
+LENGTH_ITEMS = 8
+"""Questions on which lengths are measured where the task's own are only estimated."""
+
+MARK = "lengths"
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums over the calls of one model: without parents (roots), and with (readers)."""
+
+    roots: int = 0
+    root_prompt: int = 0
+    root_reply: int = 0
+    readers: int = 0
+    read: int = 0
+    reader_prompt: int = 0
+    reader_reply: int = 0
+
+    def add(self, in_degree: int, prompt: int, reply: int) -> None:
+        """One call."""
+        if in_degree:
+            self.readers += 1
+            self.read += in_degree
+            self.reader_prompt += prompt
+            self.reader_reply += reply
+        else:
+            self.roots += 1
+            self.root_prompt += prompt
+            self.root_reply += reply
+
+    def lengths(self, others: "_Sums") -> ModelLengths | None:
+        """Means; what this model did not do is taken over from others, None where nobody did."""
+        roots = self if self.roots else others
+        if not roots.roots:
+            return None
+        question, answer = roots.root_prompt / roots.roots, roots.root_reply / roots.roots
+        heard, reading = answer, answer
+        if self.readers and self.roots:
+            heard = (self.reader_prompt - self.readers * question) / self.read
+            reading = self.reader_reply / self.readers
+        return ModelLengths(
+            question=_whole(question),
+            answer=_whole(answer),
+            heard=_whole(heard),
+            reading=_whole(reading),
+            calls=self.roots,
+            reading_calls=self.readers,
+        )
+
+
+def _whole(tokens: float) -> int:
+    return max(1, round(tokens))
+
+
+@dataclass(slots=True)
+class LengthTally:
+    """Tokens of the calls of graphs, by model.
+
+    A call counts once for every graph that used it, as it does in what graphs cost. Graphs without
+    a verdict are left out: a resumed study does not run them again, and must count the same.
+    """
+
+    sums: dict[str, _Sums] = field(default_factory=dict)
+
+    def add(self, graph: "CollaborationGraph", run: "GraphRun") -> None:
+        """Take in a run; nodes without a call or without token counts are left out."""
+        if run.verdict is None:
+            return
+        degrees = _messages_read(graph)
+        for node in run.nodes:
+            usage = node.usage
+            if node.model is None or not usage.calls:
+                continue
+            if usage.prompt_tokens is None or usage.completion_tokens is None:
+                continue
+            sums = self.sums.setdefault(node.model, _Sums())
+            sums.add(degrees[node.node], usage.prompt_tokens, usage.completion_tokens)
+
+    def measured(self) -> Lengths:
+        """Mean lengths of every model that made a call."""
+        everybody = _Sums()
+        for sums in self.sums.values():
+            for one in fields(_Sums):
+                total = getattr(everybody, one.name) + getattr(sums, one.name)
+                setattr(everybody, one.name, total)
+        found = {name: sums.lengths(everybody) for name, sums in self.sums.items()}
+        return Lengths.of({name: one for name, one in found.items() if one is not None})
+
+    def to_json(self) -> dict[str, list[int]]:
+        """All sums by model."""
+        return {
+            name: [getattr(sums, one.name) for one in fields(_Sums)]
+            for name, sums in sorted(self.sums.items())
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, list[int]]) -> "LengthTally":
+        """What `to_json` wrote."""
+        return cls({name: _Sums(*sums) for name, sums in values.items()})
+
+
+def _messages_read(graph: "CollaborationGraph") -> list[int]:
+    """Of each node of the canonical graph; a gate asks the plain question, whoever feeds it."""
+    whole = graph.canonical()
+    pairs = zip(whole.nodes, whole.adjacency.parents, strict=True)
+    return [0 if role_name(node.role).gate else len(parents) for node, parents in pairs]
+
+
+# -- before the first round -----------------------------------------------------------------------
+
+
+def length_items(parts: "Parts") -> int:
+    """Questions on which a study measures lengths before it plans; 0 for none."""
+    told = parts.settings.length_items
+    if told is not None:
+        return told
+    is_open = parts.replan is not None and parts.space.cost.lengths is None
+    return LENGTH_ITEMS if is_open and parts.task.is_estimated else 0
+
+
+def length_graphs(space: "Space") -> "list[CollaborationGraph]":
+    """Small graphs of the space in which every model answers alone, and reads what others said.
+
+    A model that no such graph of the space and its budget has is left out; its lengths are then
+    those of the others.
+    """
+    models = dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)])
+    cheapest = min(space.models, key=lambda name: space.cost.node_ticks(name, 0))
+    found: dict[str, CollaborationGraph] = {}
+    for model in models:
+        for candidates in (_alone(model), _reading(model, cheapest)):
+            fitting = (graph for graph in candidates if space.why_not(graph) is None)
+            graph = next(fitting, None)
+            if graph is not None:
+                found.setdefault(graph.key, graph)
+    return list(found.values())
+
+
+def _alone(model: str) -> "Iterable[CollaborationGraph]":
+    from graphsearch.graph import CollaborationGraph
+
+    yield CollaborationGraph.single(model)
+    yield CollaborationGraph.combine("vote", [model, model])
+
+
+def _reading(model: str, cheapest: str) -> "Iterable[CollaborationGraph]":
+    from graphsearch.graph import CollaborationGraph
+
+    for source in (model, cheapest):
+        for copies in (2, 1):
+            for role in ("fuser", "assistant"):
+                yield CollaborationGraph.fan_in([source] * copies, role, model)
+
+
+async def measure_lengths(study: "Study") -> None:
+    """Measure lengths and plan with them: once a study, before its first round.
+
+    The questions are the first of the first round and the calls those that graphs of the search
+    share, so little of it is paid for measuring alone.
+
+    Raises:
+        BudgetRefused: at the measured lengths no graph fits the graph budget.
+        ConfigError: measuring was asked for, and the searcher cannot be made anew.
+    """
+    parts = study.parts
+    count = length_items(parts)
+    if not count or study.rounds or study.store.get_checkpoint(MARK) is not None:
+        return
+    if parts.replan is None:
+        raise ConfigError(
+            "lengths can only be measured for a searcher given by name: it is made for what they "
+            "turn out to be",
+            where="evaluation.length_items",
+        )
+    graphs = length_graphs(parts.space)
+    items = study.window.peek()[:count]
+    await study.runner.block("lengths", graphs, items, stream="search", account="search")
+    measured = study.runner.lengths.measured()
+    if measured.by_model:
+        _replan(study, measured)
+    study.store.put_checkpoint(
+        MARK,
+        {
+            "measured": measured.to_json(),
+            "lengths": study.runner.lengths.to_json(),
+            "tally": study.runner.tally.to_json(),
+        },
+    )
+    say_lengths(study)
+
+
+def restore_plan(study: "Study") -> None:
+    """Plan as before with what a stopped study had measured."""
+    found = study.store.get_checkpoint(MARK)
+    if found is None:
+        return
+    study.runner.lengths = LengthTally.from_json(found["lengths"])
+    study.runner.tally = type(study.runner.tally).from_json(found["tally"])
+    measured = Lengths.from_json(found["measured"])
+    if measured.by_model:
+        _replan(study, measured)
+
+
+def _replan(study: "Study", measured: Lengths) -> None:
+    """Make space and searcher of a study anew, for measured lengths."""
+    parts = study.parts
+    assert parts.replan is not None
+    try:
+        space, searcher = parts.replan(measured.covering(_models(parts)))
+    except BudgetRefused as error:
+        raise BudgetRefused(f"with token lengths as measured: {error}") from error
+    study.parts = replace(parts, space=space, searcher=searcher)
+
+
+def say_lengths(study: "Study") -> None:
+    """Tell what was assumed, what is planned with, and what was measured so far."""
+    part = lengths_part(study)
+    study.voice.say(
+        LengthsMeasured, source=part["source"], assumed=part["assumed"], models=part["models"]
+    )
+
+
+# -- for the record -------------------------------------------------------------------------------
+
+
+def lengths_part(study: "Study") -> dict[str, Any]:
+    """What `result.json` says of token lengths.
+
+    `error` is by how much the expected cost of a call without parents was wrong: planned over
+    measured, less 1; None where nothing was measured.
+    """
+    parts = study.parts
+    cost = parts.space.cost
+    assumed = parts.task.profile
+    plain, measured = replace(cost, lengths=None), study.runner.lengths.measured()
+    return {
+        "source": _source(study),
+        "assumed": {"question": assumed.question, "answer": assumed.answer},
+        "models": {
+            model: _model_part(model, cost, plain, measured.get(model)) for model in _models(parts)
+        },
+    }
+
+
+def _source(study: "Study") -> str:
+    if study.store.get_checkpoint(MARK) is not None:
+        return "measured"
+    return "assumed" if study.parts.space.cost.lengths is None else "told"
+
+
+def _model_part(
+    model: str, cost: "CostModel", plain: "CostModel", measured: ModelLengths | None
+) -> dict[str, Any]:
+    question, answer = cost.expected_tokens(model, 0)
+    after, reading = cost.expected_tokens(model, 1)
+    planned = {
+        "question": question,
+        "answer": answer,
+        "heard": after - question,
+        "reading": reading,
+        "cost": cost.gamma(model),
+    }
+    if measured is None or not measured.calls:
+        return {"planned": planned, "measured": None, "error": None, "error_assumed": None}
+    real = replace(cost, lengths=Lengths.of({model: measured})).gamma(model)
+    return {
+        "planned": planned,
+        "measured": {**_plain(measured), "cost": real},
+        "error": planned["cost"] / real - 1 if real else None,
+        "error_assumed": plain.gamma(model) / real - 1 if real else None,
+    }
+
+
+def _plain(lengths: ModelLengths) -> dict[str, int]:
+    return {one.name: getattr(lengths, one.name) for one in fields(ModelLengths)}
+
+
+def _models(parts: "Parts") -> list[str]:
+    space = parts.space
+    return list(dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)]))
+
+
+def measured_in(result: Mapping[str, Any], *, where: str) -> Lengths:
+    """The lengths that a finished study measured, from its `result.json`.
+
+    Raises:
+        ConfigError: it holds none.
+    """
+    told = result.get("lengths") or {}
+    found = {
+        name: {key: value for key, value in one["measured"].items() if key != "cost"}
+        for name, one in told.get("models", {}).items()
+        if one["measured"] is not None
+    }
+    if not found:
+        raise ConfigError("holds no measured token lengths", where=where)
+    return Lengths.from_json(found, where=where)
