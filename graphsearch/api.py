@@ -306,14 +306,13 @@ def _lengths(given: "Lengths | str | Path | None", fleet: "Fleet") -> "Lengths |
         ConfigError: it measured none of the fleet's models.
     """
     from graphsearch.cost import Lengths
-    from graphsearch.study.lengths import measured_in
-    from graphsearch.study.result import Result
+    from graphsearch.study.lengths import lengths_of_run
 
     if given is None:
         return None
     where = "the lengths given" if isinstance(given, Lengths) else str(given)
     if not isinstance(given, Lengths):
-        given = measured_in(Result.load(given).to_json(), where=where)
+        given = lengths_of_run(given)
     known = {name: one for name, one in given.by_model if name in fleet.names}
     if not known:
         raise ConfigError(f"has no model of fleet {fleet.name}", where=where)

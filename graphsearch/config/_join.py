@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Message, Reply
 from graphsearch.config._fleets import written_fleet
-from graphsearch.config._models import Config, SpaceConfig
+from graphsearch.config._models import Config, LengthsConfig, ProfileConfig, SpaceConfig
 from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.fleet import Fleet
+
+if TYPE_CHECKING:
+    from graphsearch.cost import Lengths
+    from graphsearch.tasks import TokenProfile
 
 __all__ = ["check_agent", "check_names", "pinned", "study_arguments"]
 
@@ -21,7 +25,6 @@ def study_arguments(config: Config) -> dict[str, Any]:
     """
     from graphsearch.execution import RetryPolicy
     from graphsearch.study.settings import Settings
-    from graphsearch.tasks import TokenProfile
 
     task, agent, calls = config.task, config.agent, config.calls.model_dump()
     agent_options = None if agent is None else dict(agent.options)
@@ -31,7 +34,8 @@ def study_arguments(config: Config) -> dict[str, Any]:
         "task": task.name if task.name is not None else Path(str(task.file)),
         "task_options": dict(task.options),
         "prompt_set": task.prompt_set,
-        "profile": task.profile and TokenProfile(task.profile.question, task.profile.answer),
+        "profile": _profile(task.profile),
+        "lengths": _lengths(task.profile),
         "fleet": config.fleet if isinstance(config.fleet, str) else Fleet.from_json(config.fleet),
         "prices": config.prices,
         "graph_budget": config.graph_budget,
@@ -47,6 +51,25 @@ def study_arguments(config: Config) -> dict[str, Any]:
         "retries": RetryPolicy(**calls),
         "seed": config.seed,
     }
+
+
+def _profile(told: ProfileConfig | None) -> "TokenProfile | None":
+    from graphsearch.tasks import TokenProfile
+
+    if told is None or told.question is None or told.answer is None:
+        return None
+    return TokenProfile(told.question, told.answer)
+
+
+def _lengths(told: ProfileConfig | None) -> "Lengths | Path | None":
+    from graphsearch.cost import Lengths
+
+    if told is None:
+        return None
+    if told.models is not None:
+        models = {name: one.model_dump() for name, one in told.models.items()}
+        return Lengths.from_json(models, where="task.profile.models")
+    return None if told.from_run is None else Path(told.from_run)
 
 
 def space_arguments(space: SpaceConfig) -> dict[str, Any]:
@@ -84,12 +107,26 @@ def pinned(config: Config) -> Config:
     """The configuration with prices of a list written into its fleet.
 
     Lists are newer in the next release, and files of the user change; a study keeps the prices it
-    began with. A fleet that brings its own prices stays the name or the path it is.
+    began with. A fleet that brings its own prices stays the name or the path it is. Token lengths
+    of an earlier run are written in as well: that run may be gone.
     """
+    config = _with_lengths(config)
     fleet = _priced(config)
     if isinstance(config.fleet, str) and fleet == Fleet.load(config.fleet):
         return config.model_copy(update={"prices": None})
     return config.model_copy(update={"fleet": written_fleet(fleet), "prices": None})
+
+
+def _with_lengths(config: Config) -> Config:
+    told = config.task.profile
+    if told is None or told.from_run is None:
+        return config
+    from graphsearch.study.lengths import lengths_of_run
+
+    found = lengths_of_run(told.from_run).to_json()
+    models = {name: LengthsConfig(**values) for name, values in found.items()}
+    profile = told.model_copy(update={"from_run": None, "models": models})
+    return config.model_copy(update={"task": config.task.model_copy(update={"profile": profile})})
 
 
 def _priced(config: Config) -> Fleet:

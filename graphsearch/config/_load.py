@@ -157,6 +157,10 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     path = task.options.get("path")
     if isinstance(path, str):
         changes["options"] = {**task.options, "path": str(base / path)}
+    profile = task.profile
+    if profile is not None and profile.from_run is not None:
+        run = {"from_run": str(base / profile.from_run)}
+        changes["profile"] = profile.model_copy(update=run)
     if task.prompt_set is not None and _is_path(task.prompt_set):
         changes["prompt_set"] = str(base / task.prompt_set)
     top: dict[str, Any] = {"task": task.model_copy(update=changes)}

@@ -31,6 +31,7 @@ __all__ = [
     "CallsConfig",
     "Config",
     "EvaluationConfig",
+    "LengthsConfig",
     "ProfileConfig",
     "SearcherConfig",
     "SpaceConfig",
@@ -140,13 +141,49 @@ class _Short(_Model):
         }
 
 
+Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class LengthsConfig(_Model):
+    """Mean lengths in tokens of one model, as an earlier run measured them."""
+
+    question: Tokens
+    """Tokens of a prompt without parents' messages."""
+    answer: Tokens
+    """Tokens of the reply to it."""
+    heard: Tokens
+    """Tokens that one parent's message adds to a prompt."""
+    reading: Tokens
+    """Tokens of a reply that has read others."""
+    calls: Annotated[int, Field(ge=0)] = 0
+    """Calls without parents that were measured."""
+    reading_calls: Annotated[int, Field(ge=0)] = 0
+    """Calls with parents that were measured."""
+
+
 class ProfileConfig(_Model):
     """Mean lengths in tokens that expected costs are computed with."""
 
-    question: Annotated[int, Field(ge=1, le=10_000_000)]
-    """Tokens of a question's prompt (A)."""
-    answer: Annotated[int, Field(ge=1, le=10_000_000)]
-    """Tokens of an answer (B)."""
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    question: Tokens | None = None
+    """Tokens of a question's prompt (A), of all models; it also fixes what a unit is."""
+    answer: Tokens | None = None
+    """Tokens of an answer (B), of all models."""
+    from_run: Annotated[Name | None, Field(alias="from")] = None
+    """Folder of a finished run whose measured lengths are taken; relative to the configuration."""
+    models: dict[str, LengthsConfig] | None = None
+    """Lengths of single models, in place of `from`."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.question is None) != (self.answer is None):
+            raise ValueError("question and answer go together")
+        if self.from_run is not None and self.models is not None:
+            raise ValueError("give either from or models")
+        if self.question is None and self.from_run is None and self.models is None:
+            raise ValueError("give question and answer, from, or models")
+        return self
 
 
 class TaskConfig(_Short):
@@ -265,6 +302,9 @@ class EvaluationConfig(_Model):
     """Best graphs so far that run again in every race."""
     race_alpha: OpenShare = 0.1
     """Probability, per round and graph, of stopping it wrongly."""
+    length_items: CountFromZero | None = None
+    """Items on which token lengths are measured before the search plans with them; when null, 8
+    where the task's own lengths are only estimated, else none."""
     search_items: Count = 168
     """Items of the search split that races use."""
     calibration_items: Count = 100

@@ -223,6 +223,7 @@ class CostModel:
         if gate is None:
             return self.node_ticks(model, in_degree)
         return math.ceil(gate.call_share * self.node_ticks(model, 0))
+
     def expected_tokens(self, model: str, in_degree: int) -> tuple[int, int]:
         """Expected prompt and reply tokens of a call that reads `in_degree` messages."""
         known = None if self.lengths is None else self.lengths.get(model)

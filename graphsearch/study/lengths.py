@@ -10,6 +10,8 @@ from graphsearch.events import LengthsMeasured
 from graphsearch.rolenames import role_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from graphsearch.cost import CostModel
     from graphsearch.execution import GraphRun
     from graphsearch.graph import CollaborationGraph
@@ -22,9 +24,9 @@ __all__ = [
     "LengthTally",
     "length_graphs",
     "length_items",
+    "lengths_of_run",
     "lengths_part",
     "measure_lengths",
-    "measured_in",
     "restore_plan",
     "say_lengths",
 ]
@@ -311,18 +313,21 @@ def _models(parts: "Parts") -> list[str]:
     return list(dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)]))
 
 
-def measured_in(result: Mapping[str, Any], *, where: str) -> Lengths:
-    """The lengths that a finished study measured, from its `result.json`.
+def lengths_of_run(folder: "str | Path") -> Lengths:
+    """The lengths that a finished study measured.
 
     Raises:
-        ConfigError: it holds none.
+        StoreError: it has no result.
+        ConfigError: it measured none.
     """
-    told = result.get("lengths") or {}
+    from graphsearch.study.result import Result
+
+    told = Result.load(folder).lengths or {}
     found = {
         name: {key: value for key, value in one["measured"].items() if key != "cost"}
         for name, one in told.get("models", {}).items()
         if one["measured"] is not None
     }
     if not found:
-        raise ConfigError("holds no measured token lengths", where=where)
-    return Lengths.from_json(found, where=where)
+        raise ConfigError("holds no measured token lengths", where=str(folder))
+    return Lengths.from_json(found, where=str(folder))

@@ -206,15 +206,10 @@ class Study:
         if self._announced:
             return
         self._announced = True
-        self.voice.say(
-            StudyStarted,
-            task=self.parts.task.name,
-            searcher=self.parts.searcher.name,
-            seed=self.parts.seed,
-            resumed=bool(self.rounds),
-            rounds_done=len(self.rounds),
-            warnings=never_used(self.parts.space),
-        )
+        parts, done = self.parts, len(self.rounds)
+        told = {"seed": parts.seed, "resumed": done > 0, "rounds_done": done}
+        names = {"task": parts.task.name, "searcher": parts.searcher.name}
+        self.voice.say(StudyStarted, **names, **told, warnings=never_used(parts.space))
 
     async def search(self) -> Stopped:
         """Rounds until a stop rule speaks; says which."""
@@ -261,7 +256,7 @@ class Study:
         """Find out what a judge is worth and how long replies are, once, before the first round.
 
         `step` does it by itself; in a loop of one's own it comes before the first `ask`, and
-        without it the lengths that the task assumes hold. Raises as `check_judge`, `measure_lengths`.
+        without it the lengths that the task assumes hold. Raises as what it calls.
         """
         if not self.rounds:
             await check_judge(self)

@@ -80,7 +80,16 @@ BAD = [
     ),
     (
         {"task": {"name": "a", "profile": {"question": 3}}},
-        "task.profile.answer: is required",
+        "task.profile: question and answer go together",
+    ),
+    ({"task": {"name": "a", "profile": {}}}, "task.profile: give question and answer, from"),
+    (
+        {"task": {"name": "a", "profile": {"from": "r", "models": {}}}},
+        "task.profile: give either from or models",
+    ),
+    (
+        {"task": {"name": "a", "profile": {"models": {"m": {"question": 0}}}}},
+        "task.profile.models.m.",
     ),
     ({"searcher": {"name": ""}}, "searcher.name: must not be empty"),
     ({"agent": "chat"}, "agent: the chat agent needs a model of the fleet"),
@@ -274,3 +283,21 @@ def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "f.yaml", "prices": "p.yaml"}))
     (model,) = pinned(load_config(tmp_path / "c.yaml")).fleet["models"]
     assert model["serve"]["weights"] == str(tmp_path / "small")
+
+
+def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypatch):
+    from graphsearch.cost import Lengths, ModelLengths
+    from graphsearch.study import lengths
+
+    known = Lengths.of({"xs": ModelLengths(12, 20, 21, 22, 8, 4)})
+    asked = []
+    monkeypatch.setattr(lengths, "lengths_of_run", lambda run: asked.append(run) or known)
+    path = tmp_path / "c.yaml"
+    path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "profile": {"from": "runs/x"}}}))
+    config = load_config(path)
+    assert study_arguments(config)["lengths"] == tmp_path / "runs" / "x"
+    assert study_arguments(config)["profile"] is None
+    kept = pinned(config)
+    assert asked == [str(tmp_path / "runs" / "x")]
+    again = parse_config(parse_yaml(config_yaml(kept)), source="config.yaml")
+    assert study_arguments(again)["lengths"] == known
