@@ -299,5 +299,5 @@ def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypa
     assert study_arguments(config)["profile"] is None
     kept = pinned(config)
     assert asked == [str(tmp_path / "runs" / "x")]
-    again = parse_config(parse_yaml(config_yaml(kept)), source="config.yaml")
+    again = parse_config(parse_yaml(config_yaml(kept), "config.yaml"), source="config.yaml")
     assert study_arguments(again)["lengths"] == known
