@@ -18,6 +18,7 @@ __all__ = [
     "log_evidence_above_zero",
     "mean_estimate",
     "paired_difference",
+    "pass_at_k",
     "t_quantile",
     "wilson",
 ]
@@ -208,6 +209,20 @@ def confidence_sequence(
         return mean - 2 / (_GRID - 1), mean + 2 / (_GRID - 1)
     step = 2 / (_GRID - 1)  # the end lies between the last mean kept and the next one
     return float(means[kept][0]) - step, float(means[kept][-1]) + step
+
+
+def pass_at_k(n: int, right: int, k: int) -> float:
+    """Chance that of k draws without replacement from n, of which some are right, one is right.
+
+    The unbiased estimate of pass@k from n samples of a question (arXiv 2107.03374, equation 1):
+    1 - C(n - right, k) / C(n, k).
+
+    Raises:
+        ValueError: not 0 <= right <= n, or not 1 <= k <= n.
+    """
+    if not 0 <= right <= n or not 1 <= k <= n:
+        raise ValueError(f"pass@{k} of {n} draws with {right} right makes no sense")
+    return 1.0 - math.comb(n - right, k) / math.comb(n, k)
 
 
 def t_quantile(probability: float, freedom: int) -> float:

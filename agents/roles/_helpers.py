@@ -10,7 +10,11 @@ from graphsearch.engines.embedded.vocabulary import candidate, normalise, relabe
 
 __all__ = ["FILTERS", "MESSAGES"]
 
-MESSAGES: Final[Mapping[str, Callable[[str], str]]] = {"normalise": normalise, "strip": str.strip}
+MESSAGES: Final[Mapping[str, Callable[[str], str]]] = {
+    "normalise": normalise,
+    "strip": str.strip,
+    "whole": str,
+}
 """What turns a reply into the message that children read."""
 
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {"candidate": candidate, "relabel": relabel}

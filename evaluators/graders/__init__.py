@@ -29,6 +29,7 @@ _GRADERS = Registry(
         "numeric": "graphsearch.evaluators.graders.numeric:NumericGrader",
         "puzzle": "graphsearch.evaluators.graders.puzzle:PuzzleGrader",
         "recall": "graphsearch.evaluators.graders.recall:RecallGrader",
+        "recorded": "graphsearch.evaluators.graders.recorded:RecordedGrader",
     },
     options_at="task.options.grader_options",
 )

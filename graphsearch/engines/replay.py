@@ -6,21 +6,24 @@ A record is a folder with `records.jsonl` (or `.jsonl.gz`): one line for each qu
 
 and `questions.jsonl` with `{"qid": ..., "question": ...}`. A sample's reply is its `text` if it has
 one, else its `answer`; an answer of null could not be read when it was recorded, and is `unparsed`.
-A line may name a `method` too; its model is then called `model/method`.
+A line may name a `method` too; its model is then called `model/method`. Two more layouts are read:
+
+    {"qid": 70, "preds": "AFFD-"}       one letter a model, in the order of `models.json`
+    {"samples": [{"completion": 3}]}    which text of the question's line in `completions.jsonl`
+
+Where a record has no `questions.jsonl` its questions were not kept, and their ids stand for them.
 """
 
-import gzip
-import json
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from urllib.parse import parse_qsl
 
 from graphsearch.calls import Call, Outcome, Reply, Usage, digest
+from graphsearch.engines._records import Record, Sample, read_record
 from graphsearch.engines.base import EngineInfo
 from graphsearch.errors import FleetError, Rejected, UnknownModel
 
@@ -30,37 +33,16 @@ if TYPE_CHECKING:
 __all__ = ["ReplayEngine"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """A recorded reply: its text (None: could not be read) and the length of the full one."""
-
-    text: str | None
-    characters: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """All that was recorded.
-
-    Attributes:
-        samples: by model and question.
-        models: names of the models.
-        questions: texts by id; None where there is no file of them.
-        mark: a digest of the files.
-    """
-
-    samples: Mapping[tuple[str, str], tuple[_Sample, ...]]
-    models: frozenset[str]
-    questions: Mapping[str, str] | None
-    mark: str
+Order = Literal["drawn", "recorded"]
 
 
 class ReplayEngine:
     """Replies from a record of real models.
 
     Sample k of a call about an item gets the k-th of that model's recorded samples for it, in an
-    order drawn once from `seed`: so draws are without replacement, do not depend on the order of
-    calls, and run out. Streams share the pool of an item; a study uses an item in one of them.
+    order drawn once from `seed` (or as recorded): so draws are without replacement, do not depend
+    on the order of calls, and run out. Streams share the pool of an item; a study uses an item in
+    one of them.
 
     A record holds answers to questions, not to whatever else is asked about them: a call whose
     prompt is not the recorded question (that of a node which reads others, say) is refused.
@@ -74,6 +56,11 @@ class ReplayEngine:
             None takes any prompt about an item for its question.
         seed: of the order of draws.
         characters_per_token: for the estimate; None leaves tokens unknown.
+        order: of draws: `drawn`, or as `recorded`.
+        repeat: the record is of greedy decoding, which says the same each time: every draw of an
+            item with one sample is that sample.
+        field: field of a sample that is the reply, in place of `text` or `answer`.
+        score: field of a sample that its reply carries as its own score (`Reply.detail`).
     """
 
     def __init__(
@@ -84,27 +71,43 @@ class ReplayEngine:
         prompt: str | None = "{question}",
         seed: int = 0,
         characters_per_token: float | None = 4.0,
+        order: Order = "drawn",
+        repeat: bool = False,
+        field: str | None = None,
+        score: str | None = None,
     ) -> None:
+        if order not in get_args(Order):
+            raise FleetError(f"order is {order!r}, must be drawn or recorded", where="replay")
         self._path = Path(path)
         self._served = dict(served_names or {})
         self._prompt = prompt
         self._seed = seed
         self._rate = characters_per_token
-        self._record: _Record | None = None
+        self._drawn = order == "drawn"
+        self._repeat = repeat
+        self._field = field
+        self._score = score
+        self._record: Record | None = None
+        self._asked: dict[str, list[str]] = {}
         self._orders: dict[tuple[str, str], list[int]] = {}
 
     @classmethod
     def for_models(cls, specs: "Sequence[ModelSpec]") -> Self:
-        """The engine of models of one record; `endpoint` is its path, from the current folder.
+        """The engine of models of one record.
+
+        Their `endpoint` is its path, from the current folder, with options after a `?` if need be:
+        `records/date?order=recorded&field=date`. Options are `order`, `field`, `score`,
+        `repeat=true` and `seed`.
 
         Raises:
-            FleetError: they name none.
+            FleetError: they name none, or an option is wrong.
         """
-        if specs[0].endpoint is None:
-            where = f"model {specs[0].name}"
+        where = f"model {specs[0].name}"
+        path, _, options = (specs[0].endpoint or "").partition("?")
+        if not path:
             raise FleetError("needs an endpoint, the folder of its record", where=where)
         served = {spec.name: spec.served_name for spec in specs if spec.served_name is not None}
-        return cls(specs[0].endpoint, served)
+        return cls(path, served, **_options(options, f"{where}: endpoint"))
 
     def info(self, model: str) -> EngineInfo:
         """Facts about a model; the fingerprint is that of the files.
@@ -113,7 +116,10 @@ class ReplayEngine:
             FleetError: the record cannot be read.
         """
         served = self._served.get(model, model)
-        options = [served, self._prompt, self._seed, self._rate]
+        options: list[Any] = [served, self._prompt, self._seed, self._rate]
+        changed = [self._drawn, self._repeat, self._field, self._score]
+        if changed != [True, False, None, None]:
+            options += changed
         mark = self._read().mark
         return EngineInfo("replay", digest([mark, options]), deterministic=True, weights=mark)
 
@@ -138,13 +144,16 @@ class ReplayEngine:
         )
         outcome = _outcome(sample)
         text = sample.text or "" if outcome is Outcome.ANSWERED else ""
-        reply = Reply(text, usage, outcome, time.perf_counter() - begun)
-        return self._bounded(reply, call.sampling.max_tokens)
+        detail: dict[str, Any] = {} if self._rate is None else {"usage": "estimated"}
+        if sample.score is not None:
+            detail["score"] = sample.score
+        reply = Reply(text, usage, outcome, time.perf_counter() - begun, detail)
+        return _bounded(reply, call.sampling.max_tokens)
 
     async def aclose(self) -> None:
         """Nothing to release."""
 
-    def _sample(self, call: Call) -> _Sample:
+    def _sample(self, call: Call) -> Sample:
         record = self._read()
         model = self._served.get(call.model, call.model)
         if model not in record.models:
@@ -154,23 +163,24 @@ class ReplayEngine:
         if samples is None:
             raise Rejected(f"{self._path} has no answer of {model!r} to item {call.item!r}")
         self._check_prompt(call, record)
+        if self._repeat and len(samples) == 1:
+            return samples[0]
         if call.sample >= len(samples):
             raise Rejected(
                 f"{self._path} has {len(samples)} answers of {model!r} to item {call.item!r}, and "
                 f"number {call.sample + 1} is asked for"
             )
+        if not self._drawn:
+            return samples[call.sample]
         return samples[self._order(model, call.item, len(samples))[call.sample]]
 
-    def _check_prompt(self, call: Call, record: _Record) -> None:
+    def _check_prompt(self, call: Call, record: Record) -> None:
         if self._prompt is None:
             return
-        if record.questions is None:
-            raise Rejected(
-                f"{self._path} has no questions.jsonl, so no prompt can be held against its "
-                "question; make the engine with prompt=None to take any"
-            )
-        question = record.questions.get(call.item, "")
-        expected = self._prompt.replace("{question}", question).split()
+        expected = self._asked.get(call.item)
+        if expected is None:
+            question = str(record.questions.get(call.item, {}).get("question", ""))
+            expected = self._asked[call.item] = self._prompt.replace("{question}", question).split()
         if call.messages[-1].content.split() != expected:
             raise Rejected(
                 f"{self._path} holds answers to the question of item {call.item!r} alone; this "
@@ -185,80 +195,42 @@ class ReplayEngine:
             self._orders[model, item] = order
         return order
 
-    def _bounded(self, reply: Reply, most: int | None) -> Reply:
-        """A reply as `max_tokens` leaves it: the answer stands at its end, so it is lost first."""
-        detail = {} if self._rate is None else {"usage": "estimated"}
-        written = reply.usage.completion_tokens
-        if most is None or written is None or written <= most:
-            return Reply(reply.text, reply.usage, reply.outcome, reply.seconds, detail)
-        usage = Usage(reply.usage.prompt_tokens, most, calls=1)
-        return Reply("", usage, Outcome.TRUNCATED, reply.seconds, detail)
-
     def _tokens(self, characters: int) -> int | None:
         return None if self._rate is None else max(1, math.ceil(characters / self._rate))
 
-    def _read(self) -> _Record:
+    def _read(self) -> Record:
         if self._record is None:
-            self._record = _read(self._path)
+            self._record = read_record(self._path, field=self._field, score=self._score)
         return self._record
 
 
-def _outcome(sample: _Sample) -> Outcome:
+def _bounded(reply: Reply, most: int | None) -> Reply:
+    """A reply as `max_tokens` leaves it: the answer stands at its end, so it is lost first."""
+    written = reply.usage.completion_tokens
+    if most is None or written is None or written <= most:
+        return reply
+    usage = Usage(reply.usage.prompt_tokens, most, calls=1)
+    detail = {key: value for key, value in reply.detail.items() if key != "score"}
+    return Reply("", usage, Outcome.TRUNCATED, reply.seconds, detail)
+
+
+def _outcome(sample: Sample) -> Outcome:
     if sample.text is None:
         return Outcome.UNPARSED if sample.characters else Outcome.EMPTY
     return Outcome.ANSWERED if sample.text.strip() else Outcome.EMPTY
 
 
-def _read(path: Path) -> _Record:
-    file = _records_file(path)
-    samples: dict[tuple[str, str], tuple[_Sample, ...]] = {}
-    mark = blake2b(digest_size=16)
-    for where, row in _rows(file, mark):
-        model, qid, found = row.get("model"), row.get("qid"), row.get("samples")
-        if not isinstance(model, str) or qid is None or not isinstance(found, list):
-            raise FleetError("expected a line with qid, model and samples", where=where)
-        model = f"{model}/{row['method']}" if "method" in row else model
-        if (model, str(qid)) in samples:
-            raise FleetError(f"{model!r} answers {qid!r} twice", where=where)
-        samples[model, str(qid)] = tuple(_read_sample(one, where) for one in found)
-    questions = file.parent / "questions.jsonl"
-    texts = None
-    if questions.is_file():
-        texts = {str(row["qid"]): str(row["question"]) for _, row in _rows(questions, mark)}
-    models = frozenset(model for model, _ in samples)
-    return _Record(samples, models, texts, mark.hexdigest())
-
-
-def _records_file(path: Path) -> Path:
-    names = ("records.jsonl", "records.jsonl.gz")
-    for file in [path, *(path / name for name in names)]:
-        if file.is_file():
-            return file
-    raise FleetError(f"is no record: there is no {' or '.join(names)}", where=str(path))
-
-
-def _read_sample(found: Any, where: str) -> _Sample:
-    if not isinstance(found, Mapping) or not ("answer" in found or "text" in found):
-        raise FleetError("a sample has neither an answer nor a text", where=where)
-    text = found.get("text", found.get("answer"))
-    text = None if text is None else str(text)
-    characters = found.get("chars")
-    return _Sample(text, characters if isinstance(characters, int) else len(text or ""))
-
-
-def _rows(file: Path, mark: blake2b) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The lines of a file with their places; what is read goes into the digest too."""
-    try:
-        data = file.read_bytes()
-        data = gzip.decompress(data) if file.suffix == ".gz" else data
-    except (OSError, EOFError) as error:
-        raise FleetError(f"cannot be read: {error}", where=str(file)) from error
-    mark.update(data)
-    for number, line in enumerate(data.splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise FleetError(f"is not JSON: {error}", where=f"{file}:{number}") from error
-        if not isinstance(row, Mapping):
-            raise FleetError("is no object", where=f"{file}:{number}")
-        yield f"{file}:{number}", row
+def _options(text: str, where: str) -> dict[str, Any]:
+    """The options of an endpoint."""
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if name in ("order", "field", "score"):
+            found[name] = value
+        elif name == "repeat" and value in ("true", "false"):
+            found[name] = value == "true"
+        elif name == "seed" and value.isdecimal():
+            found[name] = int(value)
+        else:
+            known = "order, field, score, repeat=true, seed"
+            raise FleetError(f"unknown option {name}={value}; known are {known}", where=where)
+    return found

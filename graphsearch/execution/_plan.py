@@ -57,6 +57,7 @@ class Step:
         index: its index in the canonical graph.
         role: its role.
         speaker: the role again when it speaks, None when it combines.
+        combiner: the role again when it combines.
         gate: the role again when it may pass a parent's message on in place of a call.
         model: its model ("" when it combines).
         context: where it stands.
@@ -72,6 +73,7 @@ class Step:
     index: int
     role: Role
     speaker: SpeakingRole | None
+    combiner: CombiningRole | None
     gate: GatedRole | None
     model: str
     context: NodeContext
@@ -163,7 +165,8 @@ def _step(
     if (speaker is None) != (node.model is None):
         needs = "needs a model" if speaker is not None else "has no use for a model"
         raise GraphError(f"node {index}: role {node.role!r} {needs}")
-    if speaker is None and not isinstance(role, CombiningRole):
+    combiner = role if speaker is None and isinstance(role, CombiningRole) else None
+    if speaker is None and combiner is None:
         raise GraphError(f"role {node.role!r} neither speaks nor combines")
     sampling = speaker.sampling(context) if speaker is not None else Sampling()
     gate = role if speaker is not None and isinstance(role, GatedRole) else None
@@ -184,6 +187,7 @@ def _step(
         index=index,
         role=role,
         speaker=speaker,
+        combiner=combiner,
         gate=gate,
         model=model,
         context=context,

@@ -16,7 +16,7 @@ from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
-from graphsearch.roles import NOT_FITTED, CombiningRole, Heard
+from graphsearch.roles import NOT_FITTED, Heard
 from graphsearch.tasks import Grader, Item
 
 __all__ = ["Walk", "heard"]
@@ -197,10 +197,10 @@ class Walk:
         return admitted
 
     def _combine(self, step: Step, runs: list[NodeRun]) -> NodeRun:
-        assert isinstance(step.role, CombiningRole)
+        assert step.combiner is not None
         fitted = self._fitted.get(step.index, NOT_FITTED)
         try:
-            message = step.role.combine(self._item, heard(runs), self._grader, fitted)
+            message = step.combiner.combine(self._item, heard(runs), self._grader, fitted)
         except Exception as error:
             raise self._broken(step, error) from error
         self._settle(step, NOTHING)

@@ -102,7 +102,9 @@ def test_a_role_without_a_form_for_its_place_says_so():
 
 
 def test_unknown_roles_and_sets_are_named_with_the_known_ones(tmp_path):
-    with pytest.raises(ConfigError, match=r"no role .poet.*known: assistant, best, fuser, select, vote"):
+    with pytest.raises(
+        ConfigError, match=r"no role .poet.*known: assistant, best, fuser, select, vote"
+    ):
         get_roles("chat").role("poet")
     with pytest.raises(ConfigError, match=r"known sets are chat, chat-choice, .*embedded"):
         get_roles(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.engines.replay import ReplayEngine
 from graphsearch.errors import FleetError, Rejected, UnknownModel
+from graphsearch.fleet import ModelSpec
 from graphsearch.testing import EngineConformance
 from tests.support import shared_data
 
@@ -91,8 +92,9 @@ async def test_prompts_may_be_worded_otherwise_or_not_looked_at(folder):
     with pytest.raises(Rejected):
         await worded.generate(call())
     assert (await ReplayEngine(folder, prompt=None).generate(call(prompt="anything"))).text
-    (folder / "questions.jsonl").unlink()
-    with pytest.raises(Rejected, match="prompt=None"):
+    (folder / "questions.jsonl").unlink()  # now ids stand for the questions
+    assert (await ReplayEngine(folder).generate(call(prompt="q0"))).text
+    with pytest.raises(Rejected):
         await ReplayEngine(folder).generate(call())
 
 
@@ -143,8 +145,10 @@ def test_the_fingerprint_changes_with_the_files_and_the_seed(folder):
     [
         ("{", "records.jsonl:1: is not JSON"),
         ("[]", "records.jsonl:1: is no object"),
-        ('{"qid": 1, "preds": "ABC"}', "expected a line with qid, model and samples"),
-        ('{"qid": 1, "model": "m", "samples": [{"completion": 3}]}', "neither an answer nor"),
+        ('{"qid": 1, "preds": "ABC"}', "does not name the models in order"),
+        ('{"qid": 1}', "expected a line with qid, model and samples"),
+        ('{"qid": 1, "model": "m", "samples": [{"chars": 3}]}', "no text and no answer"),
+        ('{"qid": 1, "model": "m", "samples": [{"completion": 3}]}', "their file is absent"),
         ('{"qid": 1, "model": "m", "samples": []}\n' * 2, "records.jsonl:2: 'm' answers 1 twice"),
     ],
 )
@@ -181,3 +185,54 @@ async def test_real_records_bring_back_their_accuracy():
         right, solved = right + hits, solved + bool(hits)
     assert round(100 * right / (COUNT * len(questions)), 2) == 80.36
     assert len(questions) - solved == 37
+
+
+async def test_draws_may_come_as_recorded_and_greedy_ones_repeat(folder):
+    engine = ReplayEngine(folder, order="recorded")
+    assert await texts(engine) == [f"0/{k}" for k in range(5)]
+    greedy = ReplayEngine(folder, repeat=True)
+    said = [await greedy.generate(call(sample=k, model="small/cot")) for k in range(3)]
+    assert [reply.text for reply in said] == ["cot"] * 3
+    with pytest.raises(Rejected, match="number 6"):
+        await greedy.generate(call(sample=5))
+    with pytest.raises(FleetError, match="drawn or recorded"):
+        ReplayEngine(folder, order="shuffled")
+
+
+async def test_an_endpoint_may_bring_options(tmp_path):
+    rows = [
+        {"answer": "a", "date": "b", "passed": 2},
+        {"answer": "c", "date": None, "passed": 3, "chars": 9},
+    ]
+    lines(tmp_path / "records.jsonl", [{"qid": "q0", "model": "m", "samples": rows}])
+
+    def engine(options):
+        spec = ModelSpec("mine", engine="replay", endpoint=f"{tmp_path}{options}", served_name="m")
+        return ReplayEngine.for_models([spec])
+
+    made = engine("?order=recorded&field=date&score=passed")
+    first, second = [
+        await made.generate(call(sample=k, model="mine", prompt="q0")) for k in range(2)
+    ]
+    assert (first.text, first.detail["score"]) == ("b", 2.0)
+    assert (second.outcome, second.detail["score"]) == (Outcome.UNPARSED, 3.0)
+    assert made.info("mine").fingerprint != engine("").info("mine").fingerprint
+    for wrong in ("?order=any", "?colour=red", "?repeat=1", "?seed=x"):
+        with pytest.raises(FleetError, match=r"must be drawn|unknown option"):
+            engine(wrong)
+
+
+async def test_other_layouts_are_letters_and_numbered_completions(tmp_path):
+    lines(tmp_path / "records.jsonl", [{"qid": 7, "gold": "B", "preds": "B-"}])
+    (tmp_path / "models.json").write_text(json.dumps([{"model": "x"}, {"model": "y"}]))
+    engine = ReplayEngine(tmp_path)
+    found = [await engine.generate(call("7", model=m, prompt="7")) for m in "xy"]
+    assert [(r.text, r.outcome.value) for r in found] == [("B", "answered"), ("", "unparsed")]
+    folder = tmp_path / "code"
+    folder.mkdir()
+    samples = [{"completion": 1, "correct": 1}, {"completion": 0, "correct": 0}]
+    lines(folder / "records.jsonl", [{"qid": "t", "model": "m", "samples": samples}])
+    lines(folder / "completions.jsonl", [{"qid": "t", "completions": ["pass", "return 1"]}])
+    engine = ReplayEngine(folder, order="recorded")
+    said = [(await engine.generate(call("t", k, model="m", prompt="t"))).text for k in range(2)]
+    assert said == ["return 1", "pass"]
