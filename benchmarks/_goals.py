@@ -183,6 +183,21 @@ def _resume() -> list[Goal]:
     ]
 
 
+def _graders_code() -> list[Goal]:
+    says = "programs at full isolation:"
+    return [
+        Goal(f"{says} a second", ("graders_code", "humaneval", "per_second"), ">=", 25),
+        Goal(f"{says} HumanEval's answers", ("graders_code", "humaneval", "agreement"), "==", 1),
+        Goal(f"{says} MBPP's answers", ("graders_code", "mbpp", "agreement"), "==", 1),
+        Goal(
+            f"{says} recorded labels of completions",
+            ("graders_code", "completions", "agreement"),
+            ">=",
+            0.995,
+        ),
+    ]
+
+
 GOALS: tuple[Goal, ...] = (
     *_install(),
     *_demo(),
@@ -200,4 +215,5 @@ GOALS: tuple[Goal, ...] = (
     *_kills(),
     *_budgets(),
     *_resume(),
+    *_graders_code(),
 )

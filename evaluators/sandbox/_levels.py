@@ -2,6 +2,7 @@
 
 import marshal
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "1",  # else threads use up the address space
     "PYTHONHASHSEED": "0",  # equal programs behave alike
 }
 
@@ -120,7 +122,7 @@ class Level:
         user = _user(way)
         folder = self.folder(user)
         try:
-            payload = in_memory(self._payload(user, start))
+            payload = in_memory(self._payload(way, user, start))
             own.append(payload)
             command = self.command(way, start, own)
             facts = None
@@ -145,17 +147,18 @@ class Level:
             for descriptor in own:
                 os.close(descriptor)
 
-    def _payload(self, user: int | None, start: Start) -> bytes:
+    def _payload(self, way: str, user: int | None, start: Start) -> bytes:
         limits = start.limits
         values = {
             "AS": limits.memory_mb * 2**20,
             "CORE": 0,
             "FSIZE": limits.file_mb * 2**20,
             "NOFILE": limits.open_files,
-            "NPROC": limits.threads,
             "MEMLOCK": 0,
             "MSGQUEUE": 0,
         }
+        if _counts_apart(way) and not start.forks:
+            values["NPROC"] = limits.threads
         if start.cpu is not None:
             values["CPU"] = start.cpu
         modules = [(f"{_HOME}.{name}", _code(name)) for name in ("wire", *start.main)]
@@ -257,6 +260,15 @@ def _user(way: str) -> int | None:
     if way == "own":
         return _FIRST_FREE_USER + next(_serial) % _FREE_USERS
     return NOBODY if way == "nobody" else None
+
+
+def _counts_apart(way: str) -> bool:
+    """Whether the kernel counts the process's threads apart from all others of its user.
+
+    It does in a user namespace since Linux 5.14.
+    """
+    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+    return way == "own" or (way == "user" and release >= (5, 14))
 
 
 @cache

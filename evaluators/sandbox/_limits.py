@@ -22,7 +22,8 @@ class Limits:
         output_bytes: what it prints, standard output and error each; printing more ends it.
         file_mb: size of one file and of all files together, MB.
         open_files: files open at a time.
-        threads: threads at a time; further processes are never allowed.
+        threads: threads at a time, where the kernel counts them apart from those of other
+            processes; further processes are never allowed.
     """
 
     seconds: float = 3.0
