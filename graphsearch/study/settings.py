@@ -106,7 +106,7 @@ class Settings:
         wholes = {name: getattr(self, name) for name in _LEAST}
         shares = {n: getattr(self, n) for n in ("race_alpha", "infra_share", "reserve", "level")}
         for name, value in {**wholes, **shares, "seconds": self.seconds}.items():
-            may_be_none = name in {"rounds", "patience", "seconds"}
+            may_be_none = name in {"rounds", "patience", "seconds", "length_items"}
             kinds = (int,) if name in wholes else (int, float)
             if (value is None and may_be_none) or type(value) in kinds:
                 continue
