@@ -15,10 +15,10 @@ Extract = Literal[
 _TAIL: Final = 100_000
 """Characters at the end of a reply that are looked at: a final answer comes last."""
 
-_TAGS: Final = re.compile(r"<answer>(?P<found>[^<]*(?:<(?!/answer>)[^<]*)*)</answer>", re.I)
+_TAG: Final = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _LINE: Final = re.compile(
     r"(?:^|\n)[ \t>*_#]*(?:the\s+)?(?:final\s+)?answer(?:\s+is)?"
-    r"[*_ \t]*[:=][*_ \t]*(?P<found>[^\n]+)",
+    r"[*_ \t]*[:=][*_ \t]*(?:\r?\n[ \t]*){0,3}(?P<found>[^\n]+)",
     re.IGNORECASE,
 )
 _SENTENCE: Final = re.compile(r"\banswer\s+is\s*(?::\s*)?(?P<found>[^\n]+)", re.IGNORECASE)
@@ -28,6 +28,8 @@ _FIELD: Final = re.compile(
 )
 _BOXED: Final = re.compile(r"\\f?boxe?d?\s*\{")
 _BETWEEN_BOXES: Final = re.compile(r"[\s$,;.]*(?:(?:and|or)[\s$]*)?")
+_CODE: Final = ("```", "{")
+"""What follows `Answer:` where a block of JSON or code is the answer."""
 _MOST_BOXES: Final = 20
 
 
@@ -36,11 +38,11 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
 
     Args:
         text: the reply; its last 100,000 characters count.
-        how: `tags`: between `<answer>` and `</answer>`; `line`: a line `Answer: ...`; `hashes`:
-            after `####`; `json`: the field `answer` of a JSON object; `boxed`: in LaTeX's
-            `\boxed{...}`, or in several that follow each other; `sentence`: `the answer is ...`;
-            `last-line`: the last line; `whole`: all of it. `auto` takes the first of them, in this
-            order and up to `sentence`, that the reply has. Of several finds the last one counts.
+        how: `tags`: between `<answer>` and `</answer>`; `line`: a line `Answer: ...`, or the one
+            after it; `hashes`: after `####`; `json`: the field `answer` of a JSON object; `boxed`:
+            in LaTeX's `\boxed{...}`, or in several that follow each other; `sentence`: `the answer
+            is ...`; `last-line`: the last line; `whole`: all of it. `auto` takes the first of them,
+            in this order and up to `sentence`, that the reply has. Of several the last one counts.
     """
     tail = text[-_TAIL:]
     if how != "auto":
@@ -91,9 +93,22 @@ _BRACE: Final = re.compile(r"(?<!\\)[{}]")
 def _matched(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
     def find(text: str) -> str | None:
         found = [match["found"] for match in pattern.finditer(text)]
-        return _unboxed(found[-1]) if found else None
+        said = [_unboxed(one) for one in found if not one.startswith(_CODE)]
+        said = [one for one in said if one]
+        return said[-1] if said else None
 
     return find
+
+
+def _tagged(text: str) -> str | None:
+    """What stands between the last pair of tags."""
+    end = None
+    for tag in reversed(list(_TAG.finditer(text))):
+        if tag[1]:
+            end = tag.start()
+        elif end is not None:
+            return _unboxed(text[tag.end() : end]) or None
+    return None
 
 
 def _field(text: str) -> str | None:
@@ -127,7 +142,7 @@ def _trim(text: str) -> str:
 
 
 _FINDERS: Final[Mapping[str, Callable[[str], str | None]]] = {
-    "tags": _matched(_TAGS),
+    "tags": _tagged,
     "line": _matched(_LINE),
     "hashes": _matched(_HASHES),
     "json": _field,

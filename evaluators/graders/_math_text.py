@@ -101,11 +101,11 @@ _REPLACED: Final = {
     r"\geqslant": r"\ge",
     r"\displaystyle": "",
     r"\limits": "",
-    r"\!": "",
     r"\$": "",
     "$": "",
     "**": "^",
 }
+_NEGATIVE_SPACE: Final = re.compile(r"\\!\s*")
 _REPLACE: Final = re.compile("|".join(re.escape(k) for k in sorted(_REPLACED, key=len)[::-1]))
 _MARKED_THOUSANDS: Final = re.compile(r"(?<=\d)(?:\{,\}|\\,|\\ )\s?(?=\d{3}(?!\d))")
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,)|^\d{1,3}(?: \d{3})+$")
@@ -114,10 +114,10 @@ _TILDE_TEXT: Final = re.compile(r"\\(?:mathrm|textrm|textbf|textit|mathbf|mbox)\
 _LEFT_RIGHT: Final = re.compile(r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?)(?![A-Za-z])\s*\.?")
 _SQRT_CALL: Final = re.compile(r"(?:\\sqrt|(?<![\\A-Za-z])sqrt)\s*\(([^()]*)\)")
 _BARE: Final = re.compile(r"(?<![\\A-Za-z{])(sqrt|pi|infinity|infty)(?![A-Za-z])")
-_END: Final = re.compile(r"(?:\\[,;: ]|[\s.;,])+$")
+_ENDS: Final = ("\\,", "\\;", "\\:", "\\ ", "\\")
 _UNIT: Final = re.compile(
     r"(?P<number>[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?)\s*"
-    r"(?P<words>(?:[A-Za-z]{1,14}\.?[\s/]*){1,5})(?:\^\{?[23]\}?)?"
+    r"(?P<words>[A-Za-z]+\.?(?:[ /]+[A-Za-z]+\.?){0,4})(?:\^\{?[23]\}?)?"
 )
 _MARKED_UNIT: Final = re.compile(
     r"(?P<before>.*[\d)}])\s*(?:\\ )?\s*\\text\s*\{(?P<words>[^{}]*)\}(?:\s*\^\s*\{?[23]\}?)?"
@@ -129,6 +129,7 @@ _NO_UNIT: Final = frozenset(
     | {"hundred", "thousand", "million", "billion", "trillion"}
     | set("abcdefiknpqrtuvwxyz")
 )
+_DEGREES: Final = re.compile(r"^([-+]?[\d.]+)\s*\^\s*\{?\s*\\circ\s*\}?$")
 _PER_CENT: Final = re.compile(r"\s*(?:\\?%|\\text\s*\{\s*percent\s*\}|percent(?:age)?|pct)", re.I)
 _SCALES: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _SCALE_TEXT: Final = re.compile(rf"\\text\s*\{{\s*({'|'.join(_SCALES)})\s*\}}", re.IGNORECASE)
@@ -137,17 +138,27 @@ _SCALED: Final = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s*({'|'.join(_SCALES)})", re
 
 def clean(text: str) -> str:
     """The text in one spelling: signs, thousands separators, units, percent, brackets, roots."""
-    text = _CONTROL.sub("", text)
+    text = _NEGATIVE_SPACE.sub("", _CONTROL.sub("", text))
     text = _REPLACE.sub(lambda match: _REPLACED[match[0]], text).replace("~", " ")
     text = " ".join(_LEFT_RIGHT.sub("", text).split())
     text = _ROMAN.sub(r"\1", text)
     text = _TILDE_TEXT.sub(r"\\text{", text)
-    text = _END.sub("", text).strip(" *_`")
+    text = _without_end(text).strip(" *_`")
     text = _join_thousands(text)
-    text = _PER_CENT.sub(r"\\%", text)
+    text = _PER_CENT.sub(r"\\%", _DEGREES.sub(r"\1", text))
     text = _without_unit(text)
     text = _BARE.sub(r"\\\1", _SQRT_CALL.sub(r"\\sqrt{\1}", text)).replace(r"\infinity", r"\infty")
     return text.strip()
+
+
+def _without_end(text: str) -> str:
+    """Without the blanks and the punctuation that a sentence puts after it."""
+    before = None
+    while text != before:
+        before, text = text, text.rstrip(" .;,")
+        for end in _ENDS:
+            text = text.removesuffix(end)
+    return text
 
 
 def _join_thousands(text: str) -> str:
@@ -258,12 +269,25 @@ def _quotient(match: re.Match[str]) -> Number | None:
 _BLANKS: Final = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=\d)(\s+)(?=\d)|\s+")
 
 
+_MOST_ROUNDS: Final = 8
+
+
 def canonical(cleaned: str) -> str:
     """Equal for answers that are equal by rules of spelling; the input of votes.
 
     Numbers become reduced fractions, words lose case and articles, mathematics its blanks. It is
     itself an answer: what it gives for its own output is that output.
     """
+    said = _respelled(cleaned)
+    for _ in range(_MOST_ROUNDS):
+        again = _respelled(clean(said))
+        if again == said:
+            break
+        said = again
+    return said
+
+
+def _respelled(cleaned: str) -> str:
     number = read_number(cleaned)
     if number is not None:
         return f"{number.value}" + (r"\%" if number.percent else "")

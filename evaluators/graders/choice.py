@@ -1,55 +1,67 @@
 """Answers that are one letter of several choices."""
 
 import re
-from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Final
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.graders._final import final_answer
+from graphsearch.evaluators.graders._final import Extract, final_answer
+from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["ChoiceGrader"]
 
-_ALONE: Final = re.compile(r"^\W*([A-Za-z])(?:\W|$)")
+_TAIL: Final = 20_000
+_DRESS: Final = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{|[{}$*_`]")
+_OPTION: Final = re.compile(
+    r"^\W*(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is)?\W*", re.I
+)
+_ALONE: Final = re.compile(r"^\W*([A-Za-z])\W*$")
+_MARKED: Final = re.compile(r"^\W*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])[).:\]])(?!\w)")
+_LEADING: Final = re.compile(r"^\W*([A-Z])\b(?!')")
 _BRACKETED: Final = re.compile(r"\(([A-Z])\)")
 _CAPITAL: Final = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
+_WORDS_TOO: Final = "AI"
+"""Capitals that are words too: in a sentence they are no choice."""
 
 
-class ChoiceGrader:
+class ChoiceGrader(NoClaims):
     """Right when the chosen letter is the gold one.
 
-    Choices are the item's `choices` (a list of texts in `item.meta`), else the letters of
+    Choices are the item's `choices` (a list of up to 26 texts in `item.meta`), else the letters of
     `letters`. A gold answer is a letter, the text of a choice, or its number counted from 0.
+
+    An answer is, in this order: the text of a choice; a letter alone, in brackets or before a
+    bracket, colon or full stop; a capital before other words; the one choice whose text stands in
+    it; the last letter in brackets, or the last capital on its own.
 
     Args:
         letters: letters in use where an item lists no choices.
+        extract: where in a reply its final answer is; anything but `auto` asks for it there.
     """
 
     name = "choice"
 
-    def __init__(self, *, letters: str = "ABCDE") -> None:
+    def __init__(self, *, letters: str = "ABCDE", extract: Extract = "auto") -> None:
         if not letters or any(letter not in ascii_uppercase for letter in letters):
             raise TaskError(f"letters {letters!r} of the choice grader are not capitals A to Z")
         self._letters = letters
+        self._extract: Extract = extract
 
     def parse(self, item: Item, text: str) -> str | None:
         """The chosen letter."""
         known = self._known(item)
-        final = final_answer(text)
-        if final is not None:
-            alone = _ALONE.match(final)
-            if alone and alone[1].upper() in known:
-                return alone[1].upper()
-            named = self._by_text(item, final)
-            if named is not None:
-                return named
-        return self._last(final if final is not None else text, known)
-
-    def claims(self, item: Item, text: str) -> bool | None:
-        """Replies make no claim about themselves."""
-        return None
+        final = final_answer(text, self._extract)
+        if final is None:
+            return None if self._extract != "auto" else self._unmarked(item, text, known)
+        final = _plain(final)
+        return (
+            self._by_text(item, final)
+            or _letter(final, known)
+            or self._mentioned(item, final)
+            or _last(final, known)
+        )
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the letter is right.
@@ -67,31 +79,56 @@ class ChoiceGrader:
         """Raise `TaskError` when an item cannot be graded."""
         self._gold(item)
 
-    @staticmethod
-    def _last(text: str, known: Sequence[str]) -> str | None:
-        for find in (_BRACKETED, _CAPITAL):
-            found = [match[1] for match in find.finditer(text) if match[1] in known]
-            # "I" and "A" are words too; alone in a sentence they are no choice.
-            if found and (find is _BRACKETED or len(text.split()) == 1 or found[-1] not in "AI"):
-                return found[-1]
-        return None
+    def _unmarked(self, item: Item, text: str, known: str) -> str | None:
+        """The choice of a reply that marks no answer."""
+        tail = _plain(text[-_TAIL:])
+        whole = self._by_text(item, tail)
+        if whole is not None:
+            return whole
+        lines = [line for line in tail.splitlines() if line.strip()]
+        if len(lines) == 1 or (lines and (_ALONE.match(lines[-1]) or _MARKED.match(lines[-1]))):
+            found = self._by_text(item, lines[-1]) or _letter(lines[-1], known)
+            if found is not None:
+                return found
+        return _last(tail, known) or (self._mentioned(item, lines[-1]) if lines else None)
 
     def _known(self, item: Item) -> str:
         choices = item.meta.get("choices")
         return ascii_uppercase[: len(choices)] if isinstance(choices, list) else self._letters
 
-    def _by_text(self, item: Item, text: str) -> str | None:
+    @staticmethod
+    def _texts(item: Item) -> list[str]:
         choices = item.meta.get("choices")
-        if not isinstance(choices, list):
-            return None
-        wanted = text.strip(" .").casefold()
-        for letter, choice in zip(ascii_uppercase, choices, strict=False):
-            if str(choice).strip(" .").casefold() == wanted:
-                return letter
-        return None
+        return [_folded(str(c)) for c in choices] if isinstance(choices, list) else []
+
+    def _by_text(self, item: Item, text: str) -> str | None:
+        """The choice whose text this is."""
+        wanted = _folded(text)
+        found = [
+            letter
+            for letter, choice in zip(ascii_uppercase, self._texts(item), strict=False)
+            if choice == wanted
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def _mentioned(self, item: Item, text: str) -> str | None:
+        """The choice whose text stands in a text that holds that of no other."""
+        where = _folded(text)
+        found = [
+            (letter, choice)
+            for letter, choice in zip(ascii_uppercase, self._texts(item), strict=False)
+            if choice and re.search(rf"(?<!\w){re.escape(choice)}(?!\w)", where)
+        ]
+        longest = max((choice for _, choice in found), key=len, default="")
+        letters = [letter for letter, choice in found if choice == longest]
+        inside = all(choice in longest for _, choice in found)
+        return letters[0] if inside and len(letters) == 1 else None
 
     def _gold(self, item: Item) -> str:
         known = self._known(item)
+        choices = item.meta.get("choices")
+        if isinstance(choices, list) and not 2 <= len(choices) <= len(ascii_uppercase):
+            raise TaskError(f"item {item.id!r}: {len(choices)} choices; 2 to 26 can be graded")
         gold = item.gold
         if isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(known):
             return known[gold]
@@ -103,3 +140,34 @@ class ChoiceGrader:
             if named is not None:
                 return named
         raise TaskError(f"item {item.id!r}: the gold answer {gold!r} is none of {', '.join(known)}")
+
+
+def _plain(text: str) -> str:
+    return _DRESS.sub(" ", text).strip()
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).strip(" .").casefold()
+
+
+def _letter(text: str, known: str) -> str | None:
+    """The letter that a final answer is, or begins with."""
+    text = _OPTION.sub("", text) or text
+    for form in (_ALONE, _MARKED, _LEADING):
+        match = form.match(text)
+        if match is None:
+            continue
+        letter = next(group for group in match.groups() if group).upper()
+        # "A cat", "I am not sure": a word, not a choice.
+        if letter in known and (form is not _LEADING or letter not in _WORDS_TOO):
+            return letter
+    return None
+
+
+def _last(text: str, known: str) -> str | None:
+    """The last letter in brackets, else the last capital on its own."""
+    for form in (_BRACKETED, _CAPITAL):
+        found = [match[1] for match in form.finditer(text) if match[1] in known]
+        if found and (form is _BRACKETED or found[-1] not in _WORDS_TOO or len(text.split()) == 1):
+            return found[-1]
+    return None

@@ -5,13 +5,14 @@ from typing import Any
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.graders._final import final_answer
+from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
+from graphsearch.evaluators.graders._plain import NoClaims, shown
 from graphsearch.tasks import Item, Verdict
 
-__all__ = ["ExactGrader"]
+__all__ = ["ExactGrader", "gold_texts"]
 
 
-class ExactGrader:
+class ExactGrader(NoClaims):
     """Right when the answer equals the gold text, or one of several gold texts.
 
     Compared are the texts without surrounding punctuation, white space collapsed. The answer is
@@ -19,24 +20,21 @@ class ExactGrader:
 
     Args:
         case: whether capitals count.
+        extract: where in a reply its final answer is; `auto` falls back to the last line.
     """
 
     name = "exact"
 
-    def __init__(self, *, case: bool = False) -> None:
+    def __init__(self, *, case: bool = False, extract: Extract = "auto") -> None:
         self._case = case
+        self._extract: Extract = extract
 
     def parse(self, item: Item, text: str) -> str | None:
         """The answer in the form that is compared."""
-        lines = [line for line in text.splitlines() if line.strip()]
-        if not lines:
-            return None
-        final = final_answer(text)
-        return self._normal(final if final is not None else lines[-1]) or None
-
-    def claims(self, item: Item, text: str) -> bool | None:
-        """Replies make no claim about themselves."""
-        return None
+        final = final_answer(text, self._extract)
+        if final is None and self._extract == "auto":
+            final = last_line(text)
+        return None if final is None else self._normal(final) or None
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the text is right.
@@ -47,21 +45,37 @@ class ExactGrader:
         said = self.parse(item, text)
         if said is None:
             return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
-        right = said in self._golds(item.gold, item.id)
-        return Verdict(float(right), Outcome.ANSWERED, said, f"{said!r}, gold is {item.gold!r}")
+        right = said in self._golds(item)
+        reason = f"{shown(said)!r}, gold is {shown(str(item.gold))!r}"
+        return Verdict(float(right), Outcome.ANSWERED, said, reason)
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded."""
-        self._golds(item.gold, item.id)
+        self._golds(item)
 
-    def _golds(self, gold: Any, where: str) -> set[str]:
-        values = gold if isinstance(gold, list) else [gold]
-        golds = {self._normal(str(v)) for v in values if isinstance(v, str | int | float)}
-        golds.discard("")
-        if not golds or not all(isinstance(v, str | int | float) for v in values):
-            raise TaskError(f"item {where!r}: the gold answer {gold!r} is no text or list of texts")
+    def _golds(self, item: Item) -> set[str]:
+        golds = {self._normal(text) for text in gold_texts(item)} - {""}
+        if not golds:
+            raise _no_text(item)
         return golds
 
     def _normal(self, text: str) -> str:
         text = " ".join(unicodedata.normalize("NFKC", text).split()).strip(" .,;:!?\"'`*_")
         return text if self._case else text.casefold()
+
+
+def gold_texts(item: Item) -> list[str]:
+    """The gold answer, or several of them, as texts.
+
+    Raises:
+        TaskError: it is neither a text or number nor a list of them.
+    """
+    values: list[Any] = item.gold if isinstance(item.gold, list) else [item.gold]
+    fine = [isinstance(v, str | int | float) and str(v).strip() != "" for v in values]
+    if not values or not all(fine):
+        raise _no_text(item)
+    return [str(value) for value in values]
+
+
+def _no_text(item: Item) -> TaskError:
+    return TaskError(f"item {item.id!r}: the gold answer {item.gold!r} is no text or list of texts")

@@ -1,5 +1,6 @@
 r"""Mathematical answers: LaTeX or plain, compared by meaning."""
 
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
@@ -15,6 +16,7 @@ from graphsearch.evaluators.graders._math_text import (
     read_number,
     words_of,
 )
+from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.evaluators.workers import Done, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
@@ -25,7 +27,7 @@ _PLACES: Final = 6
 _JOB: Final = "graphsearch.evaluators.workers._job_math"
 
 
-class MathGrader:
+class MathGrader(NoClaims):
     """Right when the answer means the same as the gold one, by math-verify and by plain rules.
 
     Equal spellings, plain numbers and words are decided here; all else goes to math-verify in
@@ -37,8 +39,6 @@ class MathGrader:
         seconds: the most a comparison may take; longer ones count as wrong.
         workers: the most worker processes; the machine's cores by default.
 
-    Raises:
-        TaskError: math-verify is not installed.
     """
 
     name = "math"
@@ -47,34 +47,26 @@ class MathGrader:
     def __init__(
         self, *, extract: Extract = "auto", seconds: float = 5.0, workers: int | None = None
     ) -> None:
-        if find_spec("math_verify") is None:
-            raise TaskError(
-                "the math grader needs math-verify: pip install 'graphsearch[math]' (numeric and "
-                "exact need nothing)"
-            )
         if not seconds > 0:
             raise TaskError(f"seconds {seconds} of the math grader must be more than 0")
         if workers is not None and workers < 1:
             raise TaskError(f"workers {workers} of the math grader must be 1 or more")
-        self._extract = extract
+        self._extract: Extract = extract
         self._pool = WorkerPool(_JOB, workers=workers, seconds=seconds)
 
     def parse(self, item: Item, text: str) -> str | None:
         """The final answer in canonical form: equal for answers of equal spelling, cheaply."""
         cleaned = self._final(text)
-        return None if cleaned is None else canonical(cleaned)
-
-    def claims(self, item: Item, text: str) -> bool | None:
-        """Replies make no claim about themselves."""
-        return None
+        return None if cleaned is None else canonical(cleaned)  # never empty, see _final
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the answer is right; blocks while a worker compares.
 
         Raises:
             GraderFailed: no worker could be had, or the machine was too busy to let it work.
-            TaskError: the gold answer is no text or number.
+            TaskError: the gold answer is no text or number, or math-verify is not installed.
         """
+        _need_library()
         golds = self._golds(item)
         said = self._final(text)
         if said is None:
@@ -89,7 +81,8 @@ class MathGrader:
         return Verdict(0.0, Outcome.ANSWERED, parsed, reason)
 
     def check(self, item: Item) -> None:
-        """Raise `TaskError` when an item cannot be graded."""
+        """Raise `TaskError` when an item cannot be graded, or math-verify is not installed."""
+        _need_library()
         self._golds(item)
 
     def close(self) -> None:
@@ -100,7 +93,8 @@ class MathGrader:
         found = final_math(text, self._extract)
         if found is None or len(found) > _LONGEST_READ:
             return None
-        return clean(found) or None
+        cleaned = clean(found)
+        return cleaned if canonical(cleaned) else None
 
     @staticmethod
     def _golds(item: Item) -> list[str]:
@@ -131,6 +125,19 @@ class MathGrader:
         if isinstance(answer, Done):
             return bool(answer.value), f"{said}, gold is {gold}"
         return False, f"comparing {said!r} with the gold answer {answer.reason}"
+
+
+def _need_library() -> None:
+    if not _is_installed():
+        raise TaskError(
+            "the math grader needs math-verify: pip install 'graphsearch[math]' (numeric and exact "
+            "need nothing)"
+        )
+
+
+@cache
+def _is_installed() -> bool:
+    return find_spec("math_verify") is not None
 
 
 def _by_number(gold: str, said: str) -> bool | None:

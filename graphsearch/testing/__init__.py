@@ -9,6 +9,7 @@ from typing import Any
 
 _HOMES = {
     "EngineConformance": "graphsearch.testing.engines",
+    "GraderConformance": "graphsearch.testing.graders",
     "Served": "graphsearch.testing.stub",
     "StubFault": "graphsearch.testing.stub",
     "StubReply": "graphsearch.testing.stub",
@@ -20,6 +21,7 @@ _HOMES = {
 
 __all__ = [
     "EngineConformance",
+    "GraderConformance",
     "Served",
     "StubFault",
     "StubReply",

@@ -1,0 +1,134 @@
+"""Answers that are an expression over given numbers with a given value, as in the game of 24."""
+
+import re
+from collections import Counter
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._arithmetic import (
+    Arithmetic,
+    ArithmeticFault,
+    read_arithmetic,
+)
+from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
+from graphsearch.evaluators.graders._plain import NoClaims
+from graphsearch.tasks import Item, Verdict
+
+__all__ = ["Game24Grader"]
+
+_LABEL: Final = re.compile(r"^\W*(?:final\s+)?(?:answer|expression|solution)\s*:\s*", re.IGNORECASE)
+_GOAL: Final = re.compile(r"-?\d{1,12}(?:/[1-9]\d{0,11})?")
+_LONGEST: Final = 2_000
+
+
+class Game24Grader(NoClaims):
+    """Right when the answer is an expression of the given numbers, each as often as given, = 24.
+
+    The numbers are the item's `numbers` (a list, or a text such as `4 5 6 10`). Values are exact
+    fractions. A side `= 24` may follow or precede the expression.
+
+    Args:
+        target: the value to reach, where the item has no `target` of its own.
+        use: whether `all` numbers must be used, each as often as given; or only `some` of them; or
+            all, and each as often as one likes: `repeat`, the rule of some recorded labels.
+        extract: where in a reply the expression is; `auto` falls back to the last line.
+    """
+
+    name = "game24"
+
+    def __init__(
+        self,
+        *,
+        target: int = 24,
+        use: Literal["all", "some", "repeat"] = "all",
+        extract: Extract = "auto",
+    ) -> None:
+        self._target = target
+        self._use = use
+        self._extract: Extract = extract
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The expression without blanks, in one spelling; None when it is none."""
+        try:
+            return self._read(text).text
+        except ArithmeticFault:
+            return None
+
+    def grade(self, item: Item, text: str) -> Verdict:
+        """Score 1 when the expression uses the numbers and has the value.
+
+        Raises:
+            TaskError: the item does not say the numbers.
+        """
+        numbers, target = self._numbers(item), self._goal(item)
+        try:
+            said = self._read(text)
+        except ArithmeticFault as fault:
+            return Verdict(0.0, Outcome.UNPARSED, None, f"no expression: {fault}")
+        wrong = self._fault(said, numbers, target)
+        return Verdict(0.0 if wrong else 1.0, Outcome.ANSWERED, said.text, wrong or "right")
+
+    def check(self, item: Item) -> None:
+        """Raise `TaskError` when an item cannot be graded."""
+        self._numbers(item)
+        self._goal(item)
+
+    def _read(self, text: str) -> Arithmetic:
+        found = final_answer(text, self._extract)
+        if found is None and self._extract == "auto":
+            found = last_line(text)
+        if found is None or len(found) > _LONGEST:
+            raise ArithmeticFault("nothing is marked as the answer, or too much")
+        # Of `a + b = 24` the side with the numbers counts.
+        read = [_side(side) for side in _LABEL.sub("", found).split("=")]
+        sides = [side for side in read if isinstance(side, Arithmetic)]
+        if not sides:
+            raise next(side for side in read if isinstance(side, ArithmeticFault))
+        return max(sides, key=lambda side: len(side.numbers))
+
+    def _fault(self, said: Arithmetic, numbers: Counter[int], target: Fraction) -> str:
+        used = Counter(said.numbers)
+        if self._use == "repeat":
+            used, numbers = Counter(set(used)), Counter(set(numbers))
+        if not used <= numbers:
+            return f"uses {_listed(used - numbers)}, which is not given, or not so often"
+        if self._use != "some" and used != numbers:
+            return f"does not use {_listed(numbers - used)}"
+        try:
+            value = said.value()
+        except ArithmeticFault as fault:
+            return str(fault)
+        return "" if value == target else f"is {value}, not {target}"
+
+    @staticmethod
+    def _numbers(item: Item) -> Counter[int]:
+        given: Any = item.meta.get("numbers")
+        if isinstance(given, str):
+            given = [int(n) for n in re.split(r"[\s,]+", given.strip()) if n.isdecimal()]
+        if isinstance(given, list) and given and all(type(n) is int for n in given):
+            return Counter(given)
+        raise TaskError(
+            f"item {item.id!r}: needs a field 'numbers' with the numbers to use, such as "
+            f"[4, 5, 6, 10]; got {item.meta.get('numbers')!r}"
+        )
+
+    def _goal(self, item: Item) -> Fraction:
+        goal = item.meta.get("target", self._target)
+        if isinstance(goal, str | int) and re.fullmatch(
+            r"-?\d{1,12}(?:/[1-9]\d{0,11})?", str(goal)
+        ):
+            return Fraction(str(goal))
+        raise TaskError(f"item {item.id!r}: the field 'target' is {goal!r}, must be a number")
+
+
+def _side(text: str) -> Arithmetic | ArithmeticFault:
+    try:
+        return read_arithmetic(text)
+    except ArithmeticFault as fault:
+        return fault
+
+
+def _listed(numbers: Counter[int]) -> str:
+    return ", ".join(map(str, sorted(numbers.elements())))

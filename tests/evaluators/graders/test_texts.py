@@ -1,0 +1,238 @@
+"""Graders of texts: where the final answer is found, and what makes it right."""
+
+import pytest
+
+from graphsearch.calls import Outcome
+from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.graders._final import final_answer, last_boxed
+from graphsearch.evaluators.graders.f1 import normal_words, token_f1
+from graphsearch.tasks import Item
+
+
+def item(gold, **meta):
+    return Item("i1", "?", gold, meta=meta)
+
+
+# -- where the final answer is ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I think 3.\nAnswer: 4", "4"),
+        ("**Final answer:** 4.", "4"),
+        ("The final answer is: 4", "4"),
+        ("Answer:\n\n4 apples", "4 apples"),
+        ("Answer: 3\nNo.\nAnswer: 4", "4"),
+        ("Answer:", None),
+        ("3 + 1\n#### 4", "4"),
+        ("<answer> 4 </answer>", "4"),
+        ("<answer>3</answer> no, <answer>4</answer>\nAnswer: 5", "4"),
+        ("<answer>4 < 5</answer>", "4 < 5"),
+        ('{"reasoning": "so", "answer": "4"}', "4"),
+        ('{"answer": 4, "sure": true}', "4"),
+        ('## Answer:\n```json\n{"answer": "\\\\frac12"}\n```', "\\frac12"),
+        ('{"answer": "a \\"b\\""}', 'a "b"'),
+        (r"so \boxed{3} and \boxed{4}", "3, 4"),
+        (r"\boxed{3}, which is wrong. So \boxed{4}.", "4"),
+        (r"\boxed{\frac{1}{\boxed{2}}}", "2"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"Answer: $\boxed{4}$", "4"),
+        (r"\boxed{4", None),
+        ("I hope the answer is 4.", "4"),
+        ("no idea", None),
+        ("", None),
+    ],
+)
+def test_the_final_answer(text, said):
+    assert final_answer(text) == said
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("tags", "1"),
+        ("line", "2"),
+        ("hashes", "3"),
+        ("json", "4"),
+        ("boxed", "5"),
+        ("sentence", "6"),
+        ("last-line", "the answer is 6"),
+    ],
+)
+def test_one_place_alone(how, said):
+    text = (
+        '<answer>1</answer>\nAnswer: 2\n#### 3\n{"answer": "4"}\n\\boxed{5}\n\nthe answer is 6\n \n'
+    )
+    assert final_answer(text, how) == said
+    assert final_answer("nothing", how) == ("nothing" if how == "last-line" else None)
+    assert final_answer(text, "whole") == text.strip()
+
+
+def test_a_box_that_is_empty_or_far_away():
+    assert last_boxed("no box") is None
+    assert last_boxed(r"\boxed{}") == ""
+    assert last_boxed(r"\boxed{1}" + "x" * 90 + r"\boxed{2}") == "2"
+
+
+# -- F1 --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "f1", "em"),
+    [
+        ("Barack Obama", "Answer: Obama", 2 / 3, 0),
+        ("Barack Obama", "Answer: the Barack Obama!", 1, 1),
+        ("Eiffel Tower", "It is in Paris.\nThe Eiffel Tower", 1, 1),
+        (["4", "four"], "Answer: Four", 1, 1),
+        ("a b b", "Answer: b b b", 2 * 2 / 5, 0),
+        ("yes", "Answer: no", 0, 0),
+        ("New York City", "Answer: York, New", 2 * 2 / 5, 0),
+        ("U.S.", "Answer: US", 1, 1),
+    ],
+)
+def test_f1(gold, text, f1, em):
+    assert get_grader("f1").grade(item(gold), text).score == pytest.approx(f1)
+    assert get_grader("f1", metric="em").grade(item(gold), text).score == em
+
+
+def test_f1_parts():
+    assert normal_words("The  quick, an (a) FOX.") == "quick fox"
+    assert normal_words("Athena and a the") == "athena and"
+    assert token_f1("", "") == 1
+    assert token_f1("x", "") == 0
+    assert get_grader("f1").grade(item("x"), " ").outcome is Outcome.UNPARSED
+    with pytest.raises(TaskError, match="no text"):
+        get_grader("f1").check(item({"a": 1}))
+
+
+# -- contains, regex -------------------------------------------------------------------------------
+
+
+def test_contains():
+    grader = get_grader("contains")
+    assert grader.grade(item("art"), "Modern  Art.").score == 1
+    assert grader.grade(item("art"), "a party").score == 0
+    assert get_grader("contains", words=False).grade(item("art"), "a party").score == 1
+    assert get_grader("contains", case=True).grade(item("art"), "Art").score == 0
+    assert grader.grade(item(["cat", "dog"]), "a dog").score == 1
+    both = get_grader("contains", need="all")
+    assert both.grade(item(["cat", "dog"]), "a dog").score == 0
+    assert both.grade(item(["cat", "dog"]), "dog and cat").score == 1
+    assert "without cat" in both.grade(item(["cat", "dog"]), "a dog").reason
+    assert grader.grade(item("C++"), "in C++, say").score == 1
+    last = get_grader("contains", extract="last-line")
+    assert last.grade(item("no"), "no\nyes").score == 0
+    assert grader.grade(item("x"), "").outcome is Outcome.UNPARSED
+
+
+def test_regex():
+    grader = get_grader("regex", workers=1)
+    assert grader.grade(item(r"colou?r"), "My COLOR").score == 1
+    assert grader.grade(item([r"^x", r"y$"]), "any").score == 1
+    assert grader.grade(item(r"^x"), "any").score == 0
+    framed = get_grader("regex", pattern=r"=\s*{gold}\b", workers=1)
+    assert framed.grade(item("1.5"), "x = 1.5").score == 1
+    assert framed.grade(item("1.5"), "x = 1x5").score == 0
+    whole = get_grader("regex", match="full", case=True, extract="line", workers=1)
+    assert whole.grade(item("[A-Z]{2}"), "Answer: AB").score == 1
+    assert whole.grade(item("[A-Z]{2}"), "Answer: ABC").score == 0
+    assert whole.grade(item("[A-Z]{2}"), "ABC").outcome is Outcome.UNPARSED
+    for made in (grader, framed, whole):
+        made.close()
+        made.close()
+
+
+def test_a_pattern_that_hangs_is_wrong_within_the_limit():
+    grader = get_grader("regex", seconds=0.2, workers=1)
+    verdict = grader.grade(item(r"(a+)+$"), "a" * 60 + "b")
+    assert (verdict.score, verdict.outcome) == (0, Outcome.ANSWERED)
+    assert "took more than 0.2 s" in verdict.reason
+    assert grader.grade(item("a"), "a").score == 1
+    grader.close()
+
+
+def test_a_bad_pattern_is_refused():
+    with pytest.raises(TaskError, match="is no regular expression"):
+        get_grader("regex", pattern="(")
+    with pytest.raises(TaskError, match=r"item 'i1': .* is no regular expression"):
+        get_grader("regex").check(item("["))
+    with pytest.raises(TaskError, match="is no text"):
+        get_grader("regex").check(item(None))
+    get_grader("regex", pattern="fixed").check(item(None))
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("pick", "said"), [("auto", "7"), ("first", "3"), ("last", "2")])
+def test_the_number_that_counts(pick, said):
+    assert get_grader("numeric", pick=pick).parse(item(1), "Answer: 3 + 4 = 7 (step 2)") == said
+
+
+def test_a_number_elsewhere_counts_for_nothing_where_a_place_is_asked_for():
+    strict = get_grader("numeric", extract="json")
+    assert strict.grade(item(4), 'so 4: {"answer": 4}').score == 1
+    assert strict.grade(item(4), "so 4").outcome is Outcome.UNPARSED
+
+
+# -- choices ---------------------------------------------------------------------------------------
+
+TEXTS = ["a cat", "two cats", "no cat at all", "I do not know"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Answer: B", "B"),
+        ("Answer: (B)", "B"),
+        ("Answer: B) two cats", "B"),
+        ("Answer: B. two cats", "B"),
+        ("Answer: B: two cats", "B"),
+        ("answer: b", "B"),
+        ("Answer: **B**", "B"),
+        (r"\boxed{\text{(B)}}", "B"),
+        (r"\boxed{\textbf{(B) }two}", "B"),
+        ("The answer is option B.", "B"),
+        ("The correct answer is B because C is wrong.", "B"),
+        ("<answer>B</answer>", "B"),
+        ('{"answer": "B"}', "B"),
+        ("Answer: two cats", "B"),
+        ("Answer: Two cats.", "B"),
+        ("Answer: a cat", "A"),
+        ("Answer: A", "A"),
+        ("Answer: I do not know", "D"),
+        ("Answer: it must be two cats then", "B"),
+        ("two cats", "B"),
+        ("It is not (A). I take (B)", "B"),
+        ("B", "B"),
+        ("b", "B"),
+        ("B) two cats", "B"),
+        ("Let me see.\nB.", "B"),
+        ("I like A lot", None),
+        ("Answer: F", None),
+        ("Answer: a cat or two cats", None),
+        ("", None),
+    ],
+)
+def test_choices(text, said):
+    assert get_grader("choice").parse(item("B", choices=TEXTS), text) == said
+
+
+def test_as_many_choices_as_letters():
+    many = [f"choice {i}" for i in range(26)]
+    grader = get_grader("choice")
+    assert grader.grade(item(25, choices=many), "The answer is Z").score == 1
+    assert grader.grade(item("choice 7", choices=many), "Answer: H").score == 1
+    assert grader.parse(item("A", choices=many), "Answer: choice 12") == "M"
+    for wrong in ([*many, "one more"], ["alone"]):
+        with pytest.raises(TaskError, match="2 to 26 can be graded"):
+            grader.check(item(0, choices=wrong))
+    assert grader.parse(item("A", choices=["2", "3"]), "Answer: 3") == "B"
+
+
+def test_only_where_asked_for():
+    strict = get_grader("choice", extract="tags")
+    assert strict.parse(item("B"), "Answer: B") is None
+    assert strict.parse(item("B"), "<answer>B</answer>") == "B"
