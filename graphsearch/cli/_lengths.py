@@ -1,10 +1,12 @@
 """Token lengths of a task: those in use for expected costs, and those that can be measured."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphsearch.cost import ModelLengths
     from graphsearch.engines.base import Engine
     from graphsearch.tasks import Task, TokenProfile
 
@@ -31,15 +33,27 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Measured means: A of a question's prompt, B of an answer; `sources` of those in use."""
+    """Measured means: A of a question's prompt, B of an answer.
+
+    Attributes:
+        question: A, as far as it can be measured without a call.
+        answer: B, likewise.
+        sources: where the lengths in use come from, of question and answer.
+        recorded: what an earlier run measured, by model.
+    """
 
     question: Length
     answer: Length
     sources: tuple[str, str]
+    recorded: "Mapping[str, ModelLengths]" = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
-        return {"question": self.question.to_json(), "answer": self.answer.to_json()}
+        return {
+            "question": self.question.to_json(),
+            "answer": self.answer.to_json(),
+            "recorded": {name: asdict(lengths) for name, lengths in self.recorded.items()},
+        }
 
     def rows(self, profile: "TokenProfile") -> list[tuple[str, str, str]]:
         """Rows of a table beside the lengths in use."""
@@ -48,7 +62,14 @@ class Lengths:
             ("  measured", _number(self.question), self.question.how),
             ("B in use", f"{profile.answer:,}", self.sources[1]),
             ("  measured", _number(self.answer), self.answer.how),
+            *self._recorded(),
         ]
+
+    def _recorded(self) -> Iterator[tuple[str, str, str]]:
+        for name, lengths in self.recorded.items():
+            how = f"recorded calls of {name}"
+            yield "A recorded", f"{lengths.question:,}", how
+            yield "B recorded", f"{lengths.answer:,}", how
 
 
 def _number(length: Length) -> str:
@@ -56,7 +77,12 @@ def _number(length: Length) -> str:
 
 
 def measure(
-    task: "Task", worked: float | None, fleet: str | None, *, sources: tuple[str, str]
+    task: "Task",
+    worked: float | None,
+    fleet: str | None,
+    *,
+    sources: tuple[str, str],
+    run: Path | None = None,
 ) -> Lengths:
     """Measure what can be measured without a call.
 
@@ -65,6 +91,11 @@ def measure(
         worked: mean tokens of worked answers in the task's files, None where it has none.
         fleet: a fleet, of whose tokenizers the first that can count is used.
         sources: where the lengths in use come from, of question and answer.
+        run: folder of a finished run, whose lengths are shown too.
+
+    Raises:
+        StoreError: the run has no result.
+        ConfigError: it measured no lengths, or there is no such fleet.
     """
     count, how = _counter(fleet)
     prompts = _prompts(task)
@@ -73,7 +104,16 @@ def measure(
         answer = Length(None, "no worked answers in the file")
     else:
         answer = Length(worked, "mean of the worked answers in the file, 4 bytes a token")
-    return Lengths(Length(total / len(prompts), how), answer, sources)
+    question = Length(total / len(prompts), how)
+    return Lengths(question, answer, sources, _recorded(run))
+
+
+def _recorded(run: Path | None) -> "Mapping[str, ModelLengths]":
+    if run is None:
+        return {}
+    from graphsearch.study.lengths import lengths_of_run
+
+    return dict(lengths_of_run(run).by_model)
 
 
 def _prompts(task: "Task") -> list[list[str]]:

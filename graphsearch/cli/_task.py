@@ -51,6 +51,9 @@ def show(
     option: TaskOptions = None,
     grader: TaskGrader = None,
     fleet: FleetName = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A finished run, whose token lengths to show too.")
+    ] = None,
     first: Annotated[int, typer.Option("--first", min=0, help="Questions to show.")] = 3,
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +71,7 @@ def show(
         if seen.task is None:
             raise seen.errors[0]
         found, worked, lengths_from = seen.task, seen.worked_tokens, source.lengths_from()
-    lengths = measure(found, worked, fleet, sources=lengths_from)
+    lengths = measure(found, worked, fleet, sources=lengths_from, run=run)
     origin = None if source is None else source.origin
     if as_json:
         emit(_record(found, origin, lengths, first))
@@ -139,6 +142,7 @@ def _record(task: "Task", origin: str | None, lengths: Lengths, first: int) -> d
             "question": {"tokens": task.profile.question, "from": lengths.sources[0]},
             "answer": {"tokens": task.profile.answer, "from": lengths.sources[1]},
         },
+        "is_estimated": task.is_estimated,
         "measured": lengths.to_json(),
         "first": [
             {"split": split, "id": i.id, "question": i.question, "gold": i.gold, "group": i.group}

@@ -28,7 +28,7 @@ __all__ = [
 
 _BUILTIN = Path(__file__).resolve().parent.parent / "configs"
 ALLOW_CODE = "GRAPHSEARCH_ALLOW_CODE"
-"""Environment variable that lets a configuration name a Python function as its task."""
+"""Environment variable that lets a configuration name Python functions, as task or as grader."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -99,7 +99,10 @@ def parse_config(
     except ValidationError as error:
         given = overrides or {} if options is None else options
         raise explain(error, Config, source, given=given) from error
-    return config if base is None else _with_absolute_paths(config, base.resolve())
+    if base is None:
+        return config
+    _refuse_code(config, source)
+    return _with_absolute_paths(config, base.resolve())
 
 
 def config_yaml(config: Config) -> str:
@@ -184,23 +187,35 @@ def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str,
     return written_fleet(replace(found, models=tuple(specs)))
 
 
-def _absolute_file(file: str, base: Path) -> str:
-    """A file of questions; one of code only where that is allowed, since it would be run.
+def _refuse_code(config: Config, source: str | None) -> None:
+    """Refuse a file that names Python code: it may come from anywhere, and code would be run.
 
     Raises:
-        ConfigError: the configuration names code.
+        ConfigError: it does, and the environment does not allow it.
     """
     from graphsearch.evaluators.tasks import names_code
 
-    if not names_code(file):
-        return str(base / file)
-    if os.environ.get(ALLOW_CODE) != "1":
-        raise ConfigError(
-            f"names Python code ({file}), and code from a configuration is not run; if you trust "
-            f"it, set the environment variable {ALLOW_CODE} to 1",
-            where="task.file",
-        )
-    return str(base / file) if file.rpartition(":")[0].endswith(".py") else file
+    if os.environ.get(ALLOW_CODE) == "1":
+        return
+    task = config.task
+    named = {"task.file": task.file if names_code(task.file or "") else None}
+    if task.options.get("grader") == "python":
+        named["task.options.grader"] = "python"
+    for where, code in named.items():
+        if code is not None:
+            raise ConfigError(
+                f"names Python code ({code}), and code from a configuration is not run; if you "
+                f"trust it, set the environment variable {ALLOW_CODE} to 1",
+                where=": ".join(part for part in (source, where) if part),
+            )
+
+
+def _absolute_file(file: str, base: Path) -> str:
+    """A file of questions, or of a function that returns them; modules have no path."""
+    from graphsearch.evaluators.tasks import names_code
+
+    home = file.rpartition(":")[0]
+    return file if names_code(file) and not home.endswith(".py") else str(base / file)
 
 
 def _is_path(name: str) -> bool:

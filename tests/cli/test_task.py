@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
+from graphsearch.cost import Lengths, ModelLengths
 from tests.support import shared_data
 
 STORY = "Anna has {} apples and buys {} more at the market on a sunny day; how many has she now?"
@@ -81,6 +82,17 @@ def test_show_of_a_task_that_is_not_made_of_rows():
     assert found["groups"]["largest"] > 1
     code, out, _ = call("show", "puzzle")
     assert "a group is never split" in out
+
+
+def test_show_of_lengths_that_a_run_measured(sums, tmp_path, monkeypatch):
+    lengths = {"small": ModelLengths(question=97, answer=41, heard=41, reading=40)}
+    monkeypatch.setattr("graphsearch.study.lengths.lengths_of_run", lambda _: Lengths.of(lengths))
+    code, out, _ = call("show", "sums.jsonl", "--run", tmp_path)
+    assert code == 0
+    assert "A recorded   97  recorded calls of small" in out
+    code, found = as_json("show", "sums.jsonl", "--run", tmp_path)
+    assert found["measured"]["recorded"]["small"]["answer"] == 41
+    assert found["is_estimated"] is True
 
 
 def test_show_of_a_function(tmp_path):

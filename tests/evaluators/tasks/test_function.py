@@ -102,10 +102,17 @@ def test_a_configuration_may_name_code_only_where_that_is_allowed(code, monkeypa
     path = code.with_name("c.yaml")
     path.write_text(CONFIG.format("{file: 'my tasks.py:whole'}"))
     monkeypatch.delenv("GRAPHSEARCH_ALLOW_CODE", raising=False)
-    with pytest.raises(ConfigError, match=r"task.file: names Python code .*GRAPHSEARCH_ALLOW_CODE"):
+    with pytest.raises(
+        ConfigError, match=r"c\.yaml: task\.file: names Python code .*GRAPHSEARCH_ALLOW_CODE"
+    ):
         load_config(path)
     monkeypatch.setenv("GRAPHSEARCH_ALLOW_CODE", "1")
     assert load_config(path).task.file == f"{code}:whole"
+    path.write_text(CONFIG.format("{file: q.jsonl, options: {grader: python}}"))
+    assert load_config(path).task.file == str(path.with_name("q.jsonl"))
+    monkeypatch.delenv("GRAPHSEARCH_ALLOW_CODE")
+    with pytest.raises(ConfigError, match=r"task\.options\.grader: names Python code \(python\)"):
+        load_config(path)
     path.write_text(CONFIG.format("{name: 'os:getcwd'}"))
     with pytest.raises(ConfigError, match="a registered name has no colon"):
         load_config(path)
