@@ -127,8 +127,8 @@ class ChoiceGrader(NoClaims):
     def _gold(self, item: Item) -> str:
         known = self._known(item)
         choices = item.meta.get("choices")
-        if isinstance(choices, list) and not 2 <= len(choices) <= len(ascii_uppercase):
-            raise TaskError(f"item {item.id!r}: {len(choices)} choices; 2 to 26 can be graded")
+        if isinstance(choices, list) and not 1 <= len(choices) <= len(ascii_uppercase):
+            raise TaskError(f"item {item.id!r}: {len(choices)} choices; 1 to 26 can be graded")
         gold = item.gold
         if isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(known):
             return known[gold]
