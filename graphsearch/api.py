@@ -193,7 +193,7 @@ def join(
     if concurrency is not None and concurrency < 1:
         raise ConfigError(f"must be at least 1, got {concurrency}", where="concurrency")
     the_task = _task(task, task_options, profile)
-    the_fleet = _fleet(fleet, prices)
+    the_fleet = _recorded(_fleet(fleet, prices), task, task_options)
     roles = get_roles(prompt_set if prompt_set is not None else the_task.prompt_set)
     known = _lengths(lengths, the_fleet)
     plan = partial(_space, space, the_fleet, the_task, graph_budget, roles)
@@ -257,6 +257,16 @@ def _fleet(fleet: "str | Path | Fleet", prices: "str | Path | PriceList | None")
     found = fleet if isinstance(fleet, Fleet) else Fleet.load(fleet)
     own = PriceList.load(prices) if isinstance(prices, (str, Path)) else prices
     return with_prices(found, own)
+
+
+def _recorded(
+    fleet: "Fleet", task: str | Path | Task, options: Mapping[str, Any] | None
+) -> "Fleet":
+    """Models of a record that name no folder answer from that of the task `replay`."""
+    from graphsearch.engines.replay import at_record
+
+    path = (options or {}).get("path") if task == "replay" else None
+    return fleet if path is None else at_record(fleet, path)
 
 
 def _space(

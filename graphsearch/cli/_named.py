@@ -117,11 +117,9 @@ def read_order(config: str | None, questions: Questions, models: Models, **overr
 def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Order:
     from graphsearch.config import find_config, load_config
 
+    path = find_config(config)
     if questions.data is not None:
-        raise ConfigError(
-            f"the configuration {config} says already what is asked; give one of the two",
-            where="--data",
-        )
+        given = {**given, "task": _task_at(load_config(path, given), config, questions.data)}
     shape = {"profile": questions.profile, "prompt_set": questions.prompt_set}
     stray = next((name for name, value in {**questions.options(), **shape}.items() if value), None)
     if stray is not None:
@@ -129,8 +127,23 @@ def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Orde
             "goes with --data; with a configuration it stands in the file's task",
             where="--" + stray.replace("_", "-"),
         )
-    path = find_config(config)
     return Order(load_config(path, given), str(path), given, path.stem)
+
+
+def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
+    """The task of a configuration that leaves it to the command line where its files are.
+
+    Raises:
+        ConfigError: it says so itself.
+    """
+    task = settings.task
+    if task.name is None or "path" in task.options:
+        raise ConfigError(
+            f"the configuration {config} says already what is asked; give one of the two",
+            where="--data",
+        )
+    options = {**task.options, "path": str(Path(data).resolve())}
+    return {**task.model_dump(exclude_none=True), "options": options}
 
 
 def _without_file(questions: Questions, given: dict[str, Any]) -> Order:

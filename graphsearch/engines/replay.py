@@ -18,6 +18,7 @@ import math
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from urllib.parse import parse_qsl
@@ -28,9 +29,9 @@ from graphsearch.engines.base import EngineInfo
 from graphsearch.errors import FleetError, Rejected, UnknownModel
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.fleet import Fleet, ModelSpec
 
-__all__ = ["ReplayEngine"]
+__all__ = ["ReplayEngine", "at_record"]
 
 
 Order = Literal["drawn", "recorded"]
@@ -202,6 +203,21 @@ class ReplayEngine:
         if self._record is None:
             self._record = read_record(self._path, field=self._field, score=self._score)
         return self._record
+
+
+def at_record(fleet: "Fleet", path: str | Path) -> "Fleet":
+    """A fleet whose replayed models are those of the record at `path`.
+
+    Models that name a folder of their own keep it; others may name options of the engine alone.
+    """
+    return replace(fleet, models=tuple(_at(spec, str(path)) for spec in fleet.models))
+
+
+def _at(spec: "ModelSpec", path: str) -> "ModelSpec":
+    own, _, options = (spec.endpoint or "").partition("?")
+    if spec.engine != "replay" or own:
+        return spec
+    return replace(spec, endpoint=f"{path}?{options}" if options else path)
 
 
 def _bounded(reply: Reply, most: int | None) -> Reply:
