@@ -1,12 +1,15 @@
 """Small changes of a graph, and plain graphs to begin with."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TypeVar
 
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.rolenames import role_name
 from graphsearch.space import Space
 
 __all__ = ["mutate", "plain_graphs"]
@@ -39,7 +42,8 @@ def plain_graphs(space: Space) -> list[CollaborationGraph]:
     """What anyone would try first, as far as the space allows it.
 
     Each model alone; for each combining role, the most copies of one model that fit; readers over
-    the most copies that fit. Kinds take turns, the dearer models first.
+    the most copies that fit; gates on the dearest two different models that fit, each dearer one
+    once. Kinds take turns, the dearer models first.
     """
     price = space.cost.gamma
     models = sorted(space.models, key=price, reverse=True)
@@ -50,8 +54,12 @@ def plain_graphs(space: Space) -> list[CollaborationGraph]:
     alone: list[CollaborationGraph] = []
     combined: list[list[CollaborationGraph]] = []
     read: list[CollaborationGraph] = []
+    gated: list[CollaborationGraph] = []
     for sink in space.sinks:
         last = Node(sink.role, sink.model)
+        if role_name(sink.role).gate is not None:
+            gated += _pair(space, root, models, last)
+            continue
         if sink.allows(0):
             alone += _allowed(space, [CollaborationGraph((last,), (), 0)])
         # A reader smaller than what it reads is no plain choice.
@@ -64,7 +72,7 @@ def plain_graphs(space: Space) -> list[CollaborationGraph]:
             read += widest
     alone.sort(key=space.cost.graph, reverse=True)
     read.sort(key=space.cost.graph, reverse=True)
-    return _take_turns([alone, *combined, read])
+    return _take_turns([alone, *combined, read, _one_a_model(gated)])
 
 
 def _star(root: Node, count: int, sink: Node) -> CollaborationGraph:
@@ -78,6 +86,26 @@ def _widest(space: Space, root: Node, sink: Node) -> CollaborationGraph | None:
         if found:
             return found[0]
     return None
+
+
+def _pair(space: Space, root: str, models: Sequence[str], sink: Node) -> list[CollaborationGraph]:
+    """A gate on the dearest two models that fit beside it; copies of one may never disagree."""
+    for a, b in combinations([model for model in models if model != sink.model], 2):
+        graph = CollaborationGraph((Node(root, a), Node(root, b), sink), ((0, 2), (1, 2)), 2)
+        if space.why_not(graph) is None:
+            return [graph]
+    return []
+
+
+def _one_a_model(graphs: Sequence[CollaborationGraph]) -> list[CollaborationGraph]:
+    """Gates of the dearest models first, a second rule of a model after the first of all."""
+    seen: Counter[str | None] = Counter()
+    turns: list[tuple[int, int]] = []
+    for place, graph in enumerate(graphs):
+        model = graph.nodes[graph.sink].model
+        turns.append((seen[model], place))
+        seen[model] += 1
+    return [graphs[place] for _, place in sorted(turns)]
 
 
 def _allowed(space: Space, graphs: Sequence[CollaborationGraph]) -> list[CollaborationGraph]:

@@ -1,6 +1,5 @@
 """Fitted parts of graphs: worked out on calibration questions once, kept, and used unchanged."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -60,6 +59,9 @@ class Fits:
     async def ensure(self, name: str, graphs: "Sequence[CollaborationGraph]") -> bool:
         """Fit what is still to be fitted; False when the budget does not cover that.
 
+        One graph after the other: graphs share most calls, so what the first has paid leaves room
+        for the worst case of the next.
+
         Args:
             name: of the block that the graphs are to run, for the record of the admission.
             graphs: any graphs.
@@ -67,27 +69,22 @@ class Fits:
         Raises:
             StudyStopped: calls failed on all calibration questions.
         """
-        missing = self.recall(graphs)
-        if not missing:
-            return True
-        if not self._admitted(name, missing):
-            return False
-        fits = await asyncio.gather(*(self._fit(graph) for graph in missing))
-        for graph, fit in zip(missing, fits, strict=True):
+        for graph in self.recall(graphs):
+            if not self._admitted(f"admission/{name}/{_name(graph)}", graph):
+                return False
+            fit = await self._fit(graph)
             self._store.put_checkpoint(_name(graph), fit.to_json())
         return True
 
-    def _admitted(self, name: str, graphs: "Sequence[CollaborationGraph]") -> bool:
-        decided = self._store.get_checkpoint(f"admission/{name}/fit")
+    def _admitted(self, name: str, graph: "CollaborationGraph") -> bool:
+        decided = self._store.get_checkpoint(name)
         if decided is None:
-            decided = {"covered": self._covered(graphs)}
-            self._store.put_checkpoint(f"admission/{name}/fit", decided)
+            decided = {"covered": self._covered(graph)}
+            self._store.put_checkpoint(name, decided)
         return bool(decided["covered"])
 
-    def _covered(self, graphs: "Sequence[CollaborationGraph]") -> bool:
-        worst = Spend.total(
-            self._executor.worst_fit(graph, item) for graph in graphs for item in self._items
-        )
+    def _covered(self, graph: "CollaborationGraph") -> bool:
+        worst = Spend.total(self._executor.worst_fit(graph, item) for item in self._items)
         return self._ledger.would_cover(worst, ACCOUNT)
 
     async def _fit(self, graph: "CollaborationGraph") -> Fit:
