@@ -23,6 +23,7 @@ __all__ = [
     "load_task",
     "names_code",
     "source_of",
+    "takes_path",
     "task_names",
 ]
 
@@ -73,6 +74,15 @@ def get_task(name: str, /, **options: Any) -> Task:
     if not isinstance(task, Task):
         raise TaskError(f"task {name!r}: its loader returned {type(task).__name__}, not a Task")
     return task
+
+
+def takes_path(name: str) -> bool:
+    """Whether a task by that name reads files from a path that the user gives.
+
+    Raises:
+        TaskError: the name is unknown.
+    """
+    return _TASKS.takes(name, "path")
 
 
 def is_file(task: str | Path) -> bool:

@@ -136,8 +136,10 @@ def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
     Raises:
         ConfigError: it says so itself.
     """
+    from graphsearch.evaluators.tasks import takes_path
+
     task = settings.task
-    if task.name is None or "path" in task.options:
+    if task.name is None or "path" in task.options or not takes_path(task.name):
         raise ConfigError(
             f"the configuration {config} says already what is asked; give one of the two",
             where="--data",
