@@ -1,6 +1,5 @@
 """Things by name, loaded when first asked for; installed packages add theirs by entry points."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points

@@ -4,6 +4,7 @@ A package adds its own by an entry point of the group `graphsearch.tasks`: a cal
 options by keyword and returns a `graphsearch.tasks.Task`.
 """
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -82,7 +83,7 @@ def takes_path(name: str) -> bool:
     Raises:
         TaskError: the name is unknown.
     """
-    return _TASKS.takes(name, "path")
+    return "path" in inspect.signature(_TASKS.find(name)).parameters
 
 
 def is_file(task: str | Path) -> bool:
