@@ -3,6 +3,7 @@
 from typing import Any
 
 from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.evaluators.graders.choice import ChoiceGrader
 from graphsearch.evaluators.graders.exact import ExactGrader
 from graphsearch.evaluators.graders.numeric import NumericGrader
@@ -11,7 +12,7 @@ from graphsearch.tasks import Item, Verdict
 __all__ = ["BbhGrader"]
 
 
-class BbhGrader:
+class BbhGrader(NoClaims):
     """Judges by the grader that an item names in `meta["form"]`: choice, numeric or exact."""
 
     name = "bbh"
@@ -27,10 +28,6 @@ class BbhGrader:
         """The answer, as the item's own grader reads it."""
         parsed: str | None = self._of(item).parse(item, text)
         return parsed
-
-    def claims(self, item: Item, text: str) -> bool | None:
-        """Replies make no claim about themselves."""
-        return None
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the answer is right.

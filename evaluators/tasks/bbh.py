@@ -69,7 +69,9 @@ class Bbh(Benchmark):
         meta: dict[str, Any] = {"subtask": _subtask(row.path), "form": form}
         if form == "choice":
             target = target[1]
-            meta["choices"] = _options(asked, target, row)
+            options = _options(asked, target, row)
+            if len(options) > 1:  # snarks has a question that was cut off after its first choice
+                meta["choices"] = options
         return self.identified(Draft(asked, target, meta=meta))
 
 

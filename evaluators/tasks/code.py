@@ -1,6 +1,6 @@
 """HumanEval (Chen et al. 2021) and MBPP (Austin et al. 2021): programs judged by tests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -94,14 +94,23 @@ class Mbpp(Benchmark):
 
 
 def _tests(row: Row, tests: list[str]) -> dict[str, Any]:
-    setup = row.values.get("test_setup_code") or ""
-    imports = _texts(row, "test_imports") if row.values.get("test_imports") else []
-    harder = row.values.get("challenge_test_list")
+    setup = _given(row, "test_setup_code", _code)
+    imports = _given(row, "test_imports", _texts)
+    harder = _given(row, "challenge_test_list", _texts)
     return {
         "test_list": tests,
-        "test_setup_code": "\n".join([*imports, setup]).strip(),
-        "challenge_test_list": _texts(row, "challenge_test_list") if harder else [],
+        "test_setup_code": "\n".join([*imports, *setup]).strip(),
+        "challenge_test_list": harder,
     }
+
+
+def _given(row: Row, field: str, read: Callable[[Row, str], list[str]]) -> list[str]:
+    """What a field holds that may be absent or empty."""
+    return [] if _fields.is_absent(row.values.get(field)) else read(row, field)
+
+
+def _code(row: Row, field: str) -> list[str]:
+    return [_fields.text(row, field, strip=False)]
 
 
 def _texts(row: Row, field: str) -> list[str]:
