@@ -175,6 +175,7 @@ class Source:
                     continue
                 entry = Entry(_item(draft), row, draft)
                 if not self._is_new(entry, seen, ids):
+                    faults.folded += 1
                     continue
                 if check is not None:
                     _checked(check, entry)

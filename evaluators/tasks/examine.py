@@ -39,6 +39,7 @@ class Examination:
         questions: how many are as they should be.
         errors: what is wrong, in the order of the file, the first of them only.
         more_errors: how many more there are.
+        folded: questions that are there more than once, with one answer, and are taken once.
         near: groups of near-duplicates, the first of them only.
         more_near: how many more groups there are.
         task: the task, where nothing is wrong.
@@ -49,6 +50,7 @@ class Examination:
     questions: int
     errors: tuple[TaskError, ...]
     more_errors: int
+    folded: int
     near: tuple[NearGroup, ...]
     more_near: int
     task: Task | None
@@ -82,6 +84,7 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         len(entries),
         tuple(faults.errors),
         faults.more,
+        faults.folded,
         tuple(groups[:most]),
         max(0, len(groups) - most),
         task,

@@ -214,6 +214,7 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "questions": seen.questions,
         "errors": [{"where": e.where, "message": _message(e)} for e in seen.errors],
         "more_errors": seen.more_errors,
+        "folded": seen.folded,
         "near_duplicates": [group.to_json() for group in seen.near],
         "more_near_duplicates": seen.more_near,
         "splits": splits,
@@ -232,15 +233,19 @@ def _print_checked(origin: str, seen: "Examination") -> None:
         _hang(_near_to(origin, str(error)))
     if seen.more_errors:
         typer.echo(f"  and {seen.more_errors:,} more")
+    if seen.folded:
+        typer.echo(f"{seen.folded:,} more are there twice, and are taken once")
     if seen.near:
         groups = len(seen.near) + seen.more_near
-        typer.echo(
-            f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates, each kept together:"
-        )
+        typer.echo(f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates:")
     for group in seen.near:
         where = ", ".join(_near_to(origin, place) for place in group.where[:_SHOWN])
         more = f" and {len(group.where) - _SHOWN} more" if len(group.where) > _SHOWN else ""
-        _hang(f"{where}{more} ({' and '.join(group.splits)})")
+        if len(group.splits) == 1:
+            home = f"all in {group.splits[0]}"
+        else:
+            home = f"in {' and '.join(group.splits)}, as the file says"
+        _hang(f"{where}{more}: {home}")
     if seen.more_near:
         typer.echo(f"  and {seen.more_near:,} more")
 

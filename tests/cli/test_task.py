@@ -129,8 +129,8 @@ def test_check_lists_everything_with_its_line(bad):
     assert lines[0] == "bad.jsonl: 39 questions can be used, 5 errors"
     assert lines[1] == "  line 40: no field 'answer'; the line has: question"
     assert lines[5].startswith("  line 44: is no JSON: ")
-    assert "1 group of near-duplicates, each kept together:" in lines
-    assert "  line 31, line 32, line 33, line 34, line 35, line 36 and 3 more (" in out
+    assert "1 group of near-duplicates:" in lines
+    assert "  line 31, line 32, line 33, line 34, line 35, line 36 and 3 more: all in " in out
     assert "\x1b" not in out
     assert max(map(len, lines)) <= 80
 
@@ -159,6 +159,20 @@ def test_check_of_a_file_that_is_fine(sums):
     assert (code, found["ok"], sum(found["splits"].values())) == (0, True, 60)
 
 
+def test_check_tells_what_the_file_splits_and_what_is_taken_once(tmp_path):
+    path = tmp_path / "q.jsonl"
+    names = ("search", "test", "selection")
+    rows = [{"question": STORY.format(n, n), "answer": 1, "split": names[n]} for n in range(3)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = call("check", path)
+    assert code == 0
+    assert "  line 1, line 2, line 3: in search and test and selection, as the file says" in out
+    sums = [{"question": f"What is {n} + 1?", "answer": f"#### {n + 1}"} for n in range(50)]
+    path.write_text("\n".join(map(json.dumps, [*sums, *sums[:3]])))
+    code, out, _ = call("check", "gsm8k", "--path", path)
+    assert (code, out.splitlines()[1]) == (0, "3 more are there twice, and are taken once")
+
+
 def test_gsm8k_as_published():
     folder = shared_data("gsm8k")
     code, found = as_json("show", "gsm8k", "--path", folder)
@@ -167,4 +181,4 @@ def test_gsm8k_as_published():
     assert found["measured"]["answer"]["how"].startswith("mean of the worked answers")
     code, out, _ = call("check", "gsm8k", "--path", folder, "-o", "part=all")
     assert code == 0
-    assert "  test.jsonl:603, train.jsonl.gz:1315, train.jsonl.gz:5163 (" in out
+    assert "  test.jsonl:603, train.jsonl.gz:1315, train.jsonl.gz:5163: all in " in out
