@@ -3,12 +3,16 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphsearch.cli._named import Models, Order, Questions, read_order
 from graphsearch.cli._options import ConfigFile, FleetName, KeyNames, PriceFile, Prices, Seed
+
+if TYPE_CHECKING:
+    from graphsearch.config import Config
 
 __all__ = ["SearchOptions", "takes_search"]
 
@@ -71,6 +75,10 @@ class SearchOptions:
         str | None,
         typer.Option("--profile", help="Mean tokens of question and answer of --data: 120,300."),
     ] = None
+    lengths_from: Annotated[
+        str | None,
+        typer.Option("--from", help="A finished run: plan with the token lengths it measured."),
+    ] = None
     prompt_set: Annotated[
         str | None,
         typer.Option("--prompt-set", help="Prompts of the roles for --data: a name, or a folder."),
@@ -88,7 +96,7 @@ class SearchOptions:
         questions = Questions(
             **{name: getattr(self, name) for name in Questions.__dataclass_fields__}
         )
-        return read_order(
+        order = read_order(
             self.config,
             questions,
             Models(self.model, self.price, self.api_key_env, self.fleet),
@@ -99,6 +107,21 @@ class SearchOptions:
             prices=self.prices,
             **more,
         )
+        if self.lengths_from is None:
+            return order
+        return order._replace(settings=_with_lengths(order.settings, self.lengths_from))
+
+
+def _with_lengths(settings: "Config", run: str) -> "Config":
+    """The configuration with the token lengths that a finished run measured."""
+    from graphsearch.config import ProfileConfig
+
+    told = {} if settings.task.profile is None else settings.task.profile.model_dump()
+    lengths = {"from": str(Path(run).resolve()), "models": None}
+    profile = ProfileConfig(**{**told, **lengths})
+    return settings.model_copy(
+        update={"task": settings.task.model_copy(update={"profile": profile})}
+    )
 
 
 def takes_search(command: Callable[..., None]) -> Callable[..., None]:

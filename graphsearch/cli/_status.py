@@ -47,6 +47,7 @@ def read_status(run: Path) -> dict[str, Any]:
         "phase": None,
         "budgets": [],
         "best": None,
+        "lengths": None,
         "verdict": None,
         "last_event": None,
         "trouble": None,
@@ -85,6 +86,8 @@ def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> Non
             found["phase"] = event["phase"]
         case "trial_done":
             trials.add(event["number"])
+        case "lengths":
+            found["lengths"] = {name: event[name] for name in ("source", "assumed", "models")}
         case "done":
             found["verdict"] = event["verdict"]
         case _:
@@ -92,6 +95,8 @@ def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> Non
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    from graphsearch.study.lengths import length_lines
+
     best = found["best"]
     rows = [
         ("run", f"{found['run']} ({found['state']})"),
@@ -103,6 +108,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
     if found["trouble"]:
         rows.append(("trouble", found["trouble"]))
+    if found["lengths"] is not None:
+        rows += [("lengths", line) for line in length_lines(found["lengths"])]
     if best is not None:
         measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
         # Picked as the best of many on few questions, so mostly luckier than it is good.

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from graphsearch.calls import Outcome
 from graphsearch.study.evidence import Difference, Evidence
+from graphsearch.study.lengths import length_lines
 from graphsearch.words import counted
 
 if TYPE_CHECKING:
     from graphsearch.study.result import Result
 
 __all__ = ["as_html", "as_text", "number", "percent", "points"]
+
+_FAR_OFF = 0.1
+"""Error of an expected cost from which on a reader is told of it."""
 
 
 def percent(value: float | None) -> str:
@@ -98,6 +102,8 @@ def _tail(result: "Result") -> list[str]:
         shared = f"{made:,} made ({asked / made:.1f} times shared)"
         lines.append(f"{counted(asked, 'call')} asked for, {shared}.")
     lines += _failures(result)
+    if result.lengths is not None:
+        lines += [f"Lengths: {line}." for line in length_lines(result.lengths, least=_FAR_OFF)]
     if result.break_even is not None:
         lines.append(result.break_even.reason)
     return [*lines, *result.notes]

@@ -24,6 +24,7 @@ __all__ = [
     "LengthTally",
     "length_graphs",
     "length_items",
+    "length_lines",
     "lengths_of_run",
     "lengths_part",
     "measure_lengths",
@@ -311,6 +312,31 @@ def _plain(lengths: ModelLengths) -> dict[str, int]:
 def _models(parts: "Parts") -> list[str]:
     space = parts.space
     return list(dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)]))
+
+
+def length_lines(part: Mapping[str, Any], *, least: float = 0.0) -> list[str]:
+    """Planned and measured lengths in words, a line a model; none where nothing was measured.
+
+    Args:
+        part: of `result.json`.
+        least: models whose expected cost was wrong by less are left out.
+    """
+    lines = []
+    for model, told in part["models"].items():
+        planned, real = told["planned"], told["measured"]
+        if real is None or (least and abs(told["error"] or 0.0) < least):
+            continue
+        line = (
+            f"{model}: {planned['question']:,} + {planned['answer']:,} tokens planned a call, "
+            f"{real['question']:,} + {real['answer']:,} measured"
+        )
+        if told["error"] is not None:
+            line += f" ({100 * told['error']:+.0f} % of its cost"
+            before = told["error_assumed"]
+            is_other = part["source"] != "assumed" and before is not None
+            line += f"; as assumed {100 * before:+.0f} %)" if is_other else ")"
+        lines.append(line)
+    return lines
 
 
 def lengths_of_run(folder: "str | Path") -> Lengths:

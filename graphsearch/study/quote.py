@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.study.baselines import Prices, affordable, alternatives
 from graphsearch.study.budgets import SELECTION_SHARE
+from graphsearch.study.judge_cost import expected_judge_cost, judge_calls
+from graphsearch.study.lengths import length_items
 from graphsearch.study.race import blocks_of
 from graphsearch.study.usable import never_used
 from graphsearch.words import counted
@@ -29,6 +31,8 @@ NO_ROUND = "the search budget covers not one question for the graphs of a round;
 
 _LENGTHS = (0.7, 1.4)
 """How far real token lengths commonly lie from a task's profile; widens every range."""
+_MEASURED = (0.9, 1.1)
+"""The same for lengths that were measured, model by model."""
 _KEPT = {"low": 0.4, "expected": 0.7, "high": 1.0}
 """Share of the graphs in a race that go on after each block."""
 _FEW_GRAPHS = 20
@@ -36,7 +40,8 @@ _MOST_ROUNDS = 200
 _TRIES = 20
 
 Call = tuple[str, int]
-"""Model and in-degree of a call: what its expected cost depends on."""
+"""Model and in-degree of a call: what its expected cost depends on. Calls of a judge have the
+in-degrees -1, -2, ...: -1 less their place among those that judge one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Quote:
         phases: `search`, `selection`, `test` and `total`.
         test_items: items the sealed test will have.
         lengths: mean tokens of question and answer that costs are expected by, in words.
+        judge: the part of the total that a judge takes, None where no model judges.
         warnings: what to mend before one starts.
         no_time: why no time is predicted, "" when it is.
     """
@@ -108,6 +114,7 @@ class Quote:
     lengths: str
     warnings: tuple[str, ...]
     no_time: str = ""
+    judge: Phase | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
@@ -119,6 +126,7 @@ class Quote:
             "phases": {name: phase.to_json() for name, phase in self.phases.items()},
             "test_items": self.test_items.to_json(),
             "lengths": self.lengths,
+            "judge": None if self.judge is None else self.judge.to_json(),
             "no_time": self.no_time,
             "warnings": list(self.warnings),
         }
@@ -127,7 +135,8 @@ class Quote:
         size = f"{_counted(self.graphs, 'graph')} in {_counted(self.rounds, 'round')}"
         each = f"{_text(self.graph_cost)} {self.currency} a question"
         lines = [f"{size} (ends by {self.stopped_by}), each {each}"]
-        for name, phase in self.phases.items():
+        phases = dict(self.phases) if self.judge is None else {**self.phases, "judge": self.judge}
+        for name, phase in phases.items():
             costs = [
                 f"{_text(part)} {currency}"
                 for currency, part in phase.cost.items()
@@ -161,6 +170,7 @@ def make_quote(parts: "Parts") -> Quote:
     phases["total"] = _phase(parts, [play.total() for play in (expected, low, high)])
     phases = {name: _capped(parts, name, phase) for name, phase in phases.items()}
     costs = sorted(expected.costs)
+    judged = [play.total().judged() for play in (expected, low, high)]
     return Quote(
         rounds=_ordered(expected.rounds, low.rounds, high.rounds),
         graphs=_ordered(*(len(play.seen) for play in (expected, low, high))),
@@ -172,6 +182,7 @@ def make_quote(parts: "Parts") -> Quote:
         lengths=_lengths(parts),
         warnings=tuple(_warnings(parts, expected)),
         no_time=_no_time(parts),
+        judge=_phase(parts, judged) if judge_calls(parts) else None,
     )
 
 
@@ -188,6 +199,11 @@ class _Bill:
             if identity not in known:
                 known.add(identity)
                 self.made[call] += 1
+
+    def judged(self) -> "_Bill":
+        """The calls of a judge alone."""
+        made = Counter({call: count for call, count in self.made.items() if call[1] < 0})
+        return _Bill(sum(made.values()), made)
 
 
 class _Play:
@@ -393,13 +409,23 @@ class _Play:
             names[i] = self._names.setdefault(key, len(self._names))
             if node.model is not None:
                 calls.append((names[i], (node.model, len(parents))))
+        for place, call in enumerate(judge_calls(self._parts)):
+            # Equal answers are judged once, but how many are equal nobody knows beforehand.
+            name = self._names.setdefault(("judge", place, graph.key), len(self._names))
+            calls.append((name, (call.model, -1 - place)))
         self._calls[graph.key] = calls
         return calls
 
 
 def _cost(parts: "Parts", made: Counter[Call], currency: Any) -> float:
-    cost = parts.space.cost.in_currency(currency)
-    return sum(count * cost.node(model, degree) for (model, degree), count in made.items())
+    cost, judged = parts.space.cost.in_currency(currency), judge_calls(parts)
+    each = {
+        (model, degree): cost.node(model, degree)
+        if degree >= 0
+        else expected_judge_cost(parts, judged[-1 - degree], currency)
+        for model, degree in made
+    }
+    return sum(count * each[call] for call, count in made.items())
 
 
 def _phase(parts: "Parts", bills: Sequence[_Bill]) -> Phase:
@@ -410,7 +436,9 @@ def _phase(parts: "Parts", bills: Sequence[_Bill]) -> Phase:
     priced = [c for c in (*currencies, "seconds") if _can_price(parts, c)]
     made = _ordered(*calls)
     cost = {
-        c: made if c == "calls" else _widened(*(_cost(parts, bill.made, c) for bill in bills))
+        c: made
+        if c == "calls"
+        else _widened(parts, *(_cost(parts, bill.made, c) for bill in bills))
         for c in ("tokens", *priced)
     }
     return Phase(
@@ -461,14 +489,26 @@ def _ordered(expected: float, *others: float) -> Range:
     return Range(expected, min(expected, *others), max(expected, *others))
 
 
-def _widened(expected: float, *others: float) -> Range:
+def _widened(parts: "Parts", expected: float, *others: float) -> Range:
     plain = _ordered(expected, *others)
-    return Range(expected, plain.low * _LENGTHS[0], plain.high * _LENGTHS[1])
+    low, high = _LENGTHS if parts.space.cost.lengths is None else _MEASURED
+    return Range(expected, plain.low * low, plain.high * high)
 
 
 def _lengths(parts: "Parts") -> str:
+    known = parts.space.cost.lengths
+    if known is not None:
+        each = [
+            f"{model} {one.question:,} and {one.answer:,}"
+            for model in parts.space.models
+            if (one := known.get(model)) is not None
+        ]
+        return f"tokens a question and an answer, as measured: {'; '.join(each)}"
     profile = parts.task.profile
     told = f"{profile.question:,} tokens a question, {profile.answer:,} an answer"
+    items = length_items(parts)
+    if items:
+        return f"{told} (estimated; the search begins by measuring them on {items} questions)"
     return f"{told} (assumed: tell measured ones by --profile, or `profile` of the task)"
 
 

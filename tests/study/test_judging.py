@@ -165,6 +165,17 @@ def test_a_judge_of_its_own_is_no_model_of_the_space_and_needs_a_new_name():
         api.join(**arguments(nobody))
 
 
+def test_a_quote_counts_the_judge():
+    quoted = api.quote(**arguments(settings=make_settings(length_items=0)))
+    plain = api.quote(**arguments(make_task(), settings=make_settings(length_items=0)))
+    assert plain.judge is None
+    assert quoted.judge.made.expected > 0
+    assert quoted.judge.cost["units"].expected > 0
+    both = plain.phases["total"].cost["units"].expected + quoted.judge.cost["units"].expected
+    assert quoted.phases["total"].cost["units"].expected == pytest.approx(both, rel=0.2)
+    assert "judge " in str(quoted)
+
+
 def test_a_budget_that_the_judge_has_no_price_in_is_refused():
     own = {"name": "wise", "engine": "scripted"}
     task = Task("sums", make_task().splits, get_grader("llm-judge", model=own), PROFILE)

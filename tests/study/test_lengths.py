@@ -252,6 +252,30 @@ def test_lengths_of_an_earlier_run_are_planned_with(done, tmp_path):
     assert bare.lengths == result.to_json()["lengths"]
 
 
+def test_what_was_wrong_is_printed_and_quoted(done, tmp_path):
+    folder, result = done
+    assert "Lengths:" not in str(result)  # planned as measured
+    off = api.optimize(**arguments(settings={"length_items": 0, "rounds": 1}))
+    assert "Lengths: small: 40 + 5 tokens planned a call, 30 + 20 measured (-" in str(off)
+    shown = str(api.quote(**arguments()))
+    assert "the search begins by measuring them on 6 questions" in shown
+    shown = str(api.quote(**arguments(lengths=folder)))
+    assert "as measured: small 30 and 20; large 60 and 4" in shown
+
+
+def test_quote_and_status_know_lengths_of_a_run(done):
+    from typer.testing import CliRunner
+
+    from graphsearch.cli._app import app
+    from graphsearch.cli._status import read_status
+
+    folder, _ = done
+    assert read_status(folder)["lengths"]["source"] == "measured"
+    asked = CliRunner().invoke(app, ["quote", "demo", "--from", str(folder)])
+    assert asked.exit_code == 2  # models of another fleet
+    assert "no model of fleet embedded" in asked.output
+
+
 def test_only_estimated_lengths_are_measured_without_being_asked():
     from dataclasses import replace
 
