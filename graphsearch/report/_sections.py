@@ -9,6 +9,7 @@ from graphsearch.report._books import outcomes, spend
 from graphsearch.report._colours import PLAIN, WINNER, assigned
 from graphsearch.report._graph import draw_graph, graph_steps
 from graphsearch.report._learned import probabilities, scores, trust
+from graphsearch.report._lengths import lengths
 from graphsearch.report._numbers import UNKNOWN
 from graphsearch.report._provenance import provenance
 from graphsearch.report._read import Run
@@ -50,6 +51,7 @@ def sections(run: Run) -> dict[str, Any]:
         "advice": advice_rounds(result),
         "trust": trust(result),
         "spend": spend(result),
+        "lengths": lengths(result),
         "outcomes": outcomes(result),
         "limits": _words.limits(result),
         "provenance": provenance(run),

@@ -263,6 +263,17 @@ def test_what_was_wrong_is_printed_and_quoted(done, tmp_path):
     assert "as measured: small 30 and 20; large 60 and 4" in shown
 
 
+def test_the_report_shows_planned_and_measured(done, tmp_path):
+    _, result = done
+    page = result.report(tmp_path / "report.html").read_text()
+    assert "measured on the first questions of the search" in page
+    assert "Table of lengths" in page
+    record = result.to_json()
+    record["lengths"] = None  # of a run before there was this
+    older = Result.from_json(record)
+    assert "Table of lengths" not in older.report(tmp_path / "older.html").read_text()
+
+
 def test_quote_and_status_know_lengths_of_a_run(done):
     from typer.testing import CliRunner
 
