@@ -43,10 +43,10 @@ def litellm() -> None:
         _missing("litellm", "it is not installed (make test-litellm installs it)")
 
 
-def sandbox() -> Sandbox:
-    """The strongest sandbox; the test skips where no strong one can be had."""
+def sandbox(name: str | None = None) -> Sandbox:
+    """The strongest sandbox, or one by name; the test skips where it cannot be had."""
     try:
-        return open_sandbox()
+        return open_sandbox(name)
     except TaskError as error:
         _missing("sandbox", str(error))
         raise AssertionError from error

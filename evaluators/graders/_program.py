@@ -26,6 +26,7 @@ STOPS: Final = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(", "\n```", "\n@"
 """Where a reply that continues the prompt ends."""
 
 _LONGEST: Final = 100_000
+_MOST_READ: Final = 300_000
 _FENCE: Final = re.compile(
     r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<kind>[^\n`]*)\n(?P<text>.*?)(?:^[ \t]*(?P=mark)|\Z)",
     re.MULTILINE | re.DOTALL,
@@ -82,25 +83,24 @@ def _of_prose(text: str, entry_point: str | None) -> str | None:
     """The longest run of lines that is Python, from the first line that looks like code."""
     lines = text.split("\n")
     begins = [i for i, line in enumerate(lines) if _CODE_LINE.match(line)]
-    for begin in begins[:_TRIES]:
+    read = 0
+    for begin in begins:
         for end in _ends(lines, begin):
             found = "\n".join(lines[begin:end])
+            read += len(found)
+            if read > _MOST_READ:  # a hostile text costs no more than a fraction of a second
+                return "\n".join(lines[begins[0] :])
             if is_python(found) and (entry_point is None or defines(found, entry_point)):
                 return found
     return "\n".join(lines[begins[0] :]) if begins else None
 
 
-_TRIES: Final = 20
-
-
 def _ends(lines: Sequence[str], begin: int) -> Iterable[int]:
     """The end, then before each line that is neither blank nor indented, from the last one up."""
     yield len(lines)
-    starts = (
-        i for i in range(len(lines) - 1, begin, -1) if lines[i].strip() and lines[i][0] not in " \t"
-    )
-    for _, i in zip(range(_TRIES), starts, strict=False):
-        yield i
+    for i in range(len(lines) - 1, begin, -1):
+        if lines[i].strip() and lines[i][0] not in " \t":
+            yield i
 
 
 def with_prompt(prompt: str | None, program: str) -> str:

@@ -3,8 +3,9 @@
 import ast
 import builtins
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
@@ -89,7 +90,10 @@ class CodeGrader:
         program = self._program(item, text)
         if program is None or not is_python(program):
             return program
-        return ast.unparse(ast.parse(program))
+        try:
+            return ast.unparse(ast.parse(program))
+        except (ValueError, RecursionError):  # too deep, or a number too long to be written again
+            return program
 
     def claims(self, item: Item, text: str) -> bool | None:
         """Replies make no claim about themselves."""
@@ -153,13 +157,14 @@ class CodeGrader:
             raise TaskError(
                 f"item {item.id!r} has no tests: one of the fields test, test_list, tests is needed"
             )
-        call = "check" if any(_defines_check(text) for text in texts) else None
+        call = "check" if any(_facts(text).defines_check for text in texts) else None
         if call is not None and entry_point is None:
             raise TaskError(
                 f"item {item.id!r}: its tests define check(candidate), so the field entry_point "
                 "must name the function"
             )
-        prelude = (prompt, *setup) if prompt is not None and is_python(prompt) else setup
+        stands = prompt is not None and _facts(prompt).valid
+        prelude = (prompt, *setup) if prompt is not None and stands else setup
         asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
         return _Tests(texts, prelude, prompt, entry_point, call, asked)
 
@@ -183,39 +188,48 @@ def _texts(item: Item, field: str, *, empty: bool = False) -> tuple[str, ...]:
     if not empty and not any(text.strip() for text in texts):
         raise TaskError(f"item {item.id!r}: field {field!r}, the tests, is empty")
     for text in texts:
-        if not is_python(text):
+        if not _facts(text).valid:
             raise TaskError(f"item {item.id!r}: a test is no valid Python: {text[:80]!r}")
     return tuple(text.replace("\r\n", "\n") for text in texts)
 
 
-def _defines_check(text: str) -> bool:
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name == "check" for node in ast.parse(text).body
-    )
+class _Facts(NamedTuple):
+    """What there is to know of a text of code."""
+
+    valid: bool
+    defines: frozenset[str] = frozenset()
+    calls: tuple[str, ...] = ()
+
+    @property
+    def defines_check(self) -> bool:
+        return "check" in self.defines
+
+
+@lru_cache(maxsize=2048)
+def _facts(text: str) -> _Facts:
+    if not is_python(text):
+        return _Facts(valid=False)
+    tree = ast.parse(text)
+    kinds = ast.FunctionDef | ast.ClassDef
+    defines = frozenset(node.name for node in tree.body if isinstance(node, kinds))
+    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    names = tuple(f.id for f in called if isinstance(f, ast.Name))
+    return _Facts(valid=True, defines=defines, calls=names)
 
 
 def _called_of(texts: tuple[str, ...], gold: Any) -> tuple[str, ...]:
     """Names that the tests call and that the known answer, where it is a program, defines."""
-    if not isinstance(gold, str) or not is_python(gold):
+    if not isinstance(gold, str):
         return ()
-    kinds = ast.FunctionDef | ast.ClassDef
-    defined = {node.name for node in ast.parse(gold).body if isinstance(node, kinds)}
-    called = [name for text in texts for name in _calls(text) if name in defined]
+    defined = _facts(gold).defines
+    called = [name for text in texts for name in _facts(text).calls if name in defined]
     return tuple(dict.fromkeys(called))
 
 
 def _first_called(texts: tuple[str, ...]) -> str | None:
     """The function that the tests call first and do not define, for asserts without a name."""
-    names = (name for text in texts for name in _calls(text))
+    names = (name for text in texts for name in _facts(text).calls)
     return next((name for name in names if name not in _BUILTINS), None)
-
-
-def _calls(text: str) -> list[str]:
-    return [
-        node.func.id
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
 
 
 _BUILTINS: Final = frozenset(dir(builtins))

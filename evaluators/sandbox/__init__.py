@@ -6,6 +6,8 @@ Levels, strongest first:
   host name and mounts; the system's programs and libraries read-only; no settings, no homes, no
   /proc; an empty folder in memory; a filter of system calls without sockets and new processes; as
   root a user that nothing belongs to, else a user namespace; limits on time, memory, files.
+- `namespaces`: the same, made by Python itself where bubblewrap is missing and the kernel lets this
+  user have namespaces.
 - `process`: limits, an empty folder and the filter alone. It reads and writes what its user may.
   Weak: taken only when it is asked for by name.
 

@@ -30,6 +30,7 @@ _BOOT: Final = (
     "exec(p[0],n);n['enter'](*p[1],**p[2])"
 )
 _HOME: Final = "graphsearch.evaluators.sandbox.inside"
+_SYSTEM: Final = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store")
 _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
@@ -69,25 +70,31 @@ class Level:
         name: how users call it.
         strong: whether it shuts a program off from files, network and other processes; what is
             not strong is used only when it is asked for by name.
+        guarded: whether the direct child is a guard, which tells the number of the process.
     """
 
     name: str
     strong: bool
-    info: bool  # whether a guard tells the number of the process
+    guarded: bool
 
     def ways(self) -> Sequence[str]:
         """Variants that may work here, best first."""
         raise NotImplementedError
 
-    def command(self, way: str, start: Start, inherit: list[int]) -> list[str]:
+    def command(self, way: str, start: Start, inherit: list[int], told: int | None) -> list[str]:
         """What comes before the Python command.
 
         Args:
             way: one of `ways`.
             start: what is started.
             inherit: descriptors to hand over; the level adds its own, which the caller closes.
+            told: descriptor on which a guard tells the number of the process.
         """
-        raise NotImplementedError
+        return []
+
+    def nest(self, way: str, start: Start, told: int | None) -> tuple[CodeType, Any] | None:
+        """What the process does first to shut itself in, None where it is shut in already."""
+        return None
 
     def seccomp_inside(self, start: Start) -> bytes | None:
         """A filter that the process takes on itself, None where it is on from the start."""
@@ -122,14 +129,13 @@ class Level:
         user = _user(way)
         folder = self.folder(user)
         try:
-            payload = in_memory(self._payload(way, user, start))
-            own.append(payload)
-            command = self.command(way, start, own)
-            facts = None
-            if self.info:
+            facts, told = None, None
+            if self.guarded:
                 facts, told = os.pipe()
                 own += [facts, told]
-                command += ["--info-fd", str(told), "--"]
+            command = self.command(way, start, own, told)
+            payload = in_memory(self._payload(way, user, start, told))
+            own.append(payload)
             process = subprocess.Popen(
                 [*command, python(), "-P", "-s", "-S", "-B", "-c", _BOOT, str(payload)],
                 env=_ENVIRONMENT,
@@ -140,14 +146,15 @@ class Level:
                 stdout=stdout,
                 stderr=stderr,
             )
-            if self.info:
-                os.close(own.pop())  # our end of what the guard writes to: its end is then seen
+            if told is not None:  # else the guard's end would not be seen
+                own.remove(told)
+                os.close(told)
             return Jail(process, facts, folder)
         finally:
             for descriptor in own:
                 os.close(descriptor)
 
-    def _payload(self, way: str, user: int | None, start: Start) -> bytes:
+    def _payload(self, way: str, user: int | None, start: Start, told: int | None) -> bytes:
         limits = start.limits
         values = {
             "AS": limits.memory_mb * 2**20,
@@ -166,6 +173,7 @@ class Level:
             "limits": values,
             "become": user,
             "seccomp": self.seccomp_inside(start),
+            "nest": self.nest(way, start, told),
         }
         return marshal.dumps((_code("boot"), (modules, start.arguments), options))
 
@@ -178,7 +186,7 @@ class Bubblewrap(Level):
 
     name = "bubblewrap"
     strong = True
-    info = True
+    guarded = True
 
     def ways(self) -> Sequence[str]:
         """As another user where root may, and in a user namespace."""
@@ -186,7 +194,7 @@ class Bubblewrap(Level):
             return ()
         return ("own", "nobody", "user") if os.geteuid() == 0 else ("user",)
 
-    def command(self, way: str, start: Start, inherit: list[int]) -> list[str]:
+    def command(self, way: str, start: Start, inherit: list[int], told: int | None) -> list[str]:
         """The command line of bwrap."""
         found = [
             *(shutil.which("bwrap") or "bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"),
@@ -208,7 +216,39 @@ class Bubblewrap(Level):
         if program is not None:
             inherit.append(in_memory(program))
             found += ["--seccomp", str(inherit[-1])]
-        return found
+        return [*found, "--info-fd", str(told), "--"]
+
+
+class Namespaces(Level):
+    """The same without bubblewrap: Python itself makes the namespaces (Linux 5.12 or newer).
+
+    As root the program runs as a user that nothing else belongs to; else in a user namespace, where
+    the kernel lets ordinary users have one.
+    """
+
+    name = "namespaces"
+    strong = True
+    guarded = True
+
+    def ways(self) -> Sequence[str]:
+        """As another user where root may, and in a user namespace."""
+        return ("own", "nobody", "user") if os.geteuid() == 0 else ("user",)
+
+    def nest(self, way: str, start: Start, told: int | None) -> tuple[CodeType, Any] | None:
+        """The module that makes the namespaces, and what they hold."""
+        plan = {
+            "tell": told,
+            "guarded": start.guarded,
+            "user": NOBODY if way == "user" else None,
+            "binds": [(path, path.startswith("/dev/")) for path in _paths()],
+            "links": list(_links()),
+            "size": start.limits.file_mb * 2**20,
+        }
+        return _code("nest"), plan
+
+    def seccomp_inside(self, start: Start) -> bytes | None:
+        """The filter, taken on last."""
+        return seccomp_program(forks=start.forks)
 
 
 class Process(Level):
@@ -221,15 +261,11 @@ class Process(Level):
 
     name = "process"
     strong = False
-    info = False
+    guarded = False
 
     def ways(self) -> Sequence[str]:
         """As another user where root may, and as this user."""
         return ("own", "nobody", "same") if os.geteuid() == 0 else ("same",)
-
-    def command(self, way: str, start: Start, inherit: list[int]) -> list[str]:
-        """Nothing comes before Python."""
-        return []
 
     def folder(self, user: int | None) -> str | None:
         """An empty temporary folder that the program's user may write to."""
@@ -243,7 +279,7 @@ class Process(Level):
         return seccomp_program(forks=start.forks)
 
 
-LEVELS: Final[tuple[Level, ...]] = (Bubblewrap(), Process())
+LEVELS: Final[tuple[Level, ...]] = (Bubblewrap(), Namespaces(), Process())
 
 
 def in_memory(content: bytes) -> int:
@@ -284,28 +320,41 @@ def _code(name: str) -> CodeType:
 
 
 def _mounts() -> Iterable[str]:
-    """The read-only system: programs and libraries, two devices, no settings, nobody's files."""
-    for folder in ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store"):
-        path = Path(folder)
-        if path.is_symlink():
-            yield from ("--symlink", os.readlink(path), folder)
-        elif path.is_dir():
-            yield from ("--ro-bind", folder, folder)
-    for folder in ("/etc", "/dev"):
-        yield from ("--perms", "0755", "--dir", folder)
-    yield from ("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache")
-    for device in ("/dev/null", "/dev/urandom"):
-        yield from ("--dev-bind", device, device)
-    yield from _python_mounts()
+    """The files inside, as arguments of bwrap."""
+    for folder, target in _links():
+        yield from ("--symlink", target, folder)
+    made: set[str] = set()
+    for path in _paths():
+        for parent in reversed(Path(path).parents[:-1]):  # else only root could pass through
+            if str(parent) not in made:
+                made.add(str(parent))
+                yield from ("--perms", "0755", "--dir", str(parent))
+        yield from ("--dev-bind" if path.startswith("/dev/") else "--ro-bind", path, path)
 
 
-def _python_mounts() -> Iterable[str]:
-    """Where this Python is not the system's: its binary and its library, nothing beside them."""
+def _links() -> Iterable[tuple[str, str]]:
+    """Folders of the system that are links, and where they lead."""
+    for folder in _SYSTEM:
+        if os.path.islink(folder):
+            yield folder, os.readlink(folder)
+
+
+def _paths() -> Iterable[str]:
+    """What is seen inside: programs, libraries, two devices; no settings, nobody's files.
+
+    Where this Python is not the system's: its binary and its library, nothing beside them.
+    """
+    yield from (folder for folder in _SYSTEM if os.path.isdir(folder) and folder not in _linked())
+    yield from ("/dev/null", "/dev/urandom")
+    if os.path.exists("/etc/ld.so.cache"):
+        yield "/etc/ld.so.cache"
     prefixes = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}
     wanted = [Path(python())]
     wanted += [Path(prefix, folder) for prefix in prefixes for folder in ("lib", "lib64")]
     for path in wanted:
         if path.exists() and not path.is_relative_to("/usr") and path.parent != Path("/"):
-            for folder in reversed(path.parents[:-1]):  # else those of a home stay closed to all
-                yield from ("--perms", "0755", "--dir", str(folder))
-            yield from ("--ro-bind", str(path), str(path))
+            yield str(path)
+
+
+def _linked() -> set[str]:
+    return {folder for folder, _ in _links()}

@@ -77,7 +77,7 @@ def find(level: Level) -> Found:
 
 
 def _try(level: Level) -> Found:
-    reason = f"no program for {level.name} is installed"
+    reason = f"there is no {level.name} here"
     for way in level.ways():
         reason = _fault(level, way)
         if not reason:

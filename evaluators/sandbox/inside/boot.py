@@ -24,6 +24,7 @@ def enter(
     limits: dict[str, int],
     become: int | None,
     seccomp: bytes | None,
+    nest: tuple[CodeType, dict[str, Any]] | None,
 ) -> None:
     """Take the limits on, make the modules, and run `main(arguments)` of the last one.
 
@@ -33,7 +34,12 @@ def enter(
         limits: values of `resource.RLIMIT_*`, by the name after the underscore.
         become: user and group to run as, None to stay; needs the right to change them.
         seccomp: a filter of system calls to take on here, None where it is on already (or absent).
+        nest: the module `nest` and its plan, None where this process is shut in already.
     """
+    if nest is not None:
+        names: dict[str, Any] = {"__name__": "nest"}
+        exec(nest[0], names)
+        names["nest"](nest[1])
     if seccomp is not None:
         import ctypes  # noqa: F401  (while its files can be read)
     if become is not None:

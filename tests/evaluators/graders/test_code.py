@@ -1,6 +1,7 @@
 """Programs in replies: how they are found, and how they are judged."""
 
 import threading
+import time
 
 import pytest
 
@@ -92,6 +93,28 @@ def test_a_whole_program_still_has_the_prompts_imports_and_helpers():
     found = program_of(f"```python\n{ANSWER}\n```", entry_point="f", prompt=PROMPT)
     assert found.startswith("from typing import List")
     assert found.endswith(ANSWER + "\n")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "def f(x):\n" * 20_000,
+        "x = (\n" * 20_000,
+        "f = " + "-" * 90_000 + "1",
+        "f = " + "1+" * 40_000 + "1",
+        "f = " + "(" * 90_000,
+        "f = 0x" + "f" * 90_000,
+        "```\n" * 20_000,
+        "`" * 90_000,
+        "f = '\ud800'\x00",
+        "f = " + "[" * 150 + "]" * 150,
+    ],
+    ids=lambda reply: reply[:12].encode("ascii", "replace").decode(),
+)
+def test_hostile_replies_are_read_quickly(reply):
+    begun = time.process_time()
+    get_grader("code").parse(item(tests=["assert f(2) == 4"]), reply)
+    assert time.process_time() - begun < 5
 
 
 # -- judging ---------------------------------------------------------------------------------------
@@ -256,5 +279,7 @@ def test_bad_options():
         get_grader("code", seconds=0)
     with pytest.raises(TaskError, match="memory_mb 3 of the sandbox is less than"):
         get_grader("code", memory_mb=3)
-    with pytest.raises(TaskError, match="no sandbox 'sand'; known: bubblewrap, process"):
+    with pytest.raises(
+        TaskError, match="no sandbox 'sand'; known: bubblewrap, namespaces, process"
+    ):
         get_grader("code", sandbox="sand").check(item(tests=["assert f(2) == 4"]))
