@@ -1,6 +1,6 @@
 """Runs programs that nobody has read, so that nothing outside changes.
 
-Levels, strongest first:
+Levels, strongest first (as root one in which programs belong to another user goes before):
 
 - `bubblewrap`: Debian's and Fedora's `bubblewrap`. Own namespaces for processes, network, IPC,
   host name and mounts; the system's programs and libraries read-only; no settings, no homes, no
@@ -96,11 +96,17 @@ def open_sandbox(name: str | None = None) -> Sandbox:
     """
     chosen = [level for level in LEVELS if level.strong] if name is None else [_level(name)]
     reasons = []
+    second: Sandbox | None = None
     for level in chosen:
         found = find(level)
-        if found.way is not None:
+        if found.way is None:
+            reasons.append(f"{level.name}: {found.reason}")
+            continue
+        if found.best or name is not None:
             return Sandbox(level, found.way)
-        reasons.append(f"{level.name}: {found.reason}")
+        second = second or Sandbox(level, found.way)
+    if second is not None:
+        return second
     what = "no strong sandbox" if name is None else f"the sandbox {name!r}"
     raise TaskError(
         f"programs cannot be graded: {what} can be had here ({'; '.join(reasons)}). Install "

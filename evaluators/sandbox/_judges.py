@@ -4,6 +4,7 @@ import json
 import marshal
 import os
 import select
+import signal
 import socket
 import threading
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _CHUNK: Final = 65536
 _JUDGE_MEMORY_MB: Final = 2048
 _JUDGE_FILES: Final = 256
 _LAST_WORDS: Final = 0.5
+_LEAST_CPU_LIMIT: Final = 0.9
 _SHOWN: Final = 300
 
 
@@ -272,10 +274,10 @@ class _Hearing:
         if code is None:
             return Judged("gone", f"{reason} (it closed its pipes)")
         number = -code if code < 0 else code - 128
-        if number == 9 and (jail.cpu or 0.0) >= self._limits.seconds:
-            return Judged("time", f"took more than {self._limits.seconds:g} s of CPU")
-        if number == 9 and self._level.strong:
-            # Nothing in there can send this to the first process: it came from outside.
+        if number == signal.SIGKILL and (jail.cpu or 0.0) >= _LEAST_CPU_LIMIT:
+            return Judged("time", f"took too much time (CPU {jail.cpu:.1f} s)")
+        if number == signal.SIGKILL and self._level.strong:
+            # Nothing in there can send this but a limit on CPU time, of a second at least.
             raise GraderFailed("the program was killed from outside (is memory short here?)")
         how = f"signal {number}" if number > 0 else f"exit status {code}"
         return Judged("gone", f"{reason} ({how})")

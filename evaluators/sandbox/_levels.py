@@ -71,11 +71,13 @@ class Level:
         strong: whether it shuts a program off from files, network and other processes; what is
             not strong is used only when it is asked for by name.
         guarded: whether the direct child is a guard, which tells the number of the process.
+        changes_inside: whether the process itself becomes another user, once it is shut in.
     """
 
     name: str
     strong: bool
     guarded: bool
+    changes_inside = False
 
     def ways(self) -> Sequence[str]:
         """Variants that may work here, best first."""
@@ -134,7 +136,8 @@ class Level:
                 facts, told = os.pipe()
                 own += [facts, told]
             command = self.command(way, start, own, told)
-            payload = in_memory(self._payload(way, user, start, told))
+            become = user if self.changes_inside else None
+            payload = in_memory(self._payload(way, become, start, told))
             own.append(payload)
             process = subprocess.Popen(
                 [*command, python(), "-P", "-s", "-S", "-B", "-c", _BOOT, str(payload)],
@@ -142,6 +145,9 @@ class Level:
                 cwd=folder or "/",
                 pass_fds=(*start.pass_fds, *(fd for fd in own if fd != facts)),
                 start_new_session=True,
+                user=None if self.changes_inside else user,
+                group=None if self.changes_inside else user,
+                extra_groups=None if self.changes_inside or user is None else [],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -150,6 +156,10 @@ class Level:
                 own.remove(told)
                 os.close(told)
             return Jail(process, facts, folder)
+        except OSError:
+            if folder is not None:
+                shutil.rmtree(folder)
+            raise
         finally:
             for descriptor in own:
                 os.close(descriptor)
@@ -174,6 +184,7 @@ class Level:
             "become": user,
             "seccomp": self.seccomp_inside(start),
             "nest": self.nest(way, start, told),
+            "guarded": start.guarded,
         }
         return marshal.dumps((_code("boot"), (modules, start.arguments), options))
 
@@ -181,7 +192,9 @@ class Level:
 class Bubblewrap(Level):
     """Bubblewrap: namespaces of its own for all, a read-only system, and a filter of system calls.
 
-    As root the program runs as a user that nothing else belongs to; else in a user namespace.
+    As root, bubblewrap runs as a user that nothing else belongs to, where such a one can read this
+    Python. (That the program changes the user inside, as in `Namespaces`, is no way here: when the
+    grader is killed, bubblewrap could not end a process of another user.)
     """
 
     name = "bubblewrap"
@@ -192,7 +205,7 @@ class Bubblewrap(Level):
         """As another user where root may, and in a user namespace."""
         if shutil.which("bwrap") is None:
             return ()
-        return ("own", "nobody", "user") if os.geteuid() == 0 else ("user",)
+        return ("own", "user") if os.geteuid() == 0 else ("user",)
 
     def command(self, way: str, start: Start, inherit: list[int], told: int | None) -> list[str]:
         """The command line of bwrap."""
@@ -201,11 +214,8 @@ class Bubblewrap(Level):
             *("--unshare-uts", "--unshare-cgroup-try", "--as-pid-1", "--new-session"),
             *("--hostname", "sandbox"),
         ]
-        if way != "user":
-            found += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-        else:
-            found += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-            found += ["--cap-drop", "ALL"]
+        found += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+        found += ["--cap-drop", "ALL"]
         if start.guarded:
             found.append("--die-with-parent")
         found += list(_mounts())
@@ -229,6 +239,7 @@ class Namespaces(Level):
     name = "namespaces"
     strong = True
     guarded = True
+    changes_inside = True
 
     def ways(self) -> Sequence[str]:
         """As another user where root may, and in a user namespace."""

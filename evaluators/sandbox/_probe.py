@@ -53,10 +53,12 @@ class Found:
     Attributes:
         way: variant of it that works, None for none.
         reason: why it cannot be had, "" when it can.
+        best: whether it is the best way there is of this level.
     """
 
     way: str | None
     reason: str = ""
+    best: bool = True
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def _try(level: Level) -> Found:
     for way in level.ways():
         reason = _fault(level, way)
         if not reason:
-            return Found(way)
+            return Found(way, best=way == level.ways()[0])
     return Found(None, reason)
 
 

@@ -3,14 +3,15 @@
 Denied, with EPERM: new processes (threads stay), sockets of every family but for `socketpair`,
 other processes' memory, mounts and namespaces, keys, BPF, io_uring, kernel modules, memory that no
 limit counts (memfd, System V, POSIX queues), and everything that changes how the scheduler treats
-the program, so that waiting for a core is never its own doing. What is newer than this list is
-denied with ENOSYS. Sources: `asm/unistd_64.h`, `asm-generic/unistd.h`, `linux/seccomp.h`.
+the program, so that waiting for a core is never its own doing, and ways to send itself SIGKILL, so
+that such an end is never its own doing either. What is newer than this list is denied with ENOSYS.
+Sources: `asm/unistd_64.h`, `asm-generic/unistd.h`, `linux/seccomp.h`.
 """
 
 import platform
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["seccomp_program"]
 
@@ -26,7 +27,10 @@ _ANY_BIT: Final = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 _RETURN: Final = 0x06  # BPF_RET | BPF_K
 _NUMBER_AT: Final = 0
 _ARCH_AT: Final = 4
-_FIRST_ARGUMENT_AT: Final = 16
+_ARGUMENTS_AT: Final = 16
+_ARGUMENT_BYTES: Final = 8
+_SIGKILL: Final = 9
+_F_SETSIG: Final = 10
 _CLONE_THREAD: Final = 0x00010000
 _CLONE_NEW: Final = 0x7E020080  # namespaces of every kind
 _CLONE3: Final = 435  # on every architecture
@@ -46,6 +50,7 @@ _X86_64: Final = _COMMON | {
     *(103, 134, 135, 139, 153, 154, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173),
     *(175, 176, 179, 180, 212, 246, 304, 303, 313, 320),  # modules, quotas, kexec, file handles
     *(159, 164, 227, 305),  # clocks
+    222,  # timer_create
     *(237, 238, 256, 279),  # memory of other nodes and processes
     *(248, 249, 250, 272, 298, 300, 308, 319, 321, 323),  # keys, unshare, perf, setns, memfd, bpf
 }
@@ -57,15 +62,36 @@ _AARCH64: Final = _COMMON | {
     *(18, 39, 40, 41, 42, 51, 58, 60, 89, 92, 104, 105, 106, 116, 142, 161, 162, 224, 225),
     *(264, 265, 273, 294),
     *(112, 170, 171, 266),
+    107,
     *(235, 237, 238, 239),
     *(97, 217, 218, 219, 241, 262, 268, 279, 280, 282),
 }
 _FORKS: Final = {57, 58}
 
-# machine: (AUDIT_ARCH_*, denied, number of clone)
-_KNOWN: Final[Mapping[str, tuple[int, set[int], int]]] = {
-    "x86_64": (0xC000003E, _X86_64, 56),
-    "aarch64": (0xC00000B7, _AARCH64, 220),
+# Number of a call, place of an argument, and the value of it that is denied: kill, tkill, tgkill,
+# rt_sigqueueinfo, rt_tgsigqueueinfo, fcntl.
+_X86_64_VALUES: Final = (
+    *((62, 1, _SIGKILL), (200, 1, _SIGKILL), (234, 2, _SIGKILL)),
+    *((129, 1, _SIGKILL), (297, 2, _SIGKILL), (72, 1, _F_SETSIG)),
+)
+_AARCH64_VALUES: Final = (
+    *((129, 1, _SIGKILL), (130, 1, _SIGKILL), (131, 2, _SIGKILL)),
+    *((138, 1, _SIGKILL), (240, 2, _SIGKILL), (25, 1, _F_SETSIG)),
+)
+
+
+class _Machine(NamedTuple):
+    """Numbers of a processor: AUDIT_ARCH_*, denied calls, denied values, `clone`."""
+
+    arch: int
+    denied: set[int]
+    values: tuple[tuple[int, int, int], ...]
+    clone: int
+
+
+_KNOWN: Final[Mapping[str, _Machine]] = {
+    "x86_64": _Machine(0xC000003E, _X86_64, _X86_64_VALUES, 56),
+    "aarch64": _Machine(0xC00000B7, _AARCH64, _AARCH64_VALUES, 220),
 }
 
 _Step = tuple[int, int, int, int]
@@ -84,24 +110,31 @@ def seccomp_program(*, forks: bool, machine: str | None = None) -> bytes | None:
     known = _KNOWN.get(platform.machine() if machine is None else machine)
     if known is None:
         return None
-    return b"".join(struct.pack("=HBBI", *step) for step in _steps(*known, forks=forks))
+    return b"".join(struct.pack("=HBBI", *step) for step in _steps(known, forks=forks))
 
 
-def _steps(arch: int, denied: set[int], clone: int, *, forks: bool) -> Iterator[_Step]:
+def _steps(machine: _Machine, *, forks: bool) -> Iterator[_Step]:
+    denied = machine.denied - _FORKS if forks else machine.denied
     yield (_LOAD, 0, 0, _ARCH_AT)
-    yield (_EQUAL, 1, 0, arch)
+    yield (_EQUAL, 1, 0, machine.arch)
     yield (_RETURN, 0, 0, _KILL)
     yield (_LOAD, 0, 0, _NUMBER_AT)
     yield (_AT_LEAST, 0, 1, _NEWEST_KNOWN)  # the 32-bit numbers of x86-64 too
     yield (_RETURN, 0, 0, _ERRNO | _ENOSYS)
     yield (_EQUAL, 0, 1, _CLONE3)  # its flags lie in memory, out of reach; libc then asks clone
     yield (_RETURN, 0, 0, _ERRNO | _ENOSYS)
-    for number in sorted(denied - _FORKS if forks else denied):
+    for number in sorted(denied):
         yield (_EQUAL, 0, 1, number)
         yield (_RETURN, 0, 0, _ERRNO | _EPERM)
-    yield (_EQUAL, 1, 0, clone)
+    for number, place, value in machine.values:
+        yield (_EQUAL, 0, 4, number)
+        yield (_LOAD, 0, 0, _ARGUMENTS_AT + place * _ARGUMENT_BYTES)
+        yield (_EQUAL, 0, 1, value)
+        yield (_RETURN, 0, 0, _ERRNO | _EPERM)
+        yield (_RETURN, 0, 0, _ALLOW)
+    yield (_EQUAL, 1, 0, machine.clone)
     yield (_RETURN, 0, 0, _ALLOW)
-    yield (_LOAD, 0, 0, _FIRST_ARGUMENT_AT)
+    yield (_LOAD, 0, 0, _ARGUMENTS_AT)
     yield (_ANY_BIT, 0, 1, _CLONE_NEW)
     yield (_RETURN, 0, 0, _ERRNO | _EPERM)
     if not forks:

@@ -49,10 +49,12 @@ def nest(plan: dict[str, Any]) -> None:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{plan['user']} {outer_user} 1")
         _write("/proc/self/gid_map", f"{plan['user']} {outer_group} 1")
+    nothing = os.open("/dev/null", os.O_RDWR)  # now: the guard's root is about to change too
     child = os.fork()
     if child:
-        _guard(child, plan["tell"])
+        _guard(child, plan["tell"], nothing)
     os.close(plan["tell"])
+    os.close(nothing)
     _do("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
     _do("sethostname", b"sandbox", 7)
@@ -60,11 +62,11 @@ def nest(plan: dict[str, Any]) -> None:
     _drop(keep=0 if plan["user"] is not None else _SETUID | _SETGID)
 
 
-def _guard(child: int, tell: int) -> None:
+def _guard(child: int, tell: int, nothing: int) -> None:
     os.write(tell, b'{"child-pid": %d}\n' % child)
-    os.closerange(3, 1024)  # else the ends of the program's pipes would stay open here
     for standard in (0, 1, 2):
-        os.dup2(os.open("/dev/null", os.O_RDWR), standard)
+        os.dup2(nothing, standard)
+    os.closerange(3, 1024)  # else the ends of the program's pipes would stay open here
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else _SIGNALLED - code)

@@ -2,7 +2,10 @@
 
 import os
 import platform
+import select
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +26,7 @@ from graphsearch.evaluators.sandbox._limits import Spent
 from graphsearch.evaluators.sandbox._patience import Patience
 from graphsearch.evaluators.sandbox._seccomp import seccomp_program
 from graphsearch.tasks import Item
+from tests.support import ROOT, sandbox
 
 RIGHT = Trial("def f(x): return x * x", ("assert f(2) == 4",))
 
@@ -195,10 +199,10 @@ def test_tests_that_hang_are_ended_with_their_judge(strong):
 # -- the filter of system calls --------------------------------------------------------------------
 
 
-def _answer(program, number, *, arch, first=0):
+def _answer(program, number, *, arch, first=0, second=0, third=0):
     """What a classic BPF program says to a call, run here step by step."""
     steps = [struct.unpack_from("=HBBI", program, i) for i in range(0, len(program), 8)]
-    data = {0: number, 4: arch, 16: first}
+    data = {0: number, 4: arch, 16: first, 24: second, 32: third}
     at, value = 0, 0
     while True:
         code, yes, no, k = steps[at]
@@ -229,6 +233,11 @@ def test_the_filter(machine, arch, socket, clone, read):
         assert _answer(program, clone, arch=arch, first=0x10000) == allow  # a thread
         assert _answer(program, clone, arch=arch, first=17) == (allow if forks else denied)
         assert _answer(program, clone, arch=arch, first=0x10000000 | 17) == denied
+        kill_by, tgkill_by = {"x86_64": (62, 234), "aarch64": (129, 131)}[machine]
+        assert _answer(program, kill_by, arch=arch, second=15) == allow
+        assert _answer(program, kill_by, arch=arch, second=9) == denied
+        assert _answer(program, tgkill_by, arch=arch, third=9) == denied
+        assert _answer(program, tgkill_by, arch=arch, second=9, third=6) == allow
     assert seccomp_program(forks=False, machine="vax") is None
 
 
@@ -243,6 +252,39 @@ def test_nothing_is_denied_that_python_needs(strong):
     )
     done = strong.run(text, limits=Limits(seconds=10))
     assert (done.code, done.stdout) == (0, b"thread\nTrue\n"), done.stderr
+
+
+STARTS = """
+import os, sys
+from graphsearch.evaluators.sandbox import Limits, open_sandbox
+from graphsearch.evaluators.sandbox._levels import Start
+sandbox = open_sandbox(sys.argv[1])
+reads, writes = os.pipe()
+given = {"program": "while True: pass", "writes": writes}
+start = Start(("script",), given, Limits(seconds=60), pass_fds=(writes,))
+jail = sandbox._level.start(sandbox._way, start)
+assert os.read(reads, 1) == b"s"
+print(jail._number, flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("level", ["bubblewrap", "namespaces", "process"])
+def test_a_program_ends_with_its_grader_however_that_ends(level):
+    sandbox(level)
+    grader = subprocess.Popen(
+        [sys.executable, "-c", STARTS, level],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    program = os.pidfd_open(int(grader.stdout.readline()))
+    assert not select.select([program], [], [], 0)[0]
+    grader.kill()
+    assert select.select([program], [], [], 20)[0]
+    os.close(program)
+    grader.communicate()
 
 
 def test_no_descriptor_is_left_open(strong):

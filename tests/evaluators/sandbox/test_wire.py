@@ -147,8 +147,27 @@ JSON = st.recursive(
     max_leaves=12,
 )
 TAGS = st.sampled_from(
-    "list dict set int range named Fraction Decimal deque array date timedelta complex bytes "
-    "Counter keys global mine x".split()
+    [
+        "list",
+        "dict",
+        "set",
+        "int",
+        "range",
+        "named",
+        "Fraction",
+        "Decimal",
+        "deque",
+        "array",
+        "date",
+        "timedelta",
+        "complex",
+        "bytes",
+        "Counter",
+        "keys",
+        "global",
+        "mine",
+        "x",
+    ]
 )
 
 
