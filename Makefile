@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 RUN    := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup lint test test-train test-litellm test-sandbox bench bench-engines bench-torch schema clean
+.PHONY: help demo setup lint test test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -85,6 +85,9 @@ bench-engines: export GRAPHSEARCH_PEERS_PYTHON := $(CURDIR)/$(VENV)-litellm/bin/
 bench-engines: export GRAPHSEARCH_VLLM_PYTHON := $(abspath $(wildcard $(VENV)-vllm/bin/python))
 bench-engines: $(VENV)/.dev $(VENV)-litellm/.ready  ## calls over HTTP: cost, memory, faults, kills, budgets, vLLM (20 minutes; one JSON object)
 	@$(BIN)/python -m benchmarks --engines
+
+bench-graders: $(VENV)/.dev  ## graders: recorded labels, tricky pairs, programs, replays of real models (one JSON object)
+	@$(BIN)/python -m benchmarks --graders
 
 bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the same weights
 	@$(VENV)-torch/bin/python -m benchmarks engine

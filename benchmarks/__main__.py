@@ -21,6 +21,9 @@ from benchmarks._goals import judge
 ENGINES = ("http", "memory", "faults", "kills", "budgets", "vllm")
 """Parts of `make bench-engines`, which run only when they are named: they take minutes."""
 
+GRADERS = ("graders", "graders_code", "replays")
+"""Parts of `make bench-graders`."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     known = sorted(m.name for m in iter_modules(benchmarks.__path__) if m.name[0] != "_")
@@ -31,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--install", action="store_true", help="let demo time a fresh clone too (downloads)"
     )
     parser.add_argument("--engines", action="store_true", help="all that `make bench-engines` runs")
+    parser.add_argument("--graders", action="store_true", help="all that `make bench-graders` runs")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.parts if name not in known]
     if unknown:
@@ -40,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     seconds: dict[str, float] = {}
     begun_at = os.getloadavg()[0]
     short = [name for name in known if name not in ENGINES]
-    for name in given.parts or (ENGINES if given.engines else short):
+    graders = [name for name in GRADERS if name in known]
+    for name in given.parts or (ENGINES if given.engines else graders if given.graders else short):
         print(f"{name} ...", file=sys.stderr, flush=True)
         options = {"install": given.install} if name == "demo" else {}
         begun = time.perf_counter()

@@ -183,6 +183,36 @@ def _resume() -> list[Goal]:
     ]
 
 
+def _graders() -> list[Goal]:
+    says = "recorded labels of raw outputs, percent:"
+    return [
+        *(
+            Goal(f"{says} {name}", ("graders", "labels", name, "percent"), "==", 100)
+            for name in ("zeroeval", "reasoning-gym", "tot-game24")
+        ),
+        Goal("math: tricky pairs", ("graders", "pairs", "pairs"), ">=", 150),
+        Goal("math: of them right, percent", ("graders", "pairs", "percent"), "==", 100),
+        Goal(
+            "math: hostile answers taken for right",
+            ("graders", "pairs", "hostile_taken_for_right"),
+            "==",
+            0,
+        ),
+        Goal(
+            "math: ordinary answers, agreement with math-verify, percent",
+            ("graders", "math-verify", "percent"),
+            ">=",
+            99.5,
+        ),
+        Goal(
+            "math: gradings a second a core",
+            ("graders", "math-verify", "a_second_a_core"),
+            ">",
+            300,
+        ),
+    ]
+
+
 def _graders_code() -> list[Goal]:
     says = "programs at full isolation:"
     return [
@@ -215,5 +245,6 @@ GOALS: tuple[Goal, ...] = (
     *_kills(),
     *_budgets(),
     *_resume(),
+    *_graders(),
     *_graders_code(),
 )

@@ -32,6 +32,7 @@ def measure(*, data: Path = DATA) -> dict[str, Any]:
             "tot-game24": agreement(tot_game24()),
         }
         found["math-verify"] = against_library()
+        found["raw_outputs"] = raw_outputs()
     return found
 
 
@@ -202,6 +203,24 @@ def against_library(seed: int = 0) -> dict[str, Any]:
         "a_second": round(len(answers) / wall),
         "library_a_second_a_core": round(len(answers) / library),
     }
+
+
+def raw_outputs() -> dict[str, Any]:
+    """Whole replies, graded by their recorded labels: ours by default, and math-verify's own."""
+    from math_verify import parse, verify
+
+    grader = get_grader("math")
+    found = {}
+    for name, rows in (("zeroeval", zeroeval()), ("reasoning-gym", reasoning_gym())):
+        count: Counter[str] = Counter()
+        for _, item, text, right in rows:
+            if "numbers" not in item.meta:
+                ours = grader.grade(item, text).score == 1.0
+                theirs = verify(parse(f"${item.gold}$"), parse(text))
+                count.update(answers=1, ours=ours == right, library=theirs == right)
+        found[name] = dict(count)
+    grader.close()  # type: ignore[attr-defined]
+    return found
 
 
 def _busy(grader: Any) -> float:

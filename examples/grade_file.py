@@ -1,7 +1,7 @@
 """Grades a file: gold and answer in, verdicts out, one JSON object a line each.
 
 python examples/grade_file.py --grader math answers.jsonl
-python examples/grade_file.py --grader f1 --options metric=em --options extract=line - < answers.jsonl
+python examples/grade_file.py --grader f1 --options metric=em - < answers.jsonl
 
 A line has `gold` and `answer`, and may have `id`, `question` and what the grader needs of an item
 (`choices`, `numbers`, ...). Ends with 0, with 1 where a verdict is missing because the grader's own
@@ -14,7 +14,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack
 from os import cpu_count
 from typing import Any, TextIO
 
@@ -112,7 +112,10 @@ def main(words: list[str] | None = None) -> int:
         grader = get_grader(given.grader, **options(given.options))
         if hasattr(grader, "judge"):
             raise TaskError(f"grader {given.grader!r} asks a model; give it to a search instead")
-        with nullcontext(sys.stdin) if given.file == "-" else open(given.file) as lines:
+        with ExitStack() as stack:
+            lines: TextIO = sys.stdin
+            if given.file != "-":
+                lines = stack.enter_context(open(given.file, encoding="utf-8-sig"))
             for row in verdicts(grader, lines, given.file):
                 unmade += row["score"] is None
                 print(json.dumps(row), flush=True)

@@ -9,7 +9,17 @@ from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
 
-__all__ = ["Number", "canonical", "clean", "final_math", "over_limit", "read_number", "words_of"]
+__all__ = [
+    "Number",
+    "Numbers",
+    "canonical",
+    "clean",
+    "final_math",
+    "over_limit",
+    "read_number",
+    "read_numbers",
+    "words_of",
+]
 
 LONGEST: Final = 1_000
 """Characters of a final answer that are read."""
@@ -267,6 +277,32 @@ def _quotient(match: re.Match[str]) -> Number | None:
 
 # A blank stays where it ends a command (\pi r) or parts two numbers.
 _BLANKS: Final = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=\d)(\s+)(?=\d)|\s+")
+
+
+_BRACKETED: Final = re.compile(r"(\(|\[|\\\{|)\s*(.*?)\s*(\)|\]|\\\}|)")
+
+
+class Numbers(NamedTuple):
+    """A list of plain numbers as it was written.
+
+    Attributes:
+        brackets: the opening and the closing one; empty for a bare list.
+        values: two or more.
+    """
+
+    brackets: str
+    values: tuple[Fraction, ...]
+
+
+def read_numbers(text: str) -> Numbers | None:
+    """A cleaned answer that lists two or more whole numbers or fractions: 1, 2; (1, 2); [1, 2)."""
+    match = _BRACKETED.fullmatch(text) if "," in text and len(text) <= LONGEST else None
+    if match is None:
+        return None
+    numbers = [read_number(part.strip()) for part in match[2].split(",")]
+    if len(numbers) < 2 or not all(n and not n.decimal and not n.percent for n in numbers):
+        return None
+    return Numbers(match[1] + match[3], tuple(n.value for n in numbers if n))
 
 
 _MOST_ROUNDS: Final = 8

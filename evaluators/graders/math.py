@@ -14,6 +14,7 @@ from graphsearch.evaluators.graders._math_text import (
     final_math,
     over_limit,
     read_number,
+    read_numbers,
     words_of,
 )
 from graphsearch.evaluators.graders._plain import NoClaims
@@ -112,11 +113,10 @@ class MathGrader(NoClaims):
         """Whether an answer is right, and why, in a sentence."""
         if canonical(gold) == canonical(said):
             return True, "the same as the gold answer"
-        quick = _by_number(gold, said)
-        if quick is None:
-            quick = _by_words(gold, said)
-        if quick is not None:
-            return quick, f"{said}, gold is {gold}"
+        for by in (_by_number, _by_list, _by_words):
+            quick = by(gold, said)
+            if quick is not None:
+                return quick, f"{said}, gold is {gold}"
         for who, text in (("the answer", said), ("the gold answer", gold)):
             limit = over_limit(text)
             if limit is not None:
@@ -149,6 +149,20 @@ def _by_number(gold: str, said: str) -> bool | None:
         return _equal(known, given)
     # 50 % is 50, as units are left out, and it is 0.5.
     return _equal(known, given) or _equal(_unpercent(known), _unpercent(given))
+
+
+def _by_list(gold: str, said: str) -> bool | None:
+    """A verdict on lists of plain numbers in equal brackets, or on one beside a plain number."""
+    known, given = read_numbers(gold), read_numbers(said)
+    if known is None or given is None:
+        listed, other = (known, said) if known else (given, gold)
+        alone = listed is not None and read_number(other) is not None
+        return False if alone and listed and len(set(listed.values)) > 1 else None
+    if known.brackets != given.brackets:
+        return None
+    if known.brackets in ("", r"\{\}"):
+        return set(known.values) == set(given.values)
+    return known.values == given.values
 
 
 def _equal(gold: Number, said: Number) -> bool:

@@ -1,12 +1,16 @@
 """The math grader: labelled pairs, hostile answers, and where it looks for an answer."""
 
+import random
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.graders import _math_text as math_text
+from graphsearch.evaluators.graders import get_grader, math
 from graphsearch.tasks import BlockingGrader, Item
 from tests.evaluators.graders.math_pairs import HOSTILE, PAIRS
 
@@ -123,6 +127,55 @@ def test_several_golds_and_golds_that_are_none(grader):
             grader.check(item(gold))
 
 
+def spelt(number, rng):
+    """A number in one of the ways to write it."""
+    forms = [str(number), f"{number.numerator}/{number.denominator}"]
+    forms.append(rf"\frac{{{number.numerator}}}{{{number.denominator}}}")
+    if number.denominator in (2, 4, 5, 10):
+        forms.append(str(float(number)))
+    if number.denominator == 1:
+        forms += [f"{int(number):,}", f"{number}^\\circ", f"{number} cm"]
+    return rng.choice(forms)
+
+
+def drawn(rng):
+    return Fraction(rng.randrange(-4, 5), rng.choice([1, 1, 2, 3]))
+
+
+def test_what_is_decided_without_the_library_it_decides_alike(grader):
+    rng = random.Random(4)
+    decided = 0
+    for _ in range(400):
+        lists = [
+            [
+                Fraction(rng.randrange(-4, 5), rng.choice([1, 1, 2, 3]))
+                for _ in range(rng.choice([1, 1, 2, 3]))
+            ]
+            for _ in range(2)
+        ]
+        if rng.random() < 0.4:
+            lists[1] = rng.sample(lists[0], len(lists[0]))
+        brackets = rng.choice(["", "()", "[]", "{}"])
+        gold, said = (
+            math_text.clean(bracketed(", ".join(spelt(n, rng) for n in one), one, brackets))
+            for one in lists
+        )
+        found = [by(gold, said) for by in (math._by_number, math._by_list)]
+        quick = next((right for right in found if right is not None), None)
+        if math_text.canonical(gold) == math_text.canonical(said):
+            quick = True
+        if quick is not None:
+            decided += 1
+            assert grader._pool.ask([gold, said]).value == quick, (gold, said)
+    assert decided > 200
+
+
+def bracketed(text, numbers, brackets):
+    if not brackets or len(numbers) == 1:
+        return text
+    return rf"\{{{text}\}}" if brackets == "{}" else f"{brackets[0]}{text}{brackets[1]}"
+
+
 def test_it_blocks_and_options_are_checked(grader):
     assert isinstance(grader, BlockingGrader)
     for options in ({"seconds": 0.0}, {"workers": 0}, {"extract": "nowhere"}):
@@ -131,8 +184,6 @@ def test_it_blocks_and_options_are_checked(grader):
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):
-    from graphsearch.evaluators.graders import math
-
     monkeypatch.setattr(math, "_is_installed", lambda: False)
     bare = get_grader("math")
     assert bare.parse(item("1"), "Answer: 0.5") == "1/2"  # votes of an exported graph need no more
