@@ -17,7 +17,7 @@ from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun
 from graphsearch.ledger import NOTHING, Spend
 from graphsearch.roles import NOT_FITTED, Heard
-from graphsearch.tasks import Grader, Item
+from graphsearch.tasks import Grader, Item, Verdict
 
 __all__ = ["Walk", "heard"]
 
@@ -78,15 +78,16 @@ class Walk:
                 is not the graph's time, so it does not count.
         """
         if limit_s is None:
-            return await self._finish(await self._all())
-        try:
-            async with asyncio.timeout(limit_s) as time:
-                nodes = await self._all()
-        except TimeoutError:
-            if not time.expired():  # somebody else's
-                raise
-            nodes = self._so_far(f"the question took longer than {limit_s:g} s")
-        return await self._finish(nodes)
+            nodes = await self._all()
+        else:
+            try:
+                async with asyncio.timeout(limit_s) as time:
+                    nodes = await self._all()
+            except TimeoutError:
+                if not time.expired():  # somebody else's
+                    raise
+                nodes = self._so_far(f"the question took longer than {limit_s:g} s")
+        return self._finish(nodes) if self._grading is None else await self._finish_later(nodes)
 
     async def _all(self) -> tuple[NodeRun, ...]:
         loop = asyncio.get_running_loop()
@@ -273,35 +274,58 @@ class Walk:
 
     # -- the whole -----------------------------------------------------------------------------
 
-    async def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+    def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+        """The end of a run whose grader is called on the spot."""
+        if not all(node.outcome.is_graded for node in nodes):
+            return self._failed(nodes)
+        sink = nodes[-1]
+        try:
+            verdict = judge(self._grader, self._item, sink.message, sink.outcome)
+        except EngineError as error:
+            return self._unjudged(nodes, error.outcome, error)
+        return self._made(nodes, verdict.outcome, verdict)
+
+    async def _finish_later(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+        """The end of a run whose grader takes its time."""
+        assert self._grading is not None
+        if not all(node.outcome.is_graded for node in nodes):
+            return self._failed(nodes)
+        sink = nodes[-1]
+        try:
+            verdict = await self._grading.verdict(
+                self._grader, self._item, sink.message, sink.outcome, account=self._account
+            )
+        except EngineError as error:
+            return self._unjudged(nodes, error.outcome, error)
+        except BudgetReached as error:
+            return self._unjudged(nodes, Outcome.BUDGET_STOPPED, error)
+        return self._made(nodes, verdict.outcome, verdict)
+
+    def _failed(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
+        failed = [node for node in nodes if not node.outcome.is_graded]
+        # A skipped node is no cause; the first of the others is.
+        cause = next((node for node in failed if node.outcome is not Outcome.CANCELLED), failed[0])
+        return self._made(nodes, cause.outcome, None, text="", error=cause.error)
+
+    def _unjudged(self, nodes: tuple[NodeRun, ...], outcome: Outcome, error: Exception) -> GraphRun:
+        return self._made(nodes, outcome, None, error=f"grader {self._grader.name!r}: {error}")
+
+    def _made(
+        self,
+        nodes: tuple[NodeRun, ...],
+        outcome: Outcome,
+        verdict: Verdict | None,
+        *,
+        text: str | None = None,
+        error: str | None = None,
+    ) -> GraphRun:
         usage: dict[str, Usage] = {}
         for node in nodes:
             if node.model is not None and node.usage.calls:
                 usage[node.model] = usage.get(node.model, Usage()) + node.usage
+        text = nodes[-1].message if text is None else text
         price = self._price(nodes)
-        failed = [node for node in nodes if not node.outcome.is_graded]
-        # A skipped node is no cause; the first of the others is.
-        cause = next((node for node in failed if node.outcome is not Outcome.CANCELLED), None)
-        if failed:
-            first = cause or failed[0]
-            return GraphRun(
-                self._item.id, first.outcome, None, "", price, usage, nodes, error=first.error
-            )
-        sink = nodes[-1]
-        try:
-            if self._grading is None:
-                verdict = judge(self._grader, self._item, sink.message, sink.outcome)
-            else:
-                verdict = await self._grading.verdict(
-                    self._grader, self._item, sink.message, sink.outcome, account=self._account
-                )
-        except (EngineError, BudgetReached) as error:
-            outcome = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
-            why = f"grader {self._grader.name!r}: {error}"
-            return GraphRun(
-                self._item.id, outcome, None, sink.message, price, usage, nodes, error=why
-            )
-        return GraphRun(self._item.id, verdict.outcome, verdict, sink.message, price, usage, nodes)
+        return GraphRun(self._item.id, outcome, verdict, text, price, usage, nodes, error=error)
 
     def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:
         spends = [node.spend for node in nodes if node.spend is not None]
