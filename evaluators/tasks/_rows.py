@@ -21,7 +21,6 @@ __all__ = [
     "Row",
     "checked_rows",
     "ending",
-    "read_json",
     "read_rows",
 ]
 
@@ -213,7 +212,7 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def read_json(path: Path, faults: Faults) -> Any:
+def _whole_json(path: Path, faults: Faults) -> Any:
     """The one value of a JSON file, or None where it cannot be read."""
     try:
         with _open(path) as file:
@@ -232,7 +231,7 @@ _LISTS: Final = ("examples", "data", "questions", "rows")
 def _json(path: Path, faults: Faults) -> Iterator[Row]:
     """A list of objects; it may stand under a name of its own (`examples`)."""
     before = faults.count
-    value = read_json(path, faults)
+    value = _whole_json(path, faults)
     if faults.count > before:
         return
     if isinstance(value, dict):

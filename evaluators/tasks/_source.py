@@ -4,7 +4,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
 from graphsearch.calls import digest
@@ -12,7 +11,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
-from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
+from graphsearch.evaluators.tasks._rows import Faults, Row
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
 from graphsearch.tasks import Grader, Item, Split, Task, TokenProfile
 
@@ -124,12 +123,12 @@ class Source:
         judge = self.judge()
         return self.task(judge, list(self.entries(judge, Faults())))
 
-    def task(self, judge: Grader, entries: Sequence[Entry]) -> Task:
-        """A task of questions that were read."""
+    def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
+        """A task of questions that were read; `placed` where that is known already."""
         items = [entry.item for entry in entries]
         if not items:
             raise TaskError("holds no questions", where=self.origin)
-        splits = self._splits(entries)
+        splits = self._splits(entries, placed or self.placed(entries))
         return Task(
             name=self.title,
             splits=splits,
@@ -218,8 +217,7 @@ class Source:
             given=[entry.draft.split for entry in entries],
         )
 
-    def _splits(self, entries: Sequence[Entry]) -> dict[Split, Sequence[Item]]:
-        placed = self.placed(entries)
+    def _splits(self, entries: Sequence[Entry], placed: Placed) -> dict[Split, Sequence[Item]]:
         items = _grouped([entry.item for entry in entries], placed)
         order = sorted(range(len(items)), key=lambda i: (placed.places[i], items[i].id))
         found: dict[Split, list[Item]] = {split: [] for split in ORDER}
@@ -227,13 +225,13 @@ class Source:
             found[placed.splits[i]].append(items[i])
         empty = [split for split, chosen in found.items() if not chosen]
         if empty:
-            raise TaskError(self._why_empty(empty[0], entries), where=self.origin)
+            raise TaskError(self._why_empty(empty[0], entries, placed), where=self.origin)
         return {split: tuple(chosen[: self.most]) for split, chosen in found.items()}
 
-    def _why_empty(self, split: Split, entries: Sequence[Entry]) -> str:
+    def _why_empty(self, split: Split, entries: Sequence[Entry], placed: Placed) -> str:
         if any(entry.draft.split is not None for entry in entries):
             return f"its field of splits leaves the {split} split empty"
-        groups = len(set(self.placed(entries).groups))
+        groups = len(set(placed.groups))
         if groups < len(entries):
             return (
                 f"{len(entries)} questions in {groups} groups of near-duplicates leave the {split} "
@@ -243,12 +241,6 @@ class Source:
             f"{len(entries)} questions leave the {split} split empty; give more questions or a "
             "larger share"
         )
-
-
-def read_all(paths: Sequence[Path], faults: Faults) -> Iterator[Row]:
-    """The rows of several files."""
-    for path in paths:
-        yield from read_rows(path, faults)
 
 
 def profile_of(items: Sequence[Item], answer: int) -> TokenProfile:

@@ -71,13 +71,12 @@ def examine(source: Source, *, most: int = 20) -> Examination:
     judge = source.judge()
     faults = Faults(most)
     entries = list(source.entries(judge, faults))
-    groups: list[NearGroup] = []
     task = None
-    if entries:
-        groups = _near(entries, source.placed(entries))
+    placed = source.placed(entries)
+    groups = _near(entries, placed)
     if not faults.count:
         try:
-            task = source.task(judge, entries)
+            task = source.task(judge, entries, placed)
         except TaskError as error:
             faults.keep(error)
     return Examination(

@@ -13,6 +13,7 @@ from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._rows import Faults, Row, ending, read_rows
 from graphsearch.evaluators.tasks._source import Entry
+from graphsearch.evaluators.tasks._splits import Placed
 from graphsearch.tasks import Grader, Task, TokenProfile
 
 __all__ = ["CATEGORIES", "Mmlu", "MmluPro"]
@@ -79,7 +80,7 @@ class Mmlu(Benchmark):
         options = _fields.choices(row, found, "choices")
         return self.identified(_chosen(row, options, {"subject": subject}, "id"))
 
-    def task(self, judge: Grader, entries: Sequence[Entry]) -> Task:
+    def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
         """A task of questions that were read.
 
         Raises:
@@ -92,7 +93,7 @@ class Mmlu(Benchmark):
                     f"holds {subject!r}, of which there is no question",
                     where="task.options.subjects",
                 )
-        return Benchmark.task(self, judge, entries)
+        return Benchmark.task(self, judge, entries, placed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

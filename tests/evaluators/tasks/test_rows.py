@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks import _rows, get_task, is_file, load_task
+from graphsearch.evaluators.tasks import FILE_ENDINGS, _rows, get_task, is_file, load_task
 from graphsearch.evaluators.tasks._rows import Faults, read_rows
 from graphsearch.evaluators.tasks.local import load_local
 
@@ -79,6 +79,7 @@ def test_every_format_gives_the_same_task(same_in_every_format):
 def test_what_counts_as_a_file_of_questions(tmp_path):
     for name in ("q.jsonl", "q.jsonl.gz", "q.csv", "q.json", "q.parquet", "q.arrow"):
         assert is_file(name)
+    assert set(FILE_ENDINGS) == set(_rows.ENDINGS)
     assert not is_file("gsm8k")
     assert not is_file("questions.gz")
     assert is_file(tmp_path)
