@@ -67,6 +67,7 @@ def _run(cases: Sequence[Case]) -> dict[str, Any]:
     return {
         "programs": len(cases),
         "not_evaluated": len(cases) - len(known),
+        "why_not": sorted({said for score, said in found if score is None}),
         "per_second": round(len(cases) / seconds, 1),
         "cpu_ms_each": round(cpu / len(cases) * 1e3, 1),
         "agreement": round(1 - len(differ) / len(known), 5) if known else None,

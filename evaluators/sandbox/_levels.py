@@ -184,7 +184,8 @@ class Level:
             "become": user,
             "seccomp": self.seccomp_inside(start),
             "nest": self.nest(way, start, told),
-            "guarded": start.guarded,
+            # Guards see to it themselves, but for a user that changes afterwards.
+            "guarded": start.guarded and (user is not None or not self.guarded),
         }
         return marshal.dumps((_code("boot"), (modules, start.arguments), options))
 

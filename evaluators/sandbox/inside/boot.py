@@ -3,12 +3,17 @@
 Runs before any untrusted line, in a Python started with `-P -s -S -B` and a scrubbed environment.
 """
 
+from __future__ import annotations
+
 import gc
 import os
 import resource
 import sys
-from types import CodeType, ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
 
 __all__ = ["enter"]
 
@@ -61,7 +66,7 @@ def enter(
         _filter(seccomp)
     last: Any = None
     for name, code in modules:
-        last = ModuleType(name)
+        last = type(sys)(name)
         sys.modules[name] = last
         exec(code, last.__dict__)
     gc.freeze()

@@ -4,19 +4,23 @@ All that is here can be taken over by the program, and it gains nothing: what le
 is data only, and what the data is worth is found out elsewhere.
 """
 
+from __future__ import annotations
+
 import marshal
 import os
 import sys
-from types import GeneratorType, ModuleType
-from typing import Any
 
 from graphsearch.evaluators.sandbox.inside.wire import Broken, Closed, Codec, Pipe, TooMuch
+
+TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["main"]
 
 _EMPTY: tuple[Any, ...] = ([], (), {}, set(), "", range(0))
 _ITERATORS: tuple[type, ...] = (
-    GeneratorType,
+    type(_ for _ in ()),
     *(map, filter, zip, enumerate, reversed),
     *(type(iter(value)) for value in _EMPTY),
 )
@@ -49,7 +53,7 @@ class _Answering:
         self._codec = Codec(self._export, self._import)
         self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
-        self._module = ModuleType("program")
+        self._module = type(sys)("program")
         self._changed: list[Any] = []
 
     def serve(self, program: str) -> None:

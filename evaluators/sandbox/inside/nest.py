@@ -5,11 +5,15 @@ other and ends as it ends; the other goes on inside, as the first process of its
 namespaces(7), user_namespaces(7), pivot_root(2), mount_setattr(2), capabilities(7).
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
-import signal
 import struct
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["nest"]
 
@@ -24,6 +28,7 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 _CAPABILITY_VERSION = 0x20080522
 _SETUID, _SETGID = 1 << 7, 1 << 6
+_SIGKILL = 9
 _SIGNALLED = 128
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +47,7 @@ def nest(plan: dict[str, Any]) -> None:
         OSError: the kernel refuses a step.
     """
     if plan["guarded"]:
-        _do("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+        _do("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
     outer_user, outer_group = os.geteuid(), os.getegid()
     _do("unshare", _NEW_ALL | (0 if plan["user"] is None else _NEW_USER))
     if plan["user"] is not None:
@@ -55,7 +60,7 @@ def nest(plan: dict[str, Any]) -> None:
         _guard(child, plan["tell"], nothing)
     os.close(plan["tell"])
     os.close(nothing)
-    _do("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    _do("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
     os.setsid()
     _do("sethostname", b"sandbox", 7)
     _root(plan)

@@ -1,8 +1,13 @@
 """Runs one program from its text, as `python FILE` would, and ends as it ends."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["main"]
 

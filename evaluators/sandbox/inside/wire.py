@@ -9,9 +9,14 @@ A value on the wire is None, a bool, an int below 2**63, a float or a str as its
 else as `[tag, content]`.
 """
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 __all__ = ["FRAME", "Broken", "Closed", "Codec", "Pipe", "TooMuch"]
 
@@ -238,7 +243,7 @@ _TEXTS: dict[tuple[str, str], Callable[[Any], Any]] = {
 }
 
 
-class Named(tuple[Any, ...]):
+class Named(tuple):  # type: ignore[type-arg]
     """A named tuple of the program: a tuple whose fields can be read by name."""
 
     _fields: tuple[str, ...] = ()
