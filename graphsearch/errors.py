@@ -21,7 +21,8 @@
         |-- Rejected               final: the server refuses this call
         |   |-- AccessDenied       no key, a wrong one, or no right or credit
         |   |   `-- NoKey          there is none in the environment, so the call was not sent
-        |   |-- BadRequest         a parameter the server does not take, or no such address
+        |   |-- BadRequest         a parameter the server does not take
+        |   |   `-- NotThere         there is no such service at this address
         |   |-- ContextTooLong     prompt and reply do not fit the model's context
         |   `-- UnknownModel       the server has no model of that name
         |-- GraderFailed           final: the grader's own machinery failed
@@ -56,6 +57,7 @@ __all__ = [
     "GraphsearchError",
     "InputError",
     "NoKey",
+    "NotThere",
     "RateLimited",
     "Rejected",
     "StoreError",
@@ -197,6 +199,10 @@ class NoKey(AccessDenied):
 
 class BadRequest(Rejected):
     """The endpoint does not take a parameter of the call, or there is none at this address."""
+
+
+class NotThere(BadRequest):
+    """There is a server, but no such service at this address: no chat completions, a redirect."""
 
 
 class ContextTooLong(Rejected):

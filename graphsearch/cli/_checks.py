@@ -62,7 +62,10 @@ def server_check(report: ServerReport) -> Check:
     if report.serves is None:
         return Check(name, "bad", report.found, report.advice)
     names = [f"{n} (context {c:,})" if c else n for n, c in report.serves.items()]
-    return Check(name, "ok", f"serves {', '.join(names) or 'no model'}")
+    if not names:
+        advice = "load a model there; some servers answer to names all the same: try URL#NAME"
+        return Check(name, "poor", "answers, but lists no model", advice)
+    return Check(name, "ok", f"serves {', '.join(names)}")
 
 
 def _line(report: ModelReport) -> str:

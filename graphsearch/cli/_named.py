@@ -127,7 +127,7 @@ def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Orde
             "goes with --data; with a configuration it stands in the file's task",
             where="--" + stray.replace("_", "-"),
         )
-    return Order(load_config(path, given), str(path), given, path.stem)
+    return Order(load_config(path, given), str(path), given, _name_of(path))
 
 
 def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
@@ -172,7 +172,12 @@ def _without_file(questions: Questions, given: dict[str, Any]) -> Order:
     given = {"task": task, **given}
     placed_by = {**dict.fromkeys(Config.model_fields), **given}
     settings = parse_config(given, overrides=given, options=placed_by)
-    return Order(settings, None, placed_by, path.stem)
+    return Order(settings, None, placed_by, _name_of(path))
+
+
+def _name_of(path: Path) -> str:
+    """What a run folder is called after a file; dots alone would lead out of `runs`."""
+    return path.stem.strip(".") or "run"
 
 
 def _profile(text: str) -> dict[str, int]:

@@ -36,10 +36,10 @@ def fleet_of(
     names = [row["name"] for row in rows]
     for text in price:
         name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
-        rows[names.index(name)] |= _price(text, value)
+        _once(rows[names.index(name)], _price(text, value), "--price")
     for text in keys:
         name, value = _key_name(text, names)
-        rows[names.index(name)]["api_key_env"] = value
+        _once(rows[names.index(name)], {"api_key_env": value}, "--api-key-env")
     try:
         specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
     except FleetError as error:
@@ -100,6 +100,13 @@ def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if twice is not None:
         raise ConfigError(f"{twice!r} is named twice", where="--model")
     return rows
+
+
+def _once(row: dict[str, Any], told: dict[str, Any], option: str) -> None:
+    """Add what an option tells of a model, which no other one has told."""
+    if row.keys() & told.keys():
+        raise ConfigError(f"is given twice for {row['name']!r}", where=option)
+    row |= told
 
 
 def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple[str, str]:

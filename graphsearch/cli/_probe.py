@@ -13,10 +13,14 @@ from graphsearch.engines.base import Engine, ListsModels, Opens
 from graphsearch.engines.keys import bare_url
 from graphsearch.errors import (
     AccessDenied,
+    BadRequest,
+    BrokenReply,
     EngineError,
     FleetError,
     GraphsearchError,
+    NotThere,
     Rejected,
+    Unavailable,
     UnknownModel,
     Unreachable,
 )
@@ -40,7 +44,8 @@ class Finding:
     """One problem of a model.
 
     Attributes:
-        about: `engine`, `reach`, `key`, `name`, `answer`, `tokens`, `context` or `price`.
+        about: `engine`, `reach`, `endpoint`, `key`, `name`, `answer`, `tokens`, `context` or
+            `price`.
         state: `poor` (it works, but not well) or `bad`.
         found: what was found.
         advice: what to do, on one line.
@@ -224,8 +229,10 @@ class _Probe:
                 self._listed(await engine.list_models())
         except AccessDenied as error:
             await self._fail("key", error)
-        except Rejected:
+        except (Rejected, BrokenReply):
             self.report.reachable = True  # it answers, but has no list: the call will tell
+        except Unavailable as error:
+            await self._fail("reach" if isinstance(error, Unreachable) else "answer", error)
         except TimeoutError:
             await self._fail("reach", f"no answer within {LISTS_WITHIN:.0f} s")
         except (GraphsearchError, OSError, ValueError, KeyError) as error:
@@ -306,8 +313,8 @@ class _Probe:
         found = error if isinstance(error, str) else _first_line(error)
         if about == "reach":
             self.report.reachable = False
-        elif isinstance(error, EngineError):
-            self.report.reachable = isinstance(error, Rejected) or self.report.reachable
+        elif isinstance(error, Rejected | Unavailable):
+            self.report.reachable = True
         self._note(about, "bad", found, self._advice(about, error))
         await self._close()
 
@@ -336,6 +343,13 @@ class _Probe:
             return f"see whether this machine reaches {where}"
         if about == "name":
             return self._name_advice()
+        if about == "endpoint":
+            return (
+                f"see whether {where} is the base URL of a server of OpenAI's chat completions, "
+                "which mostly ends in /v1"
+            )
+        if about == "answer" and isinstance(error, BadRequest):
+            return f"see what the log of {where} says of the call that it refuses"
         if about == "answer":
             return f"see whether {where} is busy or stuck, and what its log says"
         if spec.serve is not None:
@@ -361,6 +375,8 @@ class _Probe:
 def _about(error: Exception) -> str:
     if isinstance(error, UnknownModel):
         return "name"
+    if isinstance(error, NotThere | BrokenReply):
+        return "endpoint"
     return "reach" if isinstance(error, Unreachable) else "answer"
 
 

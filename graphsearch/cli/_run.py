@@ -1,6 +1,5 @@
 """`graphsearch run` and `graphsearch resume`."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +95,7 @@ def _refuse_emptied(folder: Path) -> None:
 def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
     """Run or go on with the search, show it, and print how it ended."""
     from graphsearch.api import open_study
+    from graphsearch.cli._interrupts import run_stoppable
     from graphsearch.cli._summary import say_result, summary
     from graphsearch.cli._view import Scene, show_progress
     from graphsearch.config import config_yaml, study_arguments
@@ -116,7 +116,7 @@ def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
                 scene.meter = lambda: study.budgets
                 return await study.run()
 
-        result = asyncio.run(search())
+        result = run_stoppable(search)
     report = write_report(folder, folder / "report.html")
     if as_json:
         emit(summary(result, folder, report))

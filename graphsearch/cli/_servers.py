@@ -114,9 +114,16 @@ def save(
 
 
 def _names(written: str | None) -> list[str] | None:
+    from graphsearch.errors import ConfigError
+
     if written is None:
         return None
-    return [part.strip() for part in written.split(",") if part.strip()]
+    names = [part.strip() for part in written.split(",") if part.strip()]
+    if not names:
+        raise ConfigError(
+            f"names no model, got {written!r}; leave it out for all", where="--models"
+        )
+    return names
 
 
 def _loaded(fleet: str | None) -> "Fleet | None":
@@ -164,6 +171,8 @@ def _show_plans(fleet: "Fleet", plans: "tuple[ServerPlan, ...]", *, as_json: boo
     for plan in plans:
         where = f" of GPU {', '.join(map(str, plan.share.devices))}" if plan.share.devices else ""
         typer.echo(f"{plan.model}: {plan.share.memory / GiB:.1f} GiB{where}\n  {plan.line}")
+    for missing in dict.fromkeys(plan.missing for plan in plans if plan.missing):
+        typer.echo(f"note: {missing}", err=True)
 
 
 def _plan_json(plan: "ServerPlan") -> dict[str, Any]:
@@ -175,4 +184,5 @@ def _plan_json(plan: "ServerPlan") -> dict[str, Any]:
         "gpu_memory": plan.share.fraction,
         "devices": list(plan.share.devices),
         "sleeps": plan.sleeps,
+        "missing": plan.missing,
     }

@@ -62,6 +62,8 @@ def _place(error: InputError, source: str | None, given: Mapping[str, Any]) -> s
     path = error.where
     if path is None:
         path = next((home for kind, home in _HOMES if isinstance(error, kind)), "")
+    if isinstance(error, FleetError) and path.startswith("model "):
+        path = f"fleet.{path}"
     key, rest = _split(path)
     if path and key not in Config.model_fields:
         return error.where  # a place of its own: another file, a line of the data

@@ -7,12 +7,20 @@ the list of `ModelSpec` to serve, all of one endpoint and key; of all of them, w
 attribute `spans_endpoints`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from graphsearch.engines.base import Engine, EngineInfo, ListsModels, Opens, WantsKeys
+from graphsearch.engines.base import (
+    Engine,
+    EngineInfo,
+    ListsModels,
+    Opens,
+    TakesTurns,
+    WantsKeys,
+)
 from graphsearch.errors import FleetError
 from graphsearch.fleet import Fleet, ModelSpec
 
@@ -21,6 +29,7 @@ __all__ = [
     "EngineInfo",
     "ListsModels",
     "Opens",
+    "TakesTurns",
     "WantsKeys",
     "engine_names",
     "engines_for",
@@ -73,13 +82,28 @@ def engines_for(fleet: Fleet, models: Sequence[str]) -> dict[str, Engine]:
     """
     groups: dict[tuple[str, str | None, str | None], list[ModelSpec]] = {}
     for spec in map(fleet.model, dict.fromkeys(models)):
-        apart = not getattr(_factory(spec.engine), "spans_endpoints", False)
+        with _named(spec):
+            apart = not getattr(_factory(spec.engine), "spans_endpoints", False)
         place = (spec.endpoint, spec.api_key_env) if apart else (None, None)
         groups.setdefault((spec.engine, *place), []).append(spec)
     made: dict[str, Engine] = {}
     for specs in groups.values():
-        made.update(dict.fromkeys((spec.name for spec in specs), _of(specs)))
+        with _named(specs[0]):
+            made.update(dict.fromkeys((spec.name for spec in specs), _of(specs)))
     return {name: made[name] for name in models}
+
+
+@contextmanager
+def _named(spec: ModelSpec) -> Iterator[None]:
+    """An engine knows not for whom it is made: say which model of the fleet is wrong."""
+    try:
+        yield
+    except FleetError as error:
+        where, at = error.where, f"model {spec.name}"
+        if where is not None and where.startswith("model "):
+            raise
+        message = str(error).removeprefix(f"{where}: ")
+        raise FleetError(message, where=f"{at}: {where}" if where else at) from error
 
 
 def _of(specs: list[ModelSpec]) -> Engine:

@@ -1,12 +1,13 @@
 """What an engine is: the place where a model's calls go."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from graphsearch.calls import Call, Reply
 
-__all__ = ["Engine", "EngineInfo", "ListsModels", "Opens", "WantsKeys"]
+__all__ = ["Engine", "EngineInfo", "ListsModels", "Opens", "TakesTurns", "WantsKeys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +94,16 @@ class WantsKeys(Protocol):
         Raises:
             NoKey: it is not, with the name of its variable.
         """
+        ...
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """An engine whose models cannot be asked all at once, so that calls wait for their turn.
+
+    Waiting is no part of an attempt: its time limit begins when the call is sent.
+    """
+
+    def turn(self, model: str) -> AbstractAsyncContextManager[Callable[[Call], Awaitable[Reply]]]:
+        """Wait until calls of `model` may be sent; what it gives is `generate` without waiting."""
         ...

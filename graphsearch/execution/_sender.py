@@ -1,11 +1,11 @@
 """Sends calls: in turn, within the budget, again where that can help, every attempt booked."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from graphsearch.calls import Call, Message, Reply
-from graphsearch.engines.base import Engine, EngineInfo
+from graphsearch.engines.base import Engine, EngineInfo, TakesTurns
 from graphsearch.errors import (
     BrokenReply,
     BudgetReached,
@@ -45,6 +45,7 @@ class _Route(NamedTuple):
     info: EngineInfo
     lane: Lane
     rate: RateLimit | None
+    turns: TakesTurns | None
 
 
 class _Alarm:
@@ -227,7 +228,7 @@ class Sender:
     ) -> tuple[Reply, Spend]:
         reservation = await self._reserve(order.account, worst)
         try:
-            reply = usable(await self._within_time(route, order.call), order.call)
+            reply = usable(await self._reply(route, order.call), order.call)
             # What the server did not tell may be all that was held back for it.
             spend = self._pricer.spend(order.call.model, reply.usage).or_else(worst)
             self._ledger.settle(reservation, spend)
@@ -244,16 +245,25 @@ class Sender:
             route.rate.give_back(_tokens(worst) - _tokens(spend))
         return reply, spend
 
-    async def _within_time(self, route: _Route, call: Call) -> Reply:
-        """The engine's reply; what `asyncio.timeout` does, at a third of its price."""
+    async def _reply(self, route: _Route, call: Call) -> Reply:
+        """The engine's reply, its time counted from when its turn has come."""
+        if route.turns is None:
+            return await self._within_time(route, route.engine.generate, call)
+        async with route.turns.turn(call.model) as generate:
+            return await self._within_time(route, generate, call)
+
+    async def _within_time(
+        self, route: _Route, generate: Callable[[Call], Awaitable[Reply]], call: Call
+    ) -> Reply:
+        """What `asyncio.timeout` does, at a third of its price."""
         limit = self._policy.attempt_s
         if limit is None:
-            return await route.engine.generate(call)
+            return await generate(call)
         loop = asyncio.get_running_loop()
         late = _Alarm(asyncio.current_task())
         timer = loop.call_later(limit, late.ring)
         try:
-            return await route.engine.generate(call)
+            return await generate(call)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not late.is_the_reason():
@@ -323,7 +333,8 @@ class Sender:
         if route is None:
             engine = self.engine(model)
             info = engine.info(model)
-            route = _Route(engine, info, self._lane(model, info), self._rate(model))
+            turns = engine if isinstance(engine, TakesTurns) else None
+            route = _Route(engine, info, self._lane(model, info), self._rate(model), turns)
             self._routes[model] = route
         return route
 

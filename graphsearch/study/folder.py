@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["found_in", "same_study", "spent_in"]
 
 
+_LONGEST = 80
+"""Letters of a value that an error shows."""
+
+
 def same_study(store: "Store", parts: Parts, folder: Path) -> None:
     """Write down what a new study is made of; refuse to go on with one made of other parts.
 
@@ -36,9 +40,33 @@ def same_study(store: "Store", parts: Parts, folder: Path) -> None:
     for name, value in mine.items():
         if found.get(name) != value:
             raise StoreError(
-                f"holds a study with another {name}; give another folder, or the same {name}",
+                f"holds a study with another {name} ({_difference(found.get(name), value, name)}); "
+                f"give another folder, or the same {name}",
                 where=str(folder),
             )
+
+
+def _difference(then: Any, now: Any, path: str) -> str:
+    """The first place where two JSON values differ, and both values."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            if then.get(key) != now.get(key):
+                return _difference(then.get(key), now.get(key), f"{path}.{key}")
+    if isinstance(then, list) and isinstance(now, list):
+        names = [_name(value) for value in then], [_name(value) for value in now]
+        if names[0] == names[1]:
+            for label, one, other in zip(names[1], then, now, strict=True):
+                if one != other:
+                    return _difference(one, other, f"{path}[{label}]")
+        then, now = names
+    shown = (json.dumps(value, ensure_ascii=False) for value in (then, now))
+    was, is_now = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..." for text in shown)
+    return f"{path} was {was} and is {is_now}"
+
+
+def _name(value: Any) -> Any:
+    """What a part of a list is called, where it has a name."""
+    return value.get("name", "?") if isinstance(value, dict) else value
 
 
 def spent_in(store: "Store") -> "tuple[BudgetState, ...]":

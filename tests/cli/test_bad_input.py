@@ -50,6 +50,7 @@ def check(call, tmp_path, arguments, sentence, code=2):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+SIZED = {"name": "m", "parameters": 100, "layers": 2, "width": 8}
 CONFIGS = [
     ({**CONFIG, "sercher": 1}, "c.yaml: sercher: unknown key; did you mean 'searcher'?"),
     ({**CONFIG, "space": {"slots": "8"}}, "c.yaml: space.slots: must be a whole number, got '8'"),
@@ -62,6 +63,14 @@ CONFIGS = [
     (
         {**CONFIG, "fleet": "nowhere"},
         "c.yaml: fleet: nowhere: there is no such file, nor a fleet of that name",
+    ),
+    (
+        {**CONFIG, "fleet": {"name": "f", "unit_model": "m", "models": [{**SIZED, "engine": "x"}]}},
+        "c.yaml: fleet.model m: engine: there is no engine 'x'; known are embedded",
+    ),
+    (
+        {**CONFIG, "fleet": {"name": "f", "unit_model": "m", "models": [SIZED]}},
+        "c.yaml: fleet.model m: needs an endpoint, the server's base URL",
     ),
     ({**CONFIG, "fleet": "\x1b[31m\n"}, "c.yaml: fleet: \\x1b[31m\\n: there is no such file"),
     (

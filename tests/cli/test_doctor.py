@@ -16,7 +16,9 @@ from graphsearch.engines.base import EngineInfo
 from graphsearch.errors import (
     AccessDenied,
     BadRequest,
+    BrokenReply,
     FleetError,
+    NotThere,
     Rejected,
     Unavailable,
     UnknownModel,
@@ -116,11 +118,30 @@ class TestAModel:
         assert finding.advice == "write context: 2048 into the fleet"
 
     def test_that_is_not_there(self):
-        report = probe(Listing(Unavailable("refused")))
+        report = probe(Listing(Unreachable("refused")))
         finding = only(report)
         assert (finding.about, finding.state, finding.found) == ("reach", "bad", "refused")
         assert finding.advice.startswith("start what should listen at http://127.0.0.1:9/v1")
         assert (report.reachable, report.answers) == (False, False)
+
+    def test_whose_server_is_there_and_ill(self):
+        report = probe(Listing(Unavailable("answered 503: loading")))
+        finding = only(report)
+        assert (finding.about, report.reachable) == ("answer", True)
+        assert finding.advice.endswith("is busy or stuck, and what its log says")
+
+    @pytest.mark.parametrize("error", [NotThere("answered 404"), BrokenReply("sent text/html")])
+    def test_whose_address_is_that_of_something_else(self, error):
+        report = probe(Listing(error, error))
+        finding = only(report)
+        assert (finding.about, finding.found, report.reachable) == ("endpoint", str(error), True)
+        assert finding.advice.startswith("see whether http://127.0.0.1:9/v1 is the base URL")
+
+    def test_that_refuses_a_call(self):
+        finding = only(probe(Listing({"m": None}, BadRequest("no such parameter"))))
+        assert finding.advice == (
+            "see what the log of http://127.0.0.1:9/v1 says of the call that it refuses"
+        )
 
     def test_of_a_provider_that_cannot_be_reached(self):
         finding = only(probe(Engine(Unreachable("no route")), endpoint=None, served_name="x/m"))
@@ -275,6 +296,13 @@ class TestTheCommand:
         advice = [server["advice"] for server in keyless["servers"]]
         assert advice[0] == f"name the variable of its key by --api-key-env {url}=VARIABLE"
         assert advice[1].startswith("see whether it is up")
+
+    def test_of_a_url_that_lists_nothing(self):
+        with stub(models={}) as url:
+            found = doctor("--model", url)
+        (check,) = [c for c in found["checks"] if c["name"].startswith("server ")]
+        assert (check["state"], check["found"]) == ("poor", "answers, but lists no model")
+        assert check["advice"]
 
     def test_of_urls_and_fleets_with_secrets_in_them(self, tmp_path):
         where = "http://u:sk-12345@127.0.0.1:9/v1?key=sk-12345"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
 from graphsearch.cli._named_models import fleet_of
+from graphsearch.cli._search_options import SearchOptions
 from graphsearch.config import load_config
 from graphsearch.errors import ConfigError
 from graphsearch.testing import StubServer
@@ -100,6 +101,8 @@ class TestTheFleet:
             (["http://h:99999/v1#m"], {}, "--model: 'http://h:99999/v1' is no URL such as"),
             ([f"{HERE}#m"] * 2, {}, "--model: 'm@127.0.0.1:8001' is named twice"),
             (["a/b"], {"price": ["b=1/2"]}, "--price: there is no model 'b'; named are a/b"),
+            (["a/b"], {"price": ["a/b=1/2"] * 2}, "--price: is given twice for 'a/b'"),
+            (["a/b"], {"keys": ["a/b=K", "a/b=L"]}, "--api-key-env: is given twice for 'a/b'"),
             (["a/b"], {"price": ["a/b=1"]}, "--price: expected NAME=IN/OUT in USD"),
             (["a/b"], {"price": ["a/b=1/x"]}, "--price: expected NAME=IN/OUT in USD"),
             (["a/b"], {"price": ["a/b"]}, "--price: expected NAME=IN/OUT, got 'a/b'"),
@@ -169,8 +172,18 @@ class TestRefusals:
         models = ("--model", f"{HERE}#m", "--api-key-env", "m=NO_SUCH_KEY")
         code, out, err = call("run", *DATA, "--grader", "numeric", *models, *budgets)
         assert (code, out) == (2, "")
-        assert err.startswith("error: model m: the environment variable NO_SUCH_KEY, which holds")
+        assert err.startswith(
+            "error: --model: model m: the environment variable NO_SUCH_KEY, which holds"
+        )
         assert not (folder / "runs").exists()
+
+    @pytest.mark.parametrize("name", ["..jsonl", "...jsonl", "...csv.jsonl"])
+    def test_dots_do_not_lead_out_of_the_folder_of_runs(self, name):
+        order = SearchOptions(
+            data=name, model=[f"{HERE}#m"], graph_budget="9 calls", search_budget=["99 calls"]
+        ).order()
+        assert order.name
+        assert not order.name.startswith(".")
 
     @pytest.mark.parametrize("command", ["run", "quote"])
     def test_a_budget_in_dollars_asks_for_the_prices_that_are_missing(self, folder, command):

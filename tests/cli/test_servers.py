@@ -58,6 +58,26 @@ def test_a_plan_starts_nothing(mine):
     assert as_json("status") == {"servers": []}
 
 
+def test_a_plan_needs_no_vllm(tmp_path, monkeypatch):
+    monkeypatch.delenv("GRAPHSEARCH_VLLM_PYTHON", raising=False)
+    monkeypatch.setattr("graphsearch.engines.vllm.plan.find_spec", lambda name: None)
+    monkeypatch.setattr("graphsearch.engines.vllm.plan.shutil.which", lambda name: None)
+    (port,) = free_ports(1)
+    row = {**model("m", port), "serve": {"weights": "org/model", "max_model_len": 512}}
+    path = tmp_path / "fleet.yaml"
+    path.write_text(yaml.safe_dump(fleet({**row, "parameters": 10**6}).to_json()))
+    done = call("up", path, "--plan", "--device", "cpu")
+    assert "vllm serve org/model" in done.stdout
+    assert done.stderr.startswith("note: vLLM is not here; install it")
+    assert as_json("up", path, "--plan", "--device", "cpu")["plans"][0]["missing"]
+
+
+@pytest.mark.parametrize("names", ["", " , "])
+def test_no_model_named_is_bad_input(mine, names):
+    found = as_json("up", mine, "--models", names, code=2)["error"]
+    assert found["message"].startswith(f"--models: names no model, got {names!r}")
+
+
 def test_save(tmp_path):
     found = as_json("save", tmp_path / "f", "--models", "xs,s", "--port", 9000)
     assert found["fleet"] == str(tmp_path / "f" / "fleet.yaml")

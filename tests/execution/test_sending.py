@@ -1,12 +1,13 @@
 """Retries, time limits and dead endpoints, as a run on items meets them."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from graphsearch.calls import Outcome
-from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.base import EngineInfo, TakesTurns
 from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import Rejected, Unavailable, Unreachable
@@ -201,3 +202,27 @@ def test_a_reply_that_was_being_written_when_its_loop_ended_is_not_paid_again(tm
         assert found.outcome is Outcome.ANSWERED
         assert len(engine.calls) == 1
         assert ready.ledger.booked() == ready.store.totals()
+
+
+class Turning(ScriptedEngine):
+    """A turn comes after a hundred seconds; the call itself is answered at once."""
+
+    @asynccontextmanager
+    async def turn(self, model):
+        await asyncio.sleep(100)
+        yield super().generate
+
+    async def generate(self, call):
+        async with self.turn(call.model) as generate:
+            return await generate(call)
+
+
+def test_waiting_for_a_turn_is_no_part_of_an_attempt(tmp_path):
+    engine = Turning("says 1")
+    assert isinstance(engine, TakesTurns)
+
+    async def main():
+        with executor(tmp_path, engine, policy=RetryPolicy(attempts=1, attempt_s=20)) as ready:
+            return await run(ready, items=ITEMS[:2])
+
+    assert [found.outcome for found in run_virtual(main())] == [Outcome.ANSWERED] * 2

@@ -281,8 +281,18 @@ async def test_a_folder_of_another_study_is_refused(done):
     folder, _, _ = done
     with pytest.raises(StoreError, match="another seed"):
         Study.open(make_parts(seed=9), folder)
-    with pytest.raises(StoreError, match="another settings"):
+    with pytest.raises(StoreError, match=r"another settings \(settings.rounds was \d+ and is 9\)"):
         Study.open(make_parts(rounds=9), folder)
+    parts = make_parts()
+    small, *others = parts.fleet.models
+    changed = replace(parts.fleet, models=(replace(small, layers=7), *others))
+    said = r"another fleet \(fleet.models\[small\].layers was 2 and is 7\); give"
+    with pytest.raises(StoreError, match=said):
+        Study.open(replace(parts, fleet=changed), folder)
+    more = replace(parts.fleet, models=(*parts.fleet.models, replace(small, name="new")))
+    said = r'fleet.models was \["small", "large"\] and is \["small", "large", "new"\]'
+    with pytest.raises(StoreError, match=said):
+        Study.open(replace(parts, fleet=more), folder)
 
 
 async def test_a_loop_of_ones_own(tmp_path):

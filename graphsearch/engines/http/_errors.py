@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
-from graphsearch.errors import AccessDenied, BadRequest, ContextTooLong, EngineError
+from graphsearch.errors import AccessDenied, BadRequest, ContextTooLong, EngineError, NotThere
 
 __all__ = ["Endpoint", "error_of"]
 
@@ -50,18 +50,20 @@ def error_of(response: _Response, endpoint: Endpoint, served_name: str) -> Engin
     said = _said(response.body, found)
     wait = seconds_to_wait(response.retry_after)
     kind = kind_of(status, said)
-    advice = _advice(kind, status, endpoint)
+    if kind is BadRequest and status in _NOT_THERE:
+        kind = NotThere
+    advice = _advice(kind, endpoint)
     about = f" for {served_name!r}" if served_name else ""
     message = f"{endpoint.url} answered {status}{about}: {short(said) or 'nothing'}{advice}"
     return kind(message, retry_after=wait)
 
 
-def _advice(kind: type[EngineError], status: int, endpoint: Endpoint) -> str:
+def _advice(kind: type[EngineError], endpoint: Endpoint) -> str:
     if kind is AccessDenied:
         return _about_key(endpoint)
     if kind is ContextTooLong:
         return TOO_LONG_ADVICE
-    if kind is BadRequest and status in _NOT_THERE:
+    if kind is NotThere:
         return " (is the endpoint the server's base URL, which mostly ends in /v1?)"
     return ""
 

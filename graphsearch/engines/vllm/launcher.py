@@ -169,6 +169,9 @@ def start_servers(
     """
     state, say = state or State(), say or _hush
     plans = plan_servers(fleet, machine or find_machine(), models=models)
+    for plan in plans:
+        if plan.missing:
+            raise FleetError(plan.missing, where=f"model {plan.model}")
     new: set[int] = set()
     with state.starting():
         there = _already_there(plans, state)

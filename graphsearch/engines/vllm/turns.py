@@ -10,7 +10,8 @@ brought to their end before anybody is put to sleep.
 import asyncio
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import ClassVar, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -188,11 +189,21 @@ class SleepingServers:
         Raises:
             EngineError: as `HttpEngine` does; `Unavailable` where the server cannot be woken.
         """
-        engine = self._engine(call.model)
+        async with self.turn(call.model) as generate:
+            return await generate(call)
+
+    @asynccontextmanager
+    async def turn(self, model: str) -> AsyncIterator[Callable[[Call], Awaitable[Reply]]]:
+        """Wait until calls of a model may be sent; what it gives makes one without waiting.
+
+        Raises:
+            EngineError: its server cannot be woken.
+        """
+        engine = self._engine(model)
         turns = self._turns_here()
-        await turns.enter(self._group_of[call.model])
+        await turns.enter(self._group_of[model])
         try:
-            return await engine.generate(call)
+            yield engine.generate
         finally:
             turns.leave()
 

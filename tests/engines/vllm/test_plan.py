@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.engines.vllm import plan_servers
+from graphsearch.engines.vllm import plan_servers, start_servers
+from graphsearch.engines.vllm._state import State
 from graphsearch.engines.vllm.machine import GiB, find_machine
 from graphsearch.engines.vllm.memory import CPU_OVERHEAD, GPU_OVERHEAD, Need, share_out
 from graphsearch.errors import FleetError
@@ -199,15 +200,19 @@ def test_the_python_of_the_environment_goes_first(monkeypatch, tmp_path):
         plan_servers(fleet(hub()), gpus(48))
 
 
-def test_without_vllm_anywhere_the_way_to_it_is_told(monkeypatch):
+def test_without_vllm_anywhere_the_way_to_it_is_told(tmp_path, monkeypatch):
     monkeypatch.delenv("GRAPHSEARCH_VLLM_PYTHON", raising=False)
     monkeypatch.setattr("graphsearch.engines.vllm.plan.find_spec", lambda name: None)
     monkeypatch.setattr("graphsearch.engines.vllm.plan.shutil.which", lambda name: None)
-    with pytest.raises(FleetError, match="vLLM is not here; install it"):
-        plan_servers(fleet(hub(python=None)), gpus(48))
+    (plan,) = plan_servers(fleet(hub(python=None)), gpus(48))  # to look at, not to start
+    assert plan.command[:3] == ("vllm", "serve", "org/model")
+    assert plan.missing.startswith("vLLM is not here; install it")
+    with pytest.raises(FleetError, match=r"model \w+: vLLM is not here; install it"):
+        start_servers(fleet(hub(python=None)), machine=gpus(48), state=State(tmp_path))
     monkeypatch.setattr("graphsearch.engines.vllm.plan.shutil.which", lambda name: "/bin/vllm")
     (plan,) = plan_servers(fleet(hub(python=None)), gpus(48))
     assert plan.command[:3] == ("/bin/vllm", "serve", "org/model")
+    assert plan.missing == ""
 
 
 def test_gpus_are_read_from_nvidia_smi(tmp_path, monkeypatch):
