@@ -314,8 +314,11 @@ def test_a_quote_tells_calls_and_tokens_once(currency):
 
 def test_a_quote_says_what_lengths_it_expects_and_how_others_are_told():
     quote = graphsearch.quote(**arguments())
-    said = "40 tokens a question, 5 an answer (assumed: tell measured ones by --profile"
+    said = "40 tokens a question, 5 an answer, as the task or its profile says"
     assert said in str(quote)
+    guessed = replace(make_task(), is_estimated=True)
+    quote = graphsearch.quote(**arguments(task=guessed))
+    said = "5 an answer, which is assumed: tell measured ones by --profile, and the search measures"
     assert said in quote.to_json()["lengths"]
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from graphsearch.report._numbers import amount, interval, number, percent, unit
 from graphsearch.report._svg import Box, Scale, line, picture, place_labels, tag, text, text_width
+from graphsearch.words import counted
 
 __all__ = ["MANY", "Mark", "draw_tradeoff", "front_items", "pareto_front"]
 
@@ -94,7 +95,7 @@ def _described(tested: Sequence[Mark], tried: int, currency: str) -> str:
     rows = "; ".join(
         f"{m.name}: {percent(m.accuracy)} at {amount(m.cost, currency)}" for m in tested
     )
-    return f"{tried} graphs tried. {rows}."
+    return f"{counted(tried, 'graph')} tried. {rows}."
 
 
 def _scales(marks: Sequence[Mark], allowed: float | None, frame: Box) -> tuple[Scale, Scale]:

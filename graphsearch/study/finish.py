@@ -28,6 +28,7 @@ from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
 from graphsearch.study.usable import never_used
 from graphsearch.trials import ItemResult
+from graphsearch.words import counted
 
 if TYPE_CHECKING:
     from graphsearch.fits import Fit
@@ -228,7 +229,8 @@ def break_even(test: Evidence | None, best: Row | None, spend: float | None) -> 
     questions = math.ceil(spend / (theirs - mine) / test.accuracy)
     reason = (
         f"A right answer costs {number(mine)} {unit} with the winner and {number(theirs)} with "
-        f"{best.name}: the {number(spend)} {unit} spent are back after {questions:,} questions."
+        f"{best.name}: the {number(spend)} {unit} spent are back after "
+        f"{counted(questions, 'question')}."
     )
     return BreakEven(best.name, questions, spend, unit, reason)
 

@@ -506,10 +506,13 @@ def _lengths(parts: "Parts") -> str:
         return f"tokens a question and an answer, as measured: {'; '.join(each)}"
     profile = parts.task.profile
     told = f"{profile.question:,} tokens a question, {profile.answer:,} an answer"
-    items = length_items(parts)
-    if items:
-        return f"{told} (estimated; the search begins by measuring them on {items} questions)"
-    return f"{told} (assumed: tell measured ones by --profile, or `profile` of the task)"
+    if not parts.task.is_estimated:
+        return f"{told}, as the task or its profile says"
+    first = length_items(parts)
+    then = (
+        f", and the search measures its own on {counted(first, 'question')} first" if first else ""
+    )
+    return f"{told}, which is assumed: tell measured ones by --profile{then}"
 
 
 def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
@@ -540,7 +543,8 @@ def _warnings(parts: "Parts", play: _Play) -> Iterable[str]:
     for split, wanted in (("search", settings.window), ("selection", settings.selection_items)):
         there = len(parts.task.splits[split])  # type: ignore[index]
         if there < wanted:
-            yield f"the task has {there} {split} items; the settings ask for {wanted}"
+            has = counted(there, f"{split} item")
+            yield f"the task has {has}; the settings ask for {wanted}"
 
 
 def _counted(part: Range, noun: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from graphsearch.study.settings import Settings
+from graphsearch.words import counted
 
 __all__ = ["NoImprovement", "Progress", "Rounds", "StopRule", "Stopped", "Time", "rules_of"]
 
@@ -50,7 +51,7 @@ class Rounds:
         """Stop when `limit` rounds are done."""
         if progress.rounds < self.limit:
             return None
-        return Stopped("rounds", f"All {self.limit} rounds are done.")
+        return Stopped("rounds", f"The search has had its {counted(self.limit, 'round')}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class NoImprovement:
         """Stop when the last `patience` rounds brought nothing better."""
         if progress.best_round is None or progress.rounds - 1 - progress.best_round < self.patience:
             return None
-        return Stopped("no_improvement", f"Nothing better came in {self.patience} rounds.")
+        return Stopped(
+            "no_improvement", f"Nothing better came in {counted(self.patience, 'round')}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
