@@ -24,11 +24,15 @@ class SearchOptions:
     config: ConfigFile = None
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Questions with answers (.jsonl, .csv), in place of CONFIG."),
+        typer.Option(
+            "--data",
+            help="Questions with answers (.jsonl, .csv, .json, .parquet) in place of CONFIG, or "
+            "the data of a CONFIG whose task leaves it open.",
+        ),
     ] = None
     grader: Annotated[
         str | None,
-        typer.Option("--grader", help="Judges answers to --data: exact, numeric, choice."),
+        typer.Option("--grader", help="Judges answers to --data: numeric, math, exact, f1, ..."),
     ] = None
     model: Annotated[
         list[str] | None,
