@@ -44,6 +44,10 @@ class JudgeGrader:
             before a search begins.
         least_kappa: the search refuses to begin with a judge below this agreement (Cohen's kappa).
         accept: begin all the same.
+
+    Attributes:
+        reader: the grader that reads answers; all that a served graph needs.
+        own_models: models of its own, which join the fleet without becoming part of the space.
     """
 
     name = "llm-judge"
@@ -79,7 +83,7 @@ class JudgeGrader:
             self._model = self.own_models[0].name
         self._rubric = rubric
         self._reference = reference
-        self._reader = self._make_reader(reads, reads_options or {}, where)
+        self.reader = self._make_reader(reads, reads_options or {}, where)
         self._sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
         self._longest = longest
         self._labelled = labelled
@@ -98,11 +102,11 @@ class JudgeGrader:
 
     def parse(self, item: Item, text: str) -> str | None:
         """The answer as the grader named by `reads` reads it."""
-        return self._reader.parse(item, text)
+        return self.reader.parse(item, text)
 
     def claims(self, item: Item, text: str) -> bool | None:
         """As the grader named by `reads`."""
-        return self._reader.claims(item, text)
+        return self.reader.claims(item, text)
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Always raises: this grader needs calls of a model.

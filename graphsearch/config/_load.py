@@ -157,9 +157,7 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     changes: dict[str, Any] = {}
     if task.file is not None:
         changes["file"] = _absolute_file(task.file, base)
-    path = task.options.get("path")
-    if isinstance(path, str):
-        changes["options"] = {**task.options, "path": str(base / path)}
+    changes["options"] = _with_absolute_options(task.options, base)
     profile = task.profile
     if profile is not None and profile.from_run is not None:
         run = {"from_run": str(base / profile.from_run)}
@@ -174,6 +172,17 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     if config.prices is not None:
         top["prices"] = str(base / config.prices)
     return config.model_copy(update=top)
+
+
+def _with_absolute_options(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Options of a task: its `path`, and the labelled sample of a judge."""
+    found = dict(options)
+    path, grader = options.get("path"), options.get("grader_options")
+    if isinstance(path, str):
+        found["path"] = str(base / path)
+    if isinstance(grader, dict) and isinstance(sample := grader.get("labelled"), str):
+        found["grader_options"] = {**grader, "labelled": str(base / sample)}
+    return found
 
 
 def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str, Any]:

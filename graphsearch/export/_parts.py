@@ -121,6 +121,7 @@ def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
 def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
     """What a bundle says of the task; of its questions nothing but their fingerprint."""
     from graphsearch.evaluators.graders import get_grader, grader_recipe
+    from graphsearch.evaluators.graders.judge import JudgeGrader
 
     grader = told.get("grader") if task is None else grader_recipe(task.grader)
     if grader is None or grader["options"] is None:
@@ -130,7 +131,11 @@ def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
             "it by get_grader(name, **options) (entry points of graphsearch.graders add names), "
             "and give the task that has it as `task`"
         )
-    get_grader(grader["name"], **grader["options"])
+    made = get_grader(grader["name"], **grader["options"])
+    # Who serves a graph judges nobody: of a model that judged only what reads answers goes along.
+    reader = made.reader if isinstance(made, JudgeGrader) else None
+    grader = grader_recipe(reader) if reader is not None else grader
+    assert grader is not None
     return {
         "name": told["name"],
         "fingerprint": told["fingerprint"],

@@ -301,3 +301,12 @@ def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypa
     assert asked == [str(tmp_path / "runs" / "x")]
     again = parse_config(parse_yaml(config_yaml(kept), "config.yaml"), source="config.yaml")
     assert study_arguments(again)["lengths"] == known
+
+
+def test_the_labelled_sample_of_a_judge_is_relative_to_the_configuration(tmp_path):
+    options = {"path": "q.jsonl", "grader_options": {"model": "m", "labelled": "l.jsonl"}}
+    path = tmp_path / "c.yaml"
+    path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "options": options}}))
+    found = load_config(path).task.options
+    assert found["path"] == str(tmp_path / "q.jsonl")
+    assert found["grader_options"] == {"model": "m", "labelled": str(tmp_path / "l.jsonl")}

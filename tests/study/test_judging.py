@@ -7,7 +7,7 @@ import pytest
 from graphsearch import api
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import BudgetRefused, FleetError, StudyStopped, TaskError, Unavailable
-from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.execution import RetryPolicy
 from graphsearch.study.judging import agreement_of
 from graphsearch.tasks import Task
@@ -85,6 +85,17 @@ def test_a_judged_search_is_a_search(tmp_path):
     assert plain.test.to_json() == result.test.to_json()
     # A graph is served and read without its judge.
     assert type(result).load(tmp_path / "run").judge == result.judge
+
+
+def test_what_serves_the_winner_reads_answers_and_judges_none(tmp_path):
+    from graphsearch.export._parts import _task_part
+
+    task = judged_task(labelled=labelled(tmp_path))
+    grader = grader_recipe(task.grader)
+    assert grader["options"]["labelled"].startswith(str(tmp_path))
+    told = {"name": "sums", "fingerprint": "", "profile": {}, "grader": dict(grader)}
+    for given in (None, task):
+        assert _task_part(told, given)["grader"] == {"name": "numeric", "options": {}}
 
 
 def test_no_budget_is_passed_when_the_judge_is_dear():
