@@ -11,7 +11,7 @@ START_SECONDS = 20.0
 """How long a sandbox may take to start; longer is a fault of the machine."""
 
 _MOST_TIMES = 5
-_MOST_MORE = 1.5
+_MOST_MORE = 5.0
 _LEAST_WAIT = 0.01
 
 
@@ -21,7 +21,7 @@ class Patience:
     Its own time is wall time less the time for which it was ready to run and had no core
     (`run_delay` of the kernel's scheduler). It ends when its own time or its CPU time passes the
     limit: at once where cores are free. A program that others kept waiting gets more, up to five
-    times the limit and 1.5 s; if that does not do, the machine is at fault, not the program.
+    times the limit and 5 s; if that does not do, the machine is at fault, not the program.
 
     Args:
         seconds: the limit.

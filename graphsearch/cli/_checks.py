@@ -112,10 +112,13 @@ def _cores() -> Check:
 
 
 def _sandbox() -> Check:
-    from graphsearch.evaluators.sandbox import level_fault, open_sandbox
+    from graphsearch.evaluators.sandbox import level_fault, level_names, open_sandbox
 
     try:
-        return Check("sandbox", "ok", f"{open_sandbox().name} (programs that models write)")
+        name = open_sandbox().name
+        others = [n for n in level_names() if n != name and level_fault(n) is None]
+        found = f"{name} for programs that models write (by name also: {', '.join(others)})"
+        return Check("sandbox", "ok", found)
     except TaskError as error:
         weak = level_fault("process")
         found = f"{error}" if weak is None else f"{error}; process: {weak}"

@@ -27,7 +27,7 @@ def check(candidate):
 def in_time(begun, limit):
     """Whether a grader came back in time: at most 2 s after the limit where cores are free."""
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    return time.monotonic() - begun < (6 * limit + 6 if busy else limit + 2)
+    return time.monotonic() - begun < (6 * limit + 10 if busy else limit + 2)
 
 
 def test_the_corpus_is_as_large_as_promised():
