@@ -223,6 +223,8 @@ _BY_KIND: dict[str, list[tuple[str, str, bool]]] = {
         ("\\emptyset", "\\{0\\}", False),
         ("\\sqrt{2}, -\\sqrt{2}", "-\\sqrt{2}, \\sqrt{2}", True),
         ("1, 2, \\ldots, n", "1, 3, 5, \\ldots, 2n-1", False),
+        ("1 + 2 + \\ldots + n", "1 + 2 + n", False),
+        ("1 + 2 + \\ldots + n", "1+2+\\ldots+n", True),
     ],
     "plus-minus": [
         ("\\pm 3", "3", False),

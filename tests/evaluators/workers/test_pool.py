@@ -208,26 +208,33 @@ def test_workers_see_no_secrets_but_what_is_named(monkeypatch):
 PARENT = """
 import os, sys, threading, time
 from graphsearch.evaluators.workers import WorkerPool
-setup = {"file": sys.argv[1], "module": None, "function": "who", "folder": "."}
-made = WorkerPool("graphsearch.evaluators.workers._job_function", setup, workers=1, seconds=2)
-print(made.ask({"item": {"id": "i", "question": "?", "gold": 1}, "answer": ""}).value["reason"])
-sys.stdout.flush()
-if sys.argv[2] == "kill":
+file, how = sys.argv[1:]
+setup = {"file": file, "module": None, "function": "act", "folder": "."}
+made = WorkerPool("graphsearch.evaluators.workers._job_function", setup, workers=1, seconds=600)
+def ask(act):
+    return made.ask({"item": {"id": "i", "question": "?", "gold": 1}, "answer": act})
+ask("nan")
+print(next(iter(made._all))._process.pid, flush=True)
+if how == "kill while busy":
+    threading.Thread(target=ask, args=("sleep",), daemon=True).start()
+    time.sleep(0.2)
+if how != "end":
     os.kill(os.getpid(), 9)
 """
 
 
-@pytest.mark.parametrize("how", ["end", "kill"])
+@pytest.mark.parametrize("how", ["end", "kill", "kill while busy"])
 def test_workers_end_with_their_parent(how):
     parent = subprocess.run(
         [sys.executable, "-c", PARENT, str(FUNCTIONS), how], capture_output=True, text=True
     )
     assert parent.stderr == ""
     pid = int(parent.stdout)
-    for _ in range(500):
+    for _ in range(1000):
         if not Path(f"/proc/{pid}").exists() or _zombie(pid):
             return
         time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
     pytest.fail(f"worker {pid} outlived its parent")
 
 
