@@ -121,14 +121,19 @@ class Benchmark(Source):
         return next((path / name for name in self.configs if (path / name).is_dir()), path)
 
     def identified(self, draft: Draft) -> Draft:
-        """A draft with an id of its content, for benchmarks that give none."""
-        return (
-            draft if draft.id else draft._replace(id=digest([draft.question, draft.gold], size=8))
-        )
+        """A draft with an id of its content, for benchmarks that give none.
+
+        Of all of its content: some benchmarks pose one question with two answers, or in two
+        subjects.
+        """
+        if draft.id:
+            return draft
+        return draft._replace(id=digest([draft.question, draft.gold, dict(draft.meta)], size=8))
 
 
 def _is_data(path: Path) -> bool:
-    return path.is_file() and any(ending in path.suffixes for ending in ENDINGS)
+    is_about = path.name in {"dataset_info.json", "dataset_infos.json", "state.json"}
+    return path.is_file() and not is_about and any(end in path.suffixes for end in ENDINGS)
 
 
 def _snapshot(path: Path) -> Path:

@@ -260,10 +260,13 @@ def _name(draft: Draft) -> str:
 
 
 def _grouped(items: Sequence[Item], placed: Placed) -> list[Item]:
-    """Items with near-duplicates marked as one group, so that intervals know of them."""
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for i, group in enumerate(placed.groups):
-        members[group].append(i)
+    """Items with near-duplicates marked as one group, so that intervals know of them.
+
+    Those that the file itself puts into several splits are a group in each.
+    """
+    members: defaultdict[tuple[int, Split], list[int]] = defaultdict(list)
+    for i, home in enumerate(zip(placed.groups, placed.splits, strict=True)):
+        members[home].append(i)
     found = list(items)
     for together in members.values():
         if len(together) > 1:

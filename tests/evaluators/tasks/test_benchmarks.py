@@ -181,7 +181,8 @@ def test_humaneval_gzipped(tmp_path):
 def test_mmlu_from_csv_files_without_a_header(tmp_path):
     (tmp_path / "test").mkdir()
     for subject in ("anatomy", "high_school_physics"):
-        rows = [f'"What, in {subject}, is {n}?",a{n},b,"c, d",e,C' for n in range(40)]
+        rows = [f'"What, in {subject}, is {n}?",a{n},b,"c, d",e,C' for n in range(39)]
+        rows.append("Which is it?,a,b,c,d,A")  # some questions of MMLU are in two subjects
         (tmp_path / "test" / f"{subject}_test.csv").write_text("\n".join(rows))
     task = get_task("mmlu", path=tmp_path, near_duplicates=None)
     assert (task.grader.name, task.prompt_set) == ("choice", "chat-choice")

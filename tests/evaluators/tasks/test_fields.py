@@ -108,6 +108,19 @@ def test_splits_of_the_file(load):
         load([row | {"split": "search"} for row in fill(9)] + [rows[-1]])
 
 
+def test_near_duplicates_that_the_file_splits_stay_where_it_puts_them(load):
+    names = ["search", "search", "selection", "test"]
+    rows = [
+        {"question": STORY.format(n, n), "answer": "1", "split": name}
+        for n, name in enumerate(names)
+    ]
+    task = load(rows)
+    check_task(task)
+    assert [len(items) for items in task.splits.values()] == [2, 1, 1]
+    assert len({item.group for item in task.splits["search"]}) == 1
+    assert task.splits["test"][0].group is None
+
+
 def test_rows_without_a_split_are_split_by_hash_beside_the_others(load):
     whole = load(fill(90))
     told = one(whole, "What is 7 + 1?")

@@ -247,6 +247,16 @@ def test_a_data_set_of_hugging_face_on_disk(tmp_path, make):
     assert found == {str(n + 1) for n in range(60)}
 
 
+def test_subtasks_of_a_data_set_of_the_hub_are_its_folders(tmp_path):
+    pytest.importorskip("pyarrow")
+    for name in ("navigate", "lies"):
+        rows = [{"input": f"Does {name} {n} lie?", "target": "Yes"} for n in range(30)]
+        put_parquet(tmp_path / name / "test-00000-of-00001.parquet", rows)
+    (tmp_path / "dataset_infos.json").write_text("{}")
+    task = get_task("bbh", path=tmp_path, subtasks=["lies"])
+    assert {i.meta["subtask"] for items in task.splits.values() for i in items} == {"lies"}
+
+
 def test_several_snapshots_of_which_none_is_current_are_not_guessed_at(tmp_path):
     pytest.importorskip("pyarrow")
     folder = hub_cache(tmp_path / "set")
