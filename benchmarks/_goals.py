@@ -91,6 +91,20 @@ def _engine() -> list[Goal]:
     ]
 
 
+def _replays() -> list[Goal]:
+    says = "search on recorded GSM8K, five seeds and splits: "
+    at = ("replays", "gsm8k")
+    return [
+        Goal(
+            f"{says}exhaustive best less winner on sealed questions, mean, points",
+            (*at, "gap_mean"),
+            "<=",
+            0.3,
+        ),
+        Goal(f"{says}seconds of the slowest", (*at, "slowest_seconds"), "<", 60),
+    ]
+
+
 def _http() -> list[Goal]:
     says = "executor over http, 64 streams, 20 ms"
     return [
@@ -247,4 +261,5 @@ GOALS: tuple[Goal, ...] = (
     *_resume(),
     *_graders(),
     *_graders_code(),
+    *_replays(),
 )
