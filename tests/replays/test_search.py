@@ -126,7 +126,7 @@ def record(tmp_path):
             ],
         },
         "space": {"slots": 2, "edges": "star", "roles": ["assistant"],
-                  "sinks": ["assistant", "vote", "cascade(share, 0.5)"]},
+                  "sinks": ["cascade(share, 0.5):c"]},
         "graph_budget": "1.6e9 flops_plain",
         "search_budget": "1e15 flops_plain",
         "evaluation": {"rounds": 2, "per_round": 6, "blocks": [16], "search_items": 16,
