@@ -499,7 +499,7 @@ def _lengths(parts: "Parts") -> str:
     known = parts.space.cost.lengths
     if known is not None:
         each = [
-            f"{model} {one.question:,} and {one.answer:,}"
+            f"{model} {one.question:,} and {one.answer:,}{'' if one.calls else ' (as the others)'}"
             for model in parts.space.models
             if (one := known.get(model)) is not None
         ]
