@@ -35,10 +35,6 @@ class _Tests:
     call: str | None
     asked: tuple[str, ...]
 
-    def wanted(self) -> str | None:
-        """The function that a reply must define, as far as the item tells."""
-        return self.entry_point or next(iter(self.asked), None) or _first_called(self.texts)
-
 
 class CodeGrader:
     """Right when the program in the reply passes the item's tests, in a sandbox.
@@ -74,7 +70,7 @@ class CodeGrader:
     def __init__(
         self,
         *,
-        seconds: float = 3.0,
+        seconds: float = 5.0,
         memory_mb: int = 512,
         sandbox: str | None = None,
         challenge: bool = False,
@@ -87,13 +83,8 @@ class CodeGrader:
 
     def parse(self, item: Item, text: str) -> str | None:
         """The program, without comments and layout where it is valid Python."""
-        program = self._program(item, text)
-        if program is None or not is_python(program):
-            return program
-        try:
-            return ast.unparse(ast.parse(program))
-        except (ValueError, RecursionError):  # too deep, or a number too long to be written again
-            return program
+        program = _program(item, text)
+        return None if program is None else _canonical(program)
 
     def claims(self, item: Item, text: str) -> bool | None:
         """Replies make no claim about themselves."""
@@ -107,7 +98,7 @@ class CodeGrader:
             GraderFailed: the sandbox failed, or the machine was too busy to tell.
         """
         tests = self._tests(item)
-        program = program_of(text, entry_point=tests.wanted(), prompt=tests.prompt)
+        program = _program(item, text)
         if program is None:
             return Verdict(0.0, Outcome.UNPARSED, None, "no program in the reply")
         trial = Trial(
@@ -116,7 +107,8 @@ class CodeGrader:
         judged = self._court().judge(trial)
         if judged.state == "unfit":
             raise TaskError(f"item {item.id!r}: {judged.reason}")
-        return Verdict(float(judged.state == "passed"), Outcome.ANSWERED, program, _reason(judged))
+        score = float(judged.state == "passed")
+        return Verdict(score, Outcome.ANSWERED, _canonical(program), _reason(judged))
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded, or no program can be run here."""
@@ -135,10 +127,6 @@ class CodeGrader:
             if self._judges is None:
                 self._judges = open_sandbox(self._level).judges(self._limits)
             return self._judges
-
-    def _program(self, item: Item, text: str) -> str | None:
-        tests = self._tests(item)
-        return program_of(text, entry_point=tests.wanted(), prompt=tests.prompt)
 
     def _tests(self, item: Item) -> _Tests:
         meta = item.meta
@@ -167,6 +155,27 @@ class CodeGrader:
         prelude = (prompt, *setup) if prompt is not None and stands else setup
         asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
         return _Tests(texts, prelude, prompt, entry_point, call, asked)
+
+
+def _program(item: Item, text: str) -> str | None:
+    """The program in a reply: found without the known answer, and where an item has no tests too.
+
+    (Votes count programs, and a bundle serves questions that nobody has tests for.)
+    """
+    prompt = _text(item, "prompt")
+    found = [item.meta.get(field) for field in ("test_list", "tests")]
+    texts = [one for given in found for one in (given if isinstance(given, list) else [given])]
+    named = _first_called(tuple(one for one in texts if isinstance(one, str)))
+    return program_of(text, entry_point=_text(item, "entry_point") or named, prompt=prompt)
+
+
+def _canonical(program: str) -> str:
+    if not is_python(program):
+        return program
+    try:
+        return ast.unparse(ast.parse(program)) or program
+    except (ValueError, RecursionError):  # too deep, or a number too long to be written again
+        return program
 
 
 def _text(item: Item, field: str) -> str | None:

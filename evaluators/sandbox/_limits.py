@@ -26,7 +26,7 @@ class Limits:
             processes; further processes are never allowed.
     """
 
-    seconds: float = 3.0
+    seconds: float = 5.0
     memory_mb: int = 512
     output_bytes: int = 1_000_000
     file_mb: int = 16

@@ -10,6 +10,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.tasks import BlockingGrader, Item
+from graphsearch.testing import GraderConformance
 from tests.support import sandbox
 
 PROMPT = '''from typing import List
@@ -115,6 +116,26 @@ def test_hostile_replies_are_read_quickly(reply):
     begun = time.process_time()
     get_grader("code").parse(item(tests=["assert f(2) == 4"]), reply)
     assert time.process_time() - begun < 5
+
+
+class TestConformance(GraderConformance):
+    right = (
+        (item(tests=["assert f(2) == 4"]), ANSWER),
+        (humaneval(), "    return x * x\n"),
+        (item(ANSWER, test_list=["assert f(2) == 4"]), f"```python\n{ANSWER}\n```"),
+    )
+    wrong = ((item(tests=["assert f(2) == 4"]), "def f(x):\n    return x"),)
+    unread = ((item(tests=["assert f(2) == 4"]), "I do not know."),)
+    spellings = (ANSWER, f"So:\n```python\n{ANSWER}  # done\n```", "def f( x ): return x*x")
+
+    def make(self):
+        sandbox()
+        return get_grader("code")
+
+
+def test_a_reply_is_read_where_nothing_is_known_but_the_question():
+    assert get_grader("code").parse(item(None), f"```python\n{ANSWER}\n```") == ANSWER
+    assert get_grader("code").parse(item(None), "no") is None
 
 
 # -- judging ---------------------------------------------------------------------------------------
