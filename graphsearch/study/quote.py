@@ -506,12 +506,12 @@ def _lengths(parts: "Parts") -> str:
         return f"tokens a question and an answer, as measured: {'; '.join(each)}"
     profile = parts.task.profile
     told = f"{profile.question:,} tokens a question, {profile.answer:,} an answer"
-    if not parts.task.is_estimated:
-        return f"{told}, as the task or its profile says"
     first = length_items(parts)
     then = (
         f", and the search measures its own on {counted(first, 'question')} first" if first else ""
     )
+    if not parts.task.is_estimated:
+        return f"{told}, as the task or its profile says{then}"
     return f"{told}, which is assumed: tell measured ones by --profile{then}"
 
 

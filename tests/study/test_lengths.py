@@ -258,7 +258,7 @@ def test_what_was_wrong_is_printed_and_quoted(done, tmp_path):
     off = api.optimize(**arguments(settings={"length_items": 0, "rounds": 1}))
     assert "Lengths: small: 40 + 5 tokens planned a call, 30 + 20 measured (-" in str(off)
     shown = str(api.quote(**arguments()))
-    assert "the search begins by measuring them on 6 questions" in shown
+    assert "the search measures its own on 6 questions first" in shown
     shown = str(api.quote(**arguments(lengths=folder)))
     assert "as measured: small 30 and 20; large 60 and 4" in shown
 
