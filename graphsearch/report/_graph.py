@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from graphsearch.report._colours import UNKNOWN_MODEL, tint
 from graphsearch.report._svg import closed, picture, tag, text, text_width
+from graphsearch.rolenames import role_name
 
 __all__ = ["DrawnNode", "draw_graph", "graph_steps", "nodes_of"]
 
@@ -84,6 +85,8 @@ def graph_steps(graph: Mapping[str, Any]) -> tuple[str, ...]:
             does = f"reads the question and {reads}"
             if node.model is None:
                 does = f"picks among the answers of {reads}"
+            elif role_name(node.role).gate is not None:
+                does = f"passes on what {reads} agree on, or else reads the question alone"
         end = "; its answer is the graph's answer" if index == sink else ""
         steps.append(f"{who} {does}{end}.")
     return tuple(steps)

@@ -79,7 +79,26 @@ def _winner(result: _Record, colours: Mapping[str, str]) -> dict[str, Any]:
         "narrow": draw_graph(graph, colours, width=NARROW, class_="graph narrow"),
         "steps": graph_steps(graph),
         "nodes": len(graph["nodes"]),
+        "fitted": fitted_parts(result["winner"]),
     }
+
+
+def fitted_parts(winner: _Record) -> list[str]:
+    """What was measured for the winner's thresholds and votes, a sentence a node."""
+    fit = winner.get("fit")
+    if fit is None:
+        return []
+    told = []
+    for node, values in sorted(fit["nodes"].items(), key=lambda pair: int(pair[0])):
+        parts = []
+        if "threshold" in values:
+            parts.append(f"its model is asked below {values['threshold']:.3g}")
+        if "weights" in values:
+            weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(values["weights"].items()))
+            parts.append(f"votes weigh {weights}")
+        said = "; ".join(parts) or str(values)
+        told.append(f"Node {int(node) + 1}, measured on {fit['items']} questions: {said}.")
+    return told
 
 
 def _rows(result: _Record) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from graphsearch.rolenames import role_name
 from graphsearch.study.baselines import Prices, affordable, alternatives
 from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.study.judge_cost import expected_judge_cost, judge_calls
@@ -408,7 +409,9 @@ class _Play:
             copies[same] += 1
             names[i] = self._names.setdefault(key, len(self._names))
             if node.model is not None:
-                calls.append((names[i], (node.model, len(parents))))
+                # A gate asks the plain question; how often it will, nobody knows beforehand.
+                read = 0 if role_name(node.role).gate is not None else len(parents)
+                calls.append((names[i], (node.model, read)))
         for place, call in enumerate(judge_calls(self._parts)):
             # Equal answers are judged once, but how many are equal nobody knows beforehand.
             name = self._names.setdefault(("judge", place, graph.key), len(self._names))
