@@ -110,6 +110,6 @@ def replayed(
 
 
 def _ids(path: Path) -> Sequence[str]:
-    from graphsearch.engines._records import read_record
+    from graphsearch.engines.records import read_record
 
     return list(read_record(path).questions)

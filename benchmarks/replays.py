@@ -22,7 +22,7 @@ import graphsearch
 from benchmarks._published import SETS, rows
 from graphsearch.config import load_config, study_arguments
 from graphsearch.cost import Amount, CostModel
-from graphsearch.engines._records import read_record
+from graphsearch.engines.records import read_record
 from graphsearch.engines.replay import at_record
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.fleet import Fleet

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.calls import digest
-from graphsearch.engines._records import Record, read_record
+from graphsearch.engines.records import Record, read_record
 from graphsearch.errors import FleetError, TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.recorded import Reading

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from urllib.parse import parse_qsl
 
 from graphsearch.calls import Call, Outcome, Reply, Usage, digest
-from graphsearch.engines._records import Record, Sample, read_record
 from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.records import Record, Sample, read_record
 from graphsearch.errors import FleetError, Rejected, UnknownModel
 
 if TYPE_CHECKING:
