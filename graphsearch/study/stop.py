@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.study.settings import Settings
 from graphsearch.words import counted
 
-__all__ = ["NoImprovement", "Progress", "Rounds", "StopRule", "Stopped", "Time", "rules_of"]
+__all__ = [
+    "NoImprovement",
+    "Progress",
+    "Rounds",
+    "StopRule",
+    "Stopped",
+    "Time",
+    "rules_of",
+    "used_up",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +102,21 @@ def rules_of(settings: Settings) -> Sequence[StopRule]:
     if settings.seconds is not None:
         rules.append(Time(settings.seconds))
     return rules
+
+
+def used_up(reserve: float, *, evaluation_apart: bool) -> Stopped:
+    """The end by the budget, although money may be left: part of it is kept from the search.
+
+    Args:
+        reserve: share of the search budget kept for selection, test and baselines.
+        evaluation_apart: whether test and baselines have a budget of their own.
+    """
+    kept = reserve * (SELECTION_SHARE if evaluation_apart else 1)
+    if not kept:
+        return Stopped("budget", "The search budget does not cover another block.")
+    named = "the selection" if evaluation_apart else "finalists, sealed test and plain alternatives"
+    return Stopped(
+        "budget",
+        "The search's part of the budget does not cover another block "
+        f"({100 * kept:g} % of the budget are kept for {named}).",
+    )

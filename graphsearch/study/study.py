@@ -20,7 +20,7 @@ from graphsearch.ledger import Ledger
 from graphsearch.study.admit import admitted
 from graphsearch.study.advice import Advised, Adviser
 from graphsearch.study.archive import Archive
-from graphsearch.study.budgets import SELECTION_SHARE, limits_of
+from graphsearch.study.budgets import limits_of
 from graphsearch.study.folder import found_in, same_study
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.judging import check_judge
@@ -28,7 +28,7 @@ from graphsearch.study.lengths import LengthTally, measure_lengths, restore_plan
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
 from graphsearch.study.runner import Runner, Tally
-from graphsearch.study.stop import Progress, Stopped, rules_of
+from graphsearch.study.stop import Progress, Stopped, rules_of, used_up
 from graphsearch.study.usable import never_used
 from graphsearch.study.voice import Voice
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
@@ -248,7 +248,8 @@ class Study:
             return Stopped("exhausted", "The searcher has no further graph to propose.")
         records = await self.evaluate(proposals)
         if not records:
-            return Stopped("budget", self._used_up())
+            apart = bool(self.parts.evaluation_budget)
+            return used_up(self.parts.settings.reserve, evaluation_apart=apart)
         await self.tell(records)
         return None
 
@@ -261,18 +262,6 @@ class Study:
         if not self.rounds:
             await check_judge(self)
             await measure_lengths(self)
-
-    def _used_up(self) -> str:
-        """Why the search ends although money is left: part of the budget is kept from it."""
-        apart = bool(self.parts.evaluation_budget)
-        kept = self.parts.settings.reserve * (SELECTION_SHARE if apart else 1)
-        if not kept:
-            return "The search budget does not cover another block."
-        named = "the selection" if apart else "finalists, sealed test and plain alternatives"
-        return (
-            "The search's part of the budget does not cover another block "
-            f"({100 * kept:g} % of the budget are kept for {named})."
-        )
 
     def ask(self, k: int) -> Sequence[Proposal]:
         """Up to `k` graphs to try, from the searcher."""

@@ -1,17 +1,25 @@
 """A study whose answers a model judges: booked apart, kept within budgets, compared with people."""
 
 import json
+from typing import ClassVar
 
 import pytest
 
 from graphsearch import api
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import BudgetRefused, FleetError, StudyStopped, TaskError, Unavailable
+from graphsearch.errors import (
+    BudgetRefused,
+    FleetError,
+    GraderFailed,
+    StudyStopped,
+    TaskError,
+    Unavailable,
+)
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.execution import RetryPolicy
 from graphsearch.study.judging import agreement_of
 from graphsearch.tasks import Task
-from tests.study.world import PROFILE, make_fleet, make_settings, make_task, reply
+from tests.study.world import PROFILE, SumGrader, make_fleet, make_settings, make_task, reply
 
 OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}
 
@@ -205,3 +213,46 @@ def test_agreement_and_kappa_by_hand():
     assert found.kappa == pytest.approx((0.7 - chance) / (1 - chance))
     assert agreement_of([1.0], [True], level=0.95).kappa is None
     assert agreement_of([], [], level=0.95).share is None
+
+
+class Starved:
+    """A grader that blocks, and whose machinery fails for some items or all."""
+
+    name = "starved"
+    blocking: ClassVar[bool] = True
+
+    def __init__(self, fails):
+        self.fails, self.closed = fails, 0
+        self._sums = SumGrader()
+        self.parse, self.claims = self._sums.parse, self._sums.claims
+
+    def grade(self, item, text):
+        if self.fails(item):
+            raise GraderFailed("no sandbox on this machine")
+        return self._sums.grade(item, text)
+
+    def close(self):
+        self.closed += 1
+
+
+def starved(fails):
+    plain = make_task()
+    return Task("sums", plain.splits, Starved(fails), PROFILE, fingerprint="sums 1")
+
+
+def test_a_grader_whose_machinery_fails_stops_the_study_and_is_closed(tmp_path):
+    task = starved(lambda item: True)
+    with pytest.raises(StudyStopped, match="no sandbox on this machine"):
+        api.optimize(**arguments(task), out=tmp_path / "run")
+    assert task.grader.closed == 1
+
+
+def test_items_that_could_not_be_graded_are_no_zeros():
+    task = starved(lambda item: item.id.endswith("7"))
+    result = api.optimize(**arguments(task, settings=make_settings(rounds=2)))
+    assert result.test.not_evaluated > 0
+    assert result.test.n + result.test.not_evaluated == 40
+    assert result.test.outcomes["unavailable"] == result.test.not_evaluated
+    sampled = [row for row in result.baselines if row.kind in {"sampled", "best_of_n"}]
+    assert sampled
+    assert all(row.evidence.not_evaluated for row in sampled if row.evidence.n > 30)
