@@ -5,6 +5,7 @@ Everything here is cheap and safe on any text; nothing is evaluated.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
@@ -146,6 +147,7 @@ _SCALE_TEXT: Final = re.compile(rf"\\text\s*\{{\s*({'|'.join(_SCALES)})\s*\}}", 
 _SCALED: Final = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s*({'|'.join(_SCALES)})", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def clean(text: str) -> str:
     """The text in one spelling: signs, thousands separators, units, percent, brackets, roots."""
     text = _NEGATIVE_SPACE.sub("", _CONTROL.sub("", text))
@@ -308,6 +310,7 @@ def read_numbers(text: str) -> Numbers | None:
 _MOST_ROUNDS: Final = 8
 
 
+@lru_cache(maxsize=1024)
 def canonical(cleaned: str) -> str:
     """Equal for answers that are equal by rules of spelling; the input of votes.
 
