@@ -1,4 +1,4 @@
-r"""Mathematics as text: the final answer of a reply, cleaned, in canonical form, within limits.
+r"""Mathematics as text: the final answer of a reply, cleaned, in canonical form.
 
 Everything here is cheap and safe on any text; nothing is evaluated.
 """
@@ -6,31 +6,13 @@ Everything here is cheap and safe on any text; nothing is evaluated.
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
+from graphsearch.evaluators.graders._math_limits import LONGEST
+from graphsearch.evaluators.graders._math_numbers import read_number
 
-__all__ = [
-    "Number",
-    "Numbers",
-    "canonical",
-    "clean",
-    "final_math",
-    "over_limit",
-    "read_number",
-    "read_numbers",
-    "words_of",
-]
-
-LONGEST: Final = 1_000
-"""Characters of a final answer that are read."""
-
-_DEEPEST: Final = 30
-_DEEPEST_POWER: Final = 3
-_LONGEST_DIGITS: Final = 400
-_LARGEST_POWER: Final = 100_000
-_LARGEST_FACTORIAL: Final = 3_000
-_LARGEST_EXPONENT: Final = 400
+__all__ = ["canonical", "clean", "final_math", "words_of"]
 
 
 # -- where the answer is ---------------------------------------------------------------------------
@@ -217,96 +199,10 @@ def words_of(text: str) -> tuple[str, ...] | None:
     return tuple(sorted(_ARTICLE.sub("", part) for part in parts if part)) or None
 
 
-# -- numbers ---------------------------------------------------------------------------------------
-
-_DECIMAL: Final = r"\d+(?:\.\d*)?|\.\d+"
-_PLAIN: Final = re.compile(
-    rf"(?P<sign>[-+]?)\s*(?P<number>{_DECIMAL})(?:[eE](?P<power>[-+]?\d{{1,4}}))?"
-    rf"\s*(?P<percent>\\%)?"
-)
-_SCIENTIFIC: Final = re.compile(
-    rf"(?P<sign>[-+]?)\s*(?P<number>{_DECIMAL})\s*(?:\\times|\\cdot|\*|x)\s*"
-    r"10\s*\^\s*\{?\s*(?P<power>[-+]?\d{1,4})\s*\}?(?P<percent>(?!))?"
-)
-_POWER_OF_TEN: Final = re.compile(
-    r"(?P<sign>[-+]?)(?P<number>(?:(?=10\^)))10\s*\^\s*\{?\s*(?P<power>[-+]?\d{1,4})\s*\}?"
-    r"(?P<percent>(?!))?"
-)
-_OVER: Final = re.compile(
-    r"(?P<sign>[-+]?)\s*(?:\\[dtc]?frac\s*(?:\{\s*(?P<a>[-+]?\d+)\s*\}\s*\{\s*(?P<b>[-+]?\d+)\s*\}"
-    r"|(?P<c>\d)\s*(?P<d>\d))|(?P<e>\d+)\s*/\s*(?P<f>\d+))"
-)
-
-
-class Number(NamedTuple):
-    """A number as it was written.
-
-    Attributes:
-        value: exactly; of 50 % it is 50.
-        decimal: whether it has a decimal point, and so may be rounded.
-        percent: whether a percent sign follows.
-    """
-
-    value: Fraction
-    decimal: bool
-    percent: bool
-
-
-def read_number(text: str) -> Number | None:
-    r"""A cleaned answer that is one plain number: 12, -0.5, 1e3, 3 \times 10^8, 1/2, \frac12."""
-    if len(text) > LONGEST:
-        return None
-    for form in (_PLAIN, _SCIENTIFIC, _POWER_OF_TEN):
-        match = form.fullmatch(text)
-        if match:
-            power = int(match["power"] or 0)
-            if abs(power) > _LARGEST_EXPONENT:
-                return None
-            value = Fraction(match["number"] or "1") * Fraction(10) ** power
-            sign = -1 if match["sign"] == "-" else 1
-            return Number(sign * value, "." in match["number"], bool(match["percent"]))
-    over = _OVER.fullmatch(text)
-    return None if over is None else _quotient(over)
-
-
-def _quotient(match: re.Match[str]) -> Number | None:
-    above, below = (int(match[x] or match[y] or match[z]) for x, y, z in ("ace", "bdf"))
-    if below == 0:
-        return None
-    sign = -1 if match["sign"] == "-" else 1
-    return Number(Fraction(sign * above, below), decimal=False, percent=False)
-
+# -- canonical form -------------------------------------------------------------------------------
 
 # A blank stays where it ends a command (\pi r) or parts two numbers.
 _BLANKS: Final = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=\d)(\s+)(?=\d)|\s+")
-
-
-_BRACKETED: Final = re.compile(r"(\(|\[|\\\{|)\s*(.*?)\s*(\)|\]|\\\}|)")
-
-
-class Numbers(NamedTuple):
-    """A list of plain numbers as it was written.
-
-    Attributes:
-        brackets: the opening and the closing one; empty for a bare list.
-        values: two or more.
-    """
-
-    brackets: str
-    values: tuple[Fraction, ...]
-
-
-def read_numbers(text: str) -> Numbers | None:
-    """A cleaned answer that lists two or more whole numbers or fractions: 1, 2; (1, 2); [1, 2)."""
-    match = _BRACKETED.fullmatch(text) if "," in text and len(text) <= LONGEST else None
-    if match is None:
-        return None
-    numbers = [read_number(part.strip()) for part in match[2].split(",")]
-    if len(numbers) < 2 or not all(n and not n.decimal and not n.percent for n in numbers):
-        return None
-    return Numbers(match[1] + match[3], tuple(n.value for n in numbers if n))
-
-
 _MOST_ROUNDS: Final = 8
 
 
@@ -341,40 +237,3 @@ def _respelled(cleaned: str) -> str:
     text = re.sub(r"\^\s*\{\s*(\w)\s*\}", r"^\1", text)
     text = re.sub(r"\^\{?\\circ\s*\}?", "", text)
     return _BLANKS.sub(lambda match: f"{match[1] or ''} " if match[1] or match[2] else "", text)
-
-
-# -- limits ----------------------------------------------------------------------------------------
-
-_EXPONENT: Final = re.compile(r"\^\s*\{?\s*[-+]?\s*(\d+)")
-_FACTORIAL: Final = re.compile(r"(\d+)\s*!")
-_BRACKET: Final = re.compile(r"[{}()\[\]]")
-
-
-def over_limit(text: str) -> str | None:
-    """Why an answer is not given to the parser, None where it may be.
-
-    These are what no honest answer needs and what makes a computer algebra system think for ever.
-    The worker's own limits catch what gets past them.
-    """
-    if len(text) > LONGEST:
-        return f"longer than {LONGEST} characters"
-    if _depth(text) > _DEEPEST:
-        return f"nested deeper than {_DEEPEST}"
-    if any(len(run) > _LONGEST_DIGITS for run in re.findall(r"\d+", text)):
-        return f"a number of more than {_LONGEST_DIGITS} digits"
-    if any(int(power) > _LARGEST_POWER for power in _EXPONENT.findall(text)):
-        return f"an exponent over {_LARGEST_POWER}"
-    if len(re.findall(r"\^(?:\s*\{*\s*\w+\s*)(?=\^)", text)) >= _DEEPEST_POWER - 1:
-        return f"a tower of {_DEEPEST_POWER} powers or more"
-    factorials = _FACTORIAL.findall(text)
-    if any(int(n) > _LARGEST_FACTORIAL for n in factorials) or re.search(r"!\s*[!)}]*\s*!", text):
-        return f"a factorial of a number over {_LARGEST_FACTORIAL}, or of a factorial"
-    return None
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(text):
-        depth += 1 if bracket in "{([" else -1
-        deepest = max(deepest, depth)
-    return deepest

@@ -7,16 +7,9 @@ from typing import Any, ClassVar, Final
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract
-from graphsearch.evaluators.graders._math_text import (
-    Number,
-    canonical,
-    clean,
-    final_math,
-    over_limit,
-    read_number,
-    read_numbers,
-    words_of,
-)
+from graphsearch.evaluators.graders._math_limits import over_limit
+from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
+from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
 from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.evaluators.workers import Done, WorkerPool
 from graphsearch.tasks import Item, Verdict

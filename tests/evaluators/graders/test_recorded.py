@@ -11,7 +11,9 @@ from tests.support import shared_data
 @pytest.mark.parametrize("source", ["zeroeval", "reasoning_gym", "tot_game24"])
 def test_recorded_labels_come_out(source):
     shared_data("replay")
-    found = bench.agreement(islice(getattr(bench, source)(), 0, None, 2))
+    found = bench.agreement(
+        islice(getattr(bench, source)(), 0, None, 2 if source != "tot_game24" else 8)
+    )
     assert found["differ"] == 0, found["examples"]
     assert found["answers"] >= 600
 
