@@ -250,6 +250,7 @@ def named(folder, model, variable="PLANTED_KEY"):
     name = model.partition("#")[2]
     words = ["--model", model, "--api-key-env", f"{name}={variable}"]
     words += ["--data", folder / "sums.jsonl", "--grader", "numeric"]
+    words += ["--profile", "60,256"]  # told, so that few tokens pay for the whole search
     return [*words, "--graph-budget", "700 tokens", "--search-budget", "60000 tokens"]
 
 
