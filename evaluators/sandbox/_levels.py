@@ -94,8 +94,8 @@ class Level:
         """
         return []
 
-    def nest(self, way: str, start: Start, told: int | None) -> tuple[CodeType, Any] | None:
-        """What the process does first to shut itself in, None where it is shut in already."""
+    def nest(self, way: str, start: Start, told: int | None) -> dict[str, Any] | None:
+        """What `inside.nest` does first to shut the process in, None where it is already."""
         return None
 
     def seccomp_inside(self, start: Start) -> bytes | None:
@@ -178,16 +178,19 @@ class Level:
             values["NPROC"] = limits.threads
         if start.cpu is not None:
             values["CPU"] = start.cpu
-        modules = [(f"{_HOME}.{name}", _code(name)) for name in ("wire", *start.main)]
+        # Guards see to it themselves, but for a user that changes afterwards.
+        guarded = start.guarded and (user is not None or not self.guarded)
         options = {
             "limits": values,
             "become": user,
             "seccomp": self.seccomp_inside(start),
             "nest": self.nest(way, start, told),
-            # Guards see to it themselves, but for a user that changes afterwards.
-            "guarded": start.guarded and (user is not None or not self.guarded),
+            "guarded": guarded,
         }
-        return marshal.dumps((_code("boot"), (modules, start.arguments), options))
+        early = ["libc"] if guarded or options["seccomp"] or options["nest"] else []
+        early += ["nest"] if options["nest"] else []
+        given = (_modules(early), _modules(["wire", *start.main]), start.arguments)
+        return marshal.dumps((_code("boot"), given, options))
 
 
 class Bubblewrap(Level):
@@ -246,9 +249,9 @@ class Namespaces(Level):
         """As another user where root may, and in a user namespace."""
         return ("own", "nobody", "user") if os.geteuid() == 0 else ("user",)
 
-    def nest(self, way: str, start: Start, told: int | None) -> tuple[CodeType, Any] | None:
-        """The module that makes the namespaces, and what they hold."""
-        plan = {
+    def nest(self, way: str, start: Start, told: int | None) -> dict[str, Any] | None:
+        """What the namespaces hold."""
+        return {
             "tell": told,
             "guarded": start.guarded,
             "user": NOBODY if way == "user" else None,
@@ -256,7 +259,6 @@ class Namespaces(Level):
             "links": list(_links()),
             "size": start.limits.file_mb * 2**20,
         }
-        return _code("nest"), plan
 
     def seccomp_inside(self, start: Start) -> bytes | None:
         """The filter, taken on last."""
@@ -329,6 +331,10 @@ def python() -> str:
 def _code(name: str) -> CodeType:
     path = Path(__file__).parent / "inside" / f"{name}.py"
     return compile(path.read_text(encoding="utf-8"), f"<{name}>", "exec", dont_inherit=True)
+
+
+def _modules(names: Iterable[str]) -> list[tuple[str, CodeType]]:
+    return [(f"{_HOME}.{name}", _code(name)) for name in names]
 
 
 def _mounts() -> Iterable[str]:

@@ -7,9 +7,10 @@ namespaces(7), user_namespaces(7), pivot_root(2), mount_setattr(2), capabilities
 
 from __future__ import annotations
 
-import ctypes
 import os
-import struct
+import sys
+
+from graphsearch.evaluators.sandbox.inside.libc import call, must
 
 TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ _SETUID, _SETGID = 1 << 7, 1 << 6
 _SIGKILL = 9
 _SIGNALLED = 128
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def nest(plan: dict[str, Any]) -> None:
     """Return inside; the guard never returns.
@@ -47,9 +46,9 @@ def nest(plan: dict[str, Any]) -> None:
         OSError: the kernel refuses a step.
     """
     if plan["guarded"]:
-        _do("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
+        must("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
     outer_user, outer_group = os.geteuid(), os.getegid()
-    _do("unshare", _NEW_ALL | (0 if plan["user"] is None else _NEW_USER))
+    must("unshare", _NEW_ALL | (0 if plan["user"] is None else _NEW_USER))
     if plan["user"] is not None:
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{plan['user']} {outer_user} 1")
@@ -60,9 +59,9 @@ def nest(plan: dict[str, Any]) -> None:
         _guard(child, plan["tell"], nothing)
     os.close(plan["tell"])
     os.close(nothing)
-    _do("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
+    must("prctl", _PR_SET_PDEATHSIG, _SIGKILL)
     os.setsid()
-    _do("sethostname", b"sandbox", 7)
+    must("sethostname", b"sandbox", 7)
     _root(plan)
     _drop(keep=0 if plan["user"] is not None else _SETUID | _SETGID)
 
@@ -97,10 +96,10 @@ def _root(plan: dict[str, Any]) -> None:
     room = f"mode=1777,size={plan['size']},nr_inodes=20000"
     _mount("tmpfs", "/new/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, room)
     _attributes("/new", _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0)
-    _do("umount2", b"/old", _MNT_DETACH)
+    must("umount2", b"/old", _MNT_DETACH)
     os.chdir("/new")
     _pivot(".", ".")
-    _do("umount2", b".", _MNT_DETACH)
+    must("umount2", b".", _MNT_DETACH)
     os.chdir("/tmp")
 
 
@@ -118,35 +117,28 @@ def _bind(path: str, attributes: int) -> None:
 def _drop(*, keep: int) -> None:
     """Give up all rights of root but those by which the user is changed later."""
     for right in range(64):
-        if not (1 << right) & keep and _libc.prctl(_PR_CAPBSET_DROP, right, 0, 0, 0):
+        if not (1 << right) & keep and call("prctl", _PR_CAPBSET_DROP, right, 0, 0, 0):
             break  # there is none of that number
-    head = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0))
-    sets = ctypes.create_string_buffer(struct.pack("=6I", keep, keep, 0, 0, 0, 0))
-    _do("capset", head, sets)
-    _do("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    head = _CAPABILITY_VERSION.to_bytes(4, sys.byteorder) + bytes(4)
+    sets = keep.to_bytes(4, sys.byteorder) * 2 + bytes(16)
+    must("capset", head, sets)
+    must("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def _pivot(new: str, old: str) -> None:
-    _do("syscall", _PIVOT_ROOT[os.uname().machine], new.encode(), old.encode())
+    must("syscall", _PIVOT_ROOT[os.uname().machine], new.encode(), old.encode())
 
 
 def _attributes(path: str, attributes: int, flags: int) -> None:
-    wanted = ctypes.create_string_buffer(struct.pack("=4Q", attributes, 0, 0, 0))
-    _do("syscall", _MOUNT_SETATTR, _AT_FDCWD, path.encode(), flags, wanted, 32)
+    wanted = attributes.to_bytes(8, sys.byteorder) + bytes(24)
+    must("syscall", _MOUNT_SETATTR, _AT_FDCWD, path.encode(), flags, wanted, 32)
 
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
     kinds = None if kind is None else kind.encode()
-    _do("mount", source.encode(), target.encode(), kinds, flags, data.encode() or None)
+    must("mount", source.encode(), target.encode(), kinds, flags, data.encode() or None)
 
 
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="ascii") as file:
         file.write(text)
-
-
-def _do(name: str, *args: Any) -> None:
-    given = [ctypes.c_ulong(a) if isinstance(a, int) and a >= 0 else a for a in args]
-    if getattr(_libc, name)(*given) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{name}{args!r}: {os.strerror(code)}")
