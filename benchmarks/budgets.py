@@ -279,7 +279,13 @@ def _search(number: int, rng: random.Random, world: _World, folder: Path) -> See
     whole = Spend.of({"usd": 0.02, "tokens": 150_000, "flops": 10**15, "seconds": 900})
     budgets = _budgets(rng, whole)
     settings = replace(
-        SETTINGS, rounds=2, per_round=3, blocks=(4, 8), selection_items=8, test_items=10
+        SETTINGS,
+        rounds=2,
+        per_round=3,
+        blocks=(4, 8),
+        selection_items=8,
+        test_items=10,
+        length_items=0,
     )
 
     async def main() -> Seen:
