@@ -20,6 +20,9 @@ from graphsearch.tasks import Item, Task
 
 __all__ = ["Replayed", "replayed", "share"]
 
+_LONGEST = 1_000_000
+"""Tokens: no recorded reply is cut."""
+
 
 @dataclass(slots=True)
 class Replayed:
@@ -90,7 +93,7 @@ def replayed(
     order = {qid: k for k, qid in enumerate(_ids(path))}
     items = [item for items in loaded.splits.values() for item in items]
     items.sort(key=lambda item: order[item.id])
-    roles: RoleSet = get_roles("replay")
+    roles: RoleSet = get_roles("replay", max_tokens=_LONGEST)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder)) as store:
         executor = Executor(
             dict.fromkeys(models, made),
