@@ -5,14 +5,12 @@ their registries and joined to the `Parts` of a study. Nothing is spent, and not
 file is complained about late: all input is checked before the run folder is made.
 """
 
-import asyncio
 import tempfile
-import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphsearch.arguments import check_arguments, check_place, check_space
 from graphsearch.calls import Message, Reply
@@ -21,6 +19,7 @@ from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.parts import AgentMaker, Complete, Parts, judges_of
 from graphsearch.study.settings import Settings
 from graphsearch.tasks import BringsModels, LabelledGrader, Task, TokenProfile, check_task
+from graphsearch.waiting import wait_for
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, Lengths
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["join", "open_study", "optimize", "quote"]
 
 Budgets: TypeAlias = "str | Amount | Sequence[str | Amount]"
-T = TypeVar("T")
 
 _ROLES = ("assistant", "fuser")
 _SPACE_KEYS = ("slots", "models", "roles", "sinks", "max_in_degree", "edges")
@@ -119,9 +117,9 @@ def optimize(
 def _search_in(out: Path | None, parts: Parts, on_event: "Listener | None") -> "Result":
     """The whole search, in a folder that stays or in a temporary one."""
     if out is not None:
-        return _wait_for(lambda: _run(parts, out, on_event))
+        return wait_for(lambda: _run(parts, out, on_event))
     with tempfile.TemporaryDirectory(prefix="graphsearch-") as folder:
-        return _wait_for(lambda: _run(parts, Path(folder), on_event)).without_folder()
+        return wait_for(lambda: _run(parts, Path(folder), on_event)).without_folder()
 
 
 def quote(**arguments: Any) -> "Quote":
@@ -451,52 +449,3 @@ async def _run(parts: Parts, folder: Path, on_event: "Listener | None") -> "Resu
 
     async with Study.open(parts, folder, listener=on_event) as study:
         return await study.run()
-
-
-def _wait_for(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end, also where an event loop already runs (notebooks)."""
-    return _Elsewhere(make).wait() if _loop_runs() else asyncio.run(make())
-
-
-def _loop_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-class _Elsewhere(Generic[T]):
-    """A coroutine in an event loop of its own thread, cancelled when the waiting is interrupted."""
-
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._make = make
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._values: list[T] = []
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="graphsearch-study", daemon=True)
-
-    def wait(self) -> T:
-        self._thread.start()
-        try:
-            self._thread.join()
-        except KeyboardInterrupt:
-            if self._loop is not None and self._task is not None:
-                self._loop.call_soon_threadsafe(self._task.cancel)
-            self._thread.join()
-            raise
-        if self._error is not None:
-            raise self._error
-        return self._values[0]
-
-    def _work(self) -> None:
-        try:
-            self._values.append(asyncio.run(self._main()))
-        except BaseException as error:  # carried over to the waiting thread, which raises it
-            self._error = error
-
-    async def _main(self) -> T:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        return await self._make()

@@ -92,12 +92,12 @@ def fitted_parts(winner: _Record) -> list[str]:
     for node, values in sorted(fit["nodes"].items(), key=lambda pair: int(pair[0])):
         parts = []
         if "threshold" in values:
-            parts.append(f"its model is asked below {values['threshold']:.3g}")
+            parts.append(f"its model is asked where confidence is below {values['threshold']:.3g}")
         if "weights" in values:
             weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(values["weights"].items()))
             parts.append(f"votes weigh {weights}")
         said = "; ".join(parts) or str(values)
-        told.append(f"Node {int(node) + 1}, measured on {fit['items']} questions: {said}.")
+        told.append(f"Node {int(node) + 1}: {said} (measured on {fit['items']} questions).")
     return told
 
 
