@@ -18,7 +18,7 @@ _ARBITRARY = ConfigDict(arbitrary_types_allowed=True)
 def check_options(
     owner: str, maker: Callable[..., Any], options: Mapping[str, Any], where: str
 ) -> None:
-    """Refuse options that a maker does not take, or not with such values.
+    """Refuse options that a maker does not take, or not with such values, and miss those it needs.
 
     Args:
         owner: who is made, for the error (`task 'puzzle'`).
@@ -41,6 +41,9 @@ def check_options(
             raise TaskError(f"unknown option {name!r} of {owner}; known: {words}", where=where)
         if name in hints:
             _check_value(value, hints[name], f"{where}.{name}")
+    for p in taken:
+        if p.name in known and p.default is p.empty and p.name not in options:
+            raise TaskError(f"{owner} needs the option {p.name!r}", where=where)
 
 
 def _check_value(value: Any, hint: Any, where: str) -> None:

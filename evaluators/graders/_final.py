@@ -121,12 +121,12 @@ def _field(text: str) -> str | None:
             value = json.loads(value)
         except ValueError:  # an escape that JSON does not know, as LaTeX has them
             value = value[1:-1]
-    return _unboxed(value)
+    return _unboxed(value) or None
 
 
 def _boxed(text: str) -> str | None:
     found = last_boxed(text)
-    return None if found is None else _trim(found)
+    return None if found is None else _trim(found) or None
 
 
 def _unboxed(text: str) -> str:

@@ -58,7 +58,10 @@ class ContainsGrader(NoClaims):
             return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
         missing = [gold for gold in golds if not self._holds(said, gold)]
         right = not missing if self._need == "all" else len(missing) < len(golds)
+        there = [gold for gold in golds if gold not in missing]
         reason = f"without {', '.join(map(shown, missing))}" if missing else "all of it is there"
+        if right and missing:
+            reason = f"with {', '.join(map(shown, there))}"
         return Verdict(float(right), Outcome.ANSWERED, said, reason)
 
     def check(self, item: Item) -> None:

@@ -129,8 +129,10 @@ class PythonGrader(NoClaims):
         score: Any = said
         if isinstance(said, dict):
             score, reason = said.get("score", ...), str(said.get("reason") or "")
-            parsed = None if said.get("parsed") is None else str(said["parsed"])
-        if score is None:
+            if "parsed" in said:
+                parsed = None if said["parsed"] is None else str(said["parsed"])
+        unread = isinstance(said, dict) and said.get("outcome") == Outcome.UNPARSED.value
+        if score is None or (unread and score == 0):
             return Verdict(0.0, Outcome.UNPARSED, None, reason or "the function found no answer")
         if not isinstance(score, int | float) or not 0 <= score <= 1:
             raise TaskError(

@@ -59,11 +59,8 @@ class Jail:
         with contextlib.suppress(OSError, ValueError):
             fields = (base / "stat").read_text().rpartition(")")[2].split()
             cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-            runs = [
-                tuple(map(int, (task / "schedstat").read_text().split()[:2]))
-                for task in (base / "task").iterdir()
-            ]
-            delay = max((run[1] for run in runs), default=0) / 1e9
+            runs = [run for task in (base / "task").iterdir() if (run := _run_of(task))]
+            delay = max(run[1] for run in runs) / 1e9  # ValueError: nobody tells
             cpu = max(cpu, sum(run[0] for run in runs) / 1e9)
         return Spent(cpu, delay)
 
@@ -125,3 +122,12 @@ class Jail:
             self._inner = None
             return None
         return number
+
+
+def _run_of(task: Path) -> tuple[int, int] | None:
+    """Nanoseconds that a thread ran and waited for a core; None once it has ended."""
+    try:
+        ran, waited = (task / "schedstat").read_text().split()[:2]
+    except OSError:
+        return None
+    return int(ran), int(waited)

@@ -50,7 +50,12 @@ def _load(setup: Any) -> Any:
 def _plain(result: Any) -> Any:
     """The result as JSON; NumPy's scalars become numbers."""
     if isinstance(result, Verdict):
-        return {"score": result.score, "parsed": result.parsed, "reason": result.reason}
+        return {
+            "score": result.score,
+            "outcome": result.outcome.value,
+            "parsed": result.parsed,
+            "reason": result.reason,
+        }
     if hasattr(result, "item") and not isinstance(result, dict):
         result = result.item()
     if isinstance(result, bool | int | float | dict):

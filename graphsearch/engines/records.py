@@ -17,6 +17,7 @@ _UNREAD: Final = "-"
 """Stands for an answer that could not be read, where answers are single letters."""
 
 _FILES: Final = ("records", "questions", "completions")
+_MODELS: Final = "models.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class _Reader:
     ) -> Iterator[tuple[str, tuple[Sample, ...]]]:
         """One letter a model, in the order of models.json."""
         if self._columns is None:
-            self._columns = _columns(self._files["records"].parent / "models.json")
+            self._columns = _columns(self._files["records"].parent / _MODELS, self._mark)
         if len(row["preds"]) != len(self._columns):
             count = len(row["preds"])
             raise FleetError(f"has {count} letters for {len(self._columns)} models", where=where)
@@ -147,7 +148,7 @@ class _Reader:
             text,
             characters if isinstance(characters, int) else len(text or ""),
             None if score is None else float(score),
-            self._verdict(found),
+            self._verdict(found, where),
         )
 
     def _text(self, found: Mapping[str, Any], qid: str, where: str) -> str | None:
@@ -162,9 +163,11 @@ class _Reader:
             raise FleetError(f"a sample has no {' and no '.join(names)}", where=where)
         return None if found[name] is None else str(found[name])
 
-    def _verdict(self, found: Mapping[str, Any]) -> bool | None:
+    def _verdict(self, found: Mapping[str, Any], where: str) -> bool | None:
         """As recorded beside the field that is read (`date_correct` beside `date`)."""
         own = found.get(f"{self._field}_correct", found.get("correct"))
+        if own is not None and own not in (True, False):  # also 0, 1, 0.0 and 1.0
+            raise FleetError(f"is said to be correct: {own!r}; true or false it is", where=where)
         return None if own is None else bool(own)
 
     def _completion(self, qid: str, number: Any, where: str) -> str:
@@ -173,12 +176,17 @@ class _Reader:
                 raise FleetError("samples name completions; their file is absent", where=where)
             rows = _rows(self._files["completions"], self._mark)
             self._texts = {str(row["qid"]): row["completions"] for _, row in rows}
-        return str(self._texts[qid][number])
+        try:
+            return str(self._texts[qid][number])
+        except (KeyError, IndexError, TypeError):
+            raise FleetError(f"{qid!r} has no completion {number!r}", where=where) from None
 
 
-def _columns(file: Path) -> list[str]:
+def _columns(file: Path, mark: blake2b) -> list[str]:
     try:
-        return [str(row["model"]) for row in json.loads(file.read_text(encoding="utf-8"))]
+        data = file.read_bytes()
+        mark.update(data)
+        return [str(row["model"]) for row in json.loads(data)]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FleetError(f"does not name the models in order: {error}", where=str(file)) from error
 
@@ -192,6 +200,8 @@ def _files(path: Path) -> dict[str, Path]:
         for file in (folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl")
         if file.is_file()
     }
+    if (folder / _MODELS).is_file():
+        found["models"] = folder / _MODELS
     if path.is_file():
         found["records"] = path
     if "records" not in found:

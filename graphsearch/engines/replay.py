@@ -114,9 +114,16 @@ class ReplayEngine:
         """Facts about a model; the fingerprint is that of the files.
 
         Raises:
-            FleetError: the record cannot be read.
+            FleetError: the record cannot be read, or has nothing of this model.
         """
         served = self._served.get(model, model)
+        known = self._read().models
+        if served not in known:
+            raise FleetError(
+                f"{self._path} has no record of {served!r}; it has {', '.join(sorted(known)[:8])}"
+                f"{', ...' if len(known) > 8 else ''}",
+                where=f"model {model}",
+            )
         options: list[Any] = [served, self._prompt, self._seed, self._rate]
         changed = [self._drawn, self._repeat, self._field, self._score]
         if changed != [True, False, None, None]:

@@ -331,12 +331,18 @@ def length_lines(part: Mapping[str, Any], *, least: float = 0.0) -> list[str]:
             f"{real['question']:,} + {real['answer']:,} measured"
         )
         if told["error"] is not None:
-            line += f" ({100 * told['error']:+.0f} % of its cost"
+            line += f" (its cost was planned {_off(told['error'])}"
             before = told["error_assumed"]
             is_other = part["source"] != "assumed" and before is not None
-            line += f"; as assumed {100 * before:+.0f} %)" if is_other else ")"
+            line += f"; by what was assumed, {_off(before)})" if is_other else ")"
         lines.append(line)
     return lines
+
+
+def _off(error: float) -> str:
+    """How far an expected cost lies from the real one."""
+    percent = round(100 * abs(error))
+    return f"{percent} % too {'high' if error > 0 else 'low'}" if percent else "right"
 
 
 def lengths_of_run(folder: "str | Path") -> Lengths:

@@ -149,6 +149,10 @@ def test_the_fingerprint_changes_with_the_files_and_the_seed(folder):
         ('{"qid": 1}', "expected a line with qid, model and samples"),
         ('{"qid": 1, "model": "m", "samples": [{"chars": 3}]}', "no text and no answer"),
         ('{"qid": 1, "model": "m", "samples": [{"completion": 3}]}', "their file is absent"),
+        (
+            '{"qid": 1, "model": "m", "samples": [{"answer": 3, "correct": "false"}]}',
+            "'false'; true or false it is",
+        ),
         ('{"qid": 1, "model": "m", "samples": []}\n' * 2, "records.jsonl:2: 'm' answers 1 twice"),
     ],
 )
@@ -236,3 +240,15 @@ async def test_other_layouts_are_letters_and_numbered_completions(tmp_path):
     engine = ReplayEngine(folder, order="recorded")
     said = [(await engine.generate(call("t", k, model="m", prompt="t"))).text for k in range(2)]
     assert said == ["return 1", "pass"]
+    lines(folder / "completions.jsonl", [{"qid": "t", "completions": ["pass"]}])
+    with pytest.raises(FleetError, match="'t' has no completion 1"):
+        ReplayEngine(folder).info("m")
+
+
+def test_whose_letters_they_are_is_part_of_the_fingerprint(tmp_path):
+    lines(tmp_path / "records.jsonl", [{"qid": 7, "gold": "B", "preds": "BA"}])
+    marks = []
+    for names in ("xy", "yx"):
+        (tmp_path / "models.json").write_text(json.dumps([{"model": name} for name in names]))
+        marks.append(ReplayEngine(tmp_path).info("x").fingerprint)
+    assert len(set(marks)) == 2

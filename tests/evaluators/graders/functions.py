@@ -23,6 +23,14 @@ def verdict(item, answer):
     return Verdict(0.25, Outcome.ANSWERED, "x", "a quarter")
 
 
+def silent(item, answer):
+    return Verdict(0.0, Outcome.UNPARSED, None, "nothing there")
+
+
+def unnamed(item, answer):
+    return {"score": 1}
+
+
 def unread(item, answer):
     return {"score": None}
 

@@ -36,6 +36,13 @@ def test_what_a_function_may_return(make):
     quarter = make("verdict").grade(ITEM, "x")
     assert (quarter.score, quarter.parsed, quarter.reason) == (0.25, "x", "a quarter")
     assert make("unread").grade(ITEM, "x").outcome is Outcome.UNPARSED
+    silent = make("silent").grade(ITEM, "x")
+    assert (silent.outcome, silent.parsed, silent.reason) == (
+        Outcome.UNPARSED,
+        None,
+        "nothing there",
+    )
+    assert make("unnamed").grade(ITEM, "x").parsed == make("half").parse(ITEM, "x") == "x"
     assert make("Judge.method").grade(ITEM, "x").score == 1
 
 

@@ -34,6 +34,8 @@ def item(gold, **meta):
         ('{"answer": 4, "sure": true}', "4"),
         ('## Answer:\n```json\n{"answer": "\\\\frac12"}\n```', "\\frac12"),
         ('{"answer": "a \\"b\\""}', 'a "b"'),
+        (r'{"answer": ""} so \boxed{4}', "4"),
+        (r"\boxed{} The answer is 4.", "4"),
         (r"so \boxed{3} and \boxed{4}", "3, 4"),
         (r"\boxed{3}, which is wrong. So \boxed{4}.", "4"),
         (r"\boxed{\frac{1}{\boxed{2}}}", "2"),
