@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    Protocol,
+    get_args,
+    runtime_checkable,
+)
 
 from graphsearch.calls import Message, Outcome, Reply, Sampling, canonical_json
 from graphsearch.errors import TaskError
@@ -11,6 +20,7 @@ if TYPE_CHECKING:
     from graphsearch.fleet import ModelSpec
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "Ask",
     "AskingGrader",
     "BlockingGrader",
@@ -26,6 +36,9 @@ __all__ = [
     "Verdict",
     "check_task",
 ]
+
+BYTES_PER_TOKEN: Final = 4
+"""Of a text in UTF-8, where no tokenizer is at hand: an estimate."""
 
 Split = Literal["search", "selection", "test"]
 

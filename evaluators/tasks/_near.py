@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-__all__ = ["THRESHOLD", "near_groups", "normal_form"]
+__all__ = ["THRESHOLD", "Groups", "near_groups", "normal_form"]
 
 THRESHOLD: Final = 0.8
 """Share of neighbours in common from which on two questions count as one."""
@@ -60,7 +60,7 @@ def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) 
     distinct: dict[frozenset[int], int] = {}
     ids: dict[str, int] = {}
     first_of = [distinct.setdefault(_neighbours(form, ids), i) for i, form in enumerate(forms)]
-    joined = _Groups(len(forms))
+    joined = Groups(len(forms))
     _join_near(distinct, joined, threshold)
     return [joined.root(first) for first in first_of]
 
@@ -74,13 +74,14 @@ def _neighbours(form: tuple[str, ...], ids: dict[str, int]) -> frozenset[int]:
     return frozenset((a << 2 * _BITS) | (b << _BITS) | c for a, b, c in runs)
 
 
-class _Groups:
+class Groups:
     """Disjoint groups of places; the smallest place stands for its group."""
 
     def __init__(self, count: int) -> None:
         self._above = list(range(count))
 
     def root(self, place: int) -> int:
+        """The place that stands for the group of `place`."""
         above = self._above
         while above[place] != place:
             above[place] = above[above[place]]
@@ -88,6 +89,7 @@ class _Groups:
         return place
 
     def join(self, one: int, other: int) -> None:
+        """Make one group of two."""
         low, high = sorted((self.root(one), self.root(other)))
         self._above[high] = low
 
@@ -106,7 +108,7 @@ class _Met(NamedTuple):
     groups: defaultdict[int, list[tuple[int, frozenset[int]]]]
 
 
-def _join_near(distinct: dict[frozenset[int], int], joined: _Groups, threshold: float) -> None:
+def _join_near(distinct: dict[frozenset[int], int], joined: Groups, threshold: float) -> None:
     """Join the sets that overlap enough.
 
     Sets come by size, so that a set meets only smaller ones. Those met before are listed under
@@ -140,7 +142,7 @@ def _compare(
     own: int,
     groups: dict[int, list[tuple[int, frozenset[int]]]],
     compared: set[int],
-    joined: _Groups,
+    joined: Groups,
     least: float,
 ) -> None:
     """Join a set with every group of which one has at least `least` members in common with it."""

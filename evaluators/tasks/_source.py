@@ -13,7 +13,7 @@ from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._rows import Faults, Row
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
-from graphsearch.tasks import Grader, Item, Split, Task, TokenProfile
+from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
 __all__ = ["PROMPT_SETS", "Entry", "Source", "profile_of"]
 
@@ -29,7 +29,6 @@ PROMPT_SETS: Final[Mapping[str, str]] = {
 
 PROMPT_TOKENS: Final = 60
 """Tokens that instructions and chat template add to a question."""
-BYTES_PER_TOKEN: Final = 4
 ANSWER_TOKENS: Final = 256
 """Tokens of an answer where nothing is known of them."""
 

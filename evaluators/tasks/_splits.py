@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks._near import near_groups, normal_form
+from graphsearch.evaluators.tasks._near import Groups, near_groups, normal_form
 from graphsearch.tasks import Item, Split
 
 __all__ = ["ORDER", "SHARES", "Placed", "place_items", "scaled"]
@@ -108,20 +108,10 @@ def _groups(
 ) -> list[int]:
     """Place of the first question of each one's group: near ones, and those of one name, joined."""
     found = near_groups(forms, 1.0 if near is None else near)
-    above = list(range(len(items)))
-
-    def root(i: int) -> int:
-        while above[i] != i:
-            above[i] = above[above[i]]
-            i = above[i]
-        return i
-
+    joined = Groups(len(items))
     named: dict[str, int] = {}
     for i, item in enumerate(items):
-        others = [found[i]]
+        joined.join(i, found[i])
         if item.group is not None:
-            others.append(named.setdefault(item.group, i))
-        for other in others:
-            low, high = sorted((root(i), root(other)))
-            above[high] = low
-    return [root(i) for i in range(len(items))]
+            joined.join(i, named.setdefault(item.group, i))
+    return [joined.root(i) for i in range(len(items))]

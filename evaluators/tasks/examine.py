@@ -7,9 +7,9 @@ from typing import Any
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._rows import Faults
-from graphsearch.evaluators.tasks._source import BYTES_PER_TOKEN, Entry, Source
+from graphsearch.evaluators.tasks._source import Entry, Source
 from graphsearch.evaluators.tasks._splits import Placed
-from graphsearch.tasks import Task
+from graphsearch.tasks import BYTES_PER_TOKEN, Task
 
 __all__ = ["Examination", "NearGroup", "examine"]
 

@@ -14,11 +14,10 @@ from graphsearch.errors import FleetError, TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.recorded import Reading
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, scaled
-from graphsearch.tasks import Grader, Item, Split, Task, TokenProfile
+from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
 __all__ = ["load_replay"]
 
-_BYTES_PER_TOKEN: Final = 4
 _KEPT_OUT: Final = ("qid", "question", "gold")
 
 
@@ -143,5 +142,5 @@ def _profile(record: Record, items: Sequence[Item]) -> TokenProfile:
     lengths = [sample.characters for samples in record.samples.values() for sample in samples]
     said = sum(lengths) / max(len(lengths), 1)
     return TokenProfile(
-        max(1, math.ceil(asked / _BYTES_PER_TOKEN)), max(1, math.ceil(said / _BYTES_PER_TOKEN))
+        max(1, math.ceil(asked / BYTES_PER_TOKEN)), max(1, math.ceil(said / BYTES_PER_TOKEN))
     )

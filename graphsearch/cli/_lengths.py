@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsearch.tasks import BYTES_PER_TOKEN
+
 if TYPE_CHECKING:
     from graphsearch.cost import ModelLengths
     from graphsearch.engines.base import Engine
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Lengths", "measure"]
 
-_BYTES_PER_TOKEN = 4
 _MESSAGE_TOKENS = 4
 """What a chat template adds to a message, as a rule."""
 _MOST = 2000
@@ -148,4 +149,4 @@ def _by(engine: "Engine", model: str) -> Callable[[str], int]:
 
 
 def _by_bytes(text: str) -> int:
-    return round(len(text.encode()) / _BYTES_PER_TOKEN)
+    return round(len(text.encode()) / BYTES_PER_TOKEN)

@@ -282,8 +282,14 @@ class CollaborationGraph:
     ) -> "CollaborationGraph":
         """One answer of each of `models`, all read by one sink."""
         roots = [Node("assistant", model) for model in models]
-        edges = [(i, len(roots)) for i in range(len(roots))]
-        return _valid([*roots, Node(sink_role, sink_model)], edges)
+        graph = cls.star(roots, Node(sink_role, sink_model))
+        graph.validate()
+        return graph
+
+    @classmethod
+    def star(cls, roots: "Sequence[Node]", sink: Node) -> "CollaborationGraph":
+        """Nodes that read nobody, all read by one sink; not checked."""
+        return cls((*roots, sink), tuple((i, len(roots)) for i in range(len(roots))), len(roots))
 
     @classmethod
     def chain(cls, models: Sequence[str], role: str = "assistant") -> "CollaborationGraph":

@@ -75,14 +75,9 @@ def plain_graphs(space: Space) -> list[CollaborationGraph]:
     return _take_turns([alone, *combined, read, _one_a_model(gated)])
 
 
-def _star(root: Node, count: int, sink: Node) -> CollaborationGraph:
-    edges = tuple((i, count) for i in range(count))
-    return CollaborationGraph((*[root] * count, sink), edges, count)
-
-
 def _widest(space: Space, root: Node, sink: Node) -> CollaborationGraph | None:
     for count in range(space.slots, 0, -1):
-        found = _allowed(space, [_star(root, count, sink)])
+        found = _allowed(space, [CollaborationGraph.star([root] * count, sink)])
         if found:
             return found[0]
     return None
@@ -91,7 +86,7 @@ def _widest(space: Space, root: Node, sink: Node) -> CollaborationGraph | None:
 def _pair(space: Space, root: str, models: Sequence[str], sink: Node) -> list[CollaborationGraph]:
     """A gate on the dearest two models that fit beside it; copies of one may never disagree."""
     for a, b in combinations([model for model in models if model != sink.model], 2):
-        graph = CollaborationGraph((Node(root, a), Node(root, b), sink), ((0, 2), (1, 2)), 2)
+        graph = CollaborationGraph.star([Node(root, a), Node(root, b)], sink)
         if space.why_not(graph) is None:
             return [graph]
     return []

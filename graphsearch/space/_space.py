@@ -181,9 +181,8 @@ class Space:
         for sink in self.sinks:
             degrees = [d for d in range(self.slots + 1) if self._sink_allows(sink, d)]
             if degrees:
-                nodes = [Node(role, model)] * degrees[0] + [Node(sink.role, sink.model)]
-                edges = tuple((i, degrees[0]) for i in range(degrees[0]))
-                graphs.append(CollaborationGraph(tuple(nodes), edges, degrees[0]))
+                roots = [Node(role, model)] * degrees[0]
+                graphs.append(CollaborationGraph.star(roots, Node(sink.role, sink.model)))
         if not graphs:
             raise ConfigError(
                 f"no sink can have the parents it needs: {self.slots} slots, "

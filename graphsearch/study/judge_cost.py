@@ -4,14 +4,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Usage
-from graphsearch.tasks import AskingGrader, JudgeCall
+from graphsearch.tasks import BYTES_PER_TOKEN, AskingGrader, JudgeCall
 
 if TYPE_CHECKING:
     from graphsearch.study.parts import Parts
 
 __all__ = ["expected_judge_cost", "judge_calls"]
 
-_BYTES_PER_TOKEN = 4
 _REPLY_TOKENS = 64
 """A few sentences and the verdict; nobody knows before the judge has spoken."""
 
@@ -28,6 +27,6 @@ def judge_calls(parts: "Parts") -> tuple[JudgeCall, ...]:
 def expected_judge_cost(parts: "Parts", call: JudgeCall, currency: Any) -> float:
     """Expected cost of one call of the judge: its prompt with one answer, and a short reply."""
     cost = replace(parts.space.cost.in_currency(currency), fleet=parts.fleet)
-    prompt = sum(len(message.content.encode()) for message in call.messages) // _BYTES_PER_TOKEN
+    prompt = sum(len(message.content.encode()) for message in call.messages) // BYTES_PER_TOKEN
     reply = min(_REPLY_TOKENS, call.max_tokens)
     return cost.of_usage(call.model, Usage(prompt + parts.task.profile.answer, reply, 1))

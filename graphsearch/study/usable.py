@@ -36,15 +36,12 @@ def _smallest_with(space: "Space", model: str) -> "Iterator[CollaborationGraph]"
         degrees = [degree for degree in range(most + 1) if sink.allows(degree)]
         fed = [degree for degree in degrees if degree]
         if sink.model == model and degrees:
-            yield _star([Node(role, cheapest)] * degrees[0], Node(sink.role, sink.model))
+            yield CollaborationGraph.star(
+                [Node(role, cheapest)] * degrees[0], Node(sink.role, sink.model)
+            )
         if fed:
             others = [Node(role, cheapest)] * (fed[0] - 1)
-            yield _star([Node(role, model), *others], Node(sink.role, sink.model))
-
-
-def _star(roots: list[Node], sink: Node) -> CollaborationGraph:
-    edges = tuple((i, len(roots)) for i in range(len(roots)))
-    return CollaborationGraph((*roots, sink), edges, len(roots))
+            yield CollaborationGraph.star([Node(role, model), *others], Node(sink.role, sink.model))
 
 
 def _short(cost: float) -> str:
