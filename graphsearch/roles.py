@@ -57,6 +57,11 @@ class Heard:
     outcome: Outcome = Outcome.ANSWERED
     score: float | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether it may be chosen: what was cut off, refused or left empty is graded wrong."""
+        return self.outcome is Outcome.ANSWERED
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -115,10 +120,13 @@ class SpeakingRole(Role, Protocol):
 class CombiningRole(Role, Protocol):
     """A role without a model: picks one of its parents' messages."""
 
-    def combine(
+    def choose(
         self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
-    ) -> str:
-        """The chosen message. Ties go to the earliest parent in node order.
+    ) -> int | None:
+        """The chosen parent, one that `answered`; None when none can be chosen.
+
+        Ties go to the earliest parent in node order. Where none is chosen the node shows the first
+        parent's message. Either way its outcome becomes the node's.
 
         Args:
             item: the question.
@@ -142,11 +150,13 @@ class GatedRole(SpeakingRole, Protocol):
     ) -> int | None:
         """The parent whose message passes on in place of a call; None to make the call.
 
+        Its outcome becomes the node's, as for `CombiningRole.choose`.
+
         Args:
             item: the question.
             parents: what they said, in node order.
             grader: reads answers.
-            fitted: as for `CombiningRole.combine`.
+            fitted: as for `CombiningRole.choose`.
         """
         ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from graphsearch.agents.roles.votes import hold, measured_weights, weights_of
+from graphsearch.agents.roles.votes import hold, measured_weights, read, weights_of
 from graphsearch.rolenames import Weighting
 from graphsearch.roles import Heard, Lesson
 from graphsearch.tasks import Grader, Item
@@ -16,7 +16,7 @@ class VoteRole:
 
     Parents whose answer cannot be read do not vote. Between answers of equal votes the one that
     the earliest parent gave wins. The message is that of the earliest parent that gave the
-    winning answer; when nobody's answer can be read it is the first parent's.
+    winning answer; nobody is chosen when nobody's answer can be read.
     """
 
     name = "vote"
@@ -24,11 +24,11 @@ class VoteRole:
     max_parents: int | None = None
     speaks: ClassVar[bool] = False
 
-    def combine(
+    def choose(
         self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
-    ) -> str:
-        """The chosen message."""
-        return parents[hold(item, parents, grader).winner or 0].text
+    ) -> int | None:
+        """The chosen parent."""
+        return hold(item, parents, grader).winner
 
 
 class WeightedVoteRole:
@@ -53,19 +53,18 @@ class WeightedVoteRole:
         """The weights, by `role:model`."""
         return {"weights": measured_weights(lessons, self._weighting)}
 
-    def combine(
+    def choose(
         self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
-    ) -> str:
-        """The chosen message."""
-        poll = hold(item, parents, grader, weights_of(parents, fitted))
-        return parents[poll.winner or 0].text
+    ) -> int | None:
+        """The chosen parent."""
+        return hold(item, parents, grader, weights_of(parents, fitted)).winner
 
 
 class SelectRole:
     """The first parent whose answer claims success by itself.
 
     The claim is the answer's own (`Grader.claims`), not a verdict: gold answers are never looked
-    at. When no parent claims success, the first whose answer can be read is taken, else the first.
+    at. When no parent claims success, the first whose answer can be read is taken, else nobody.
     """
 
     name = "select"
@@ -73,17 +72,15 @@ class SelectRole:
     max_parents: int | None = None
     speaks: ClassVar[bool] = False
 
-    def combine(
+    def choose(
         self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
-    ) -> str:
-        """The chosen message."""
-        for heard in parents:
-            if grader.claims(item, heard.text):
-                return heard.text
-        for heard in parents:
-            if grader.parse(item, heard.text) is not None:
-                return heard.text
-        return parents[0].text
+    ) -> int | None:
+        """The chosen parent."""
+        for place, heard in enumerate(parents):
+            if heard.answered and grader.claims(item, heard.text):
+                return place
+        answers = (read(item, heard, grader) for heard in parents)
+        return next((place for place, said in enumerate(answers) if said is not None), None)
 
 
 class BestRole:
@@ -99,14 +96,24 @@ class BestRole:
     max_parents: int | None = None
     speaks: ClassVar[bool] = False
 
-    def combine(
+    def choose(
         self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
-    ) -> str:
-        """The chosen message."""
-        return parents[highest(parents)].text
+    ) -> int | None:
+        """The chosen parent."""
+        return highest(parents)
 
 
-def highest(parents: Sequence[Heard]) -> int:
-    """The first parent with the highest score; the first of all when none has one."""
-    scores = [(heard.score is not None, heard.score or 0.0) for heard in parents]
-    return scores.index(max(scores))
+def highest(parents: Sequence[Heard]) -> int | None:
+    """The first parent with the highest score among those that answered, None when none did.
+
+    Where none of them has a score it is the first of them.
+    """
+    answered = [place for place, heard in enumerate(parents) if heard.answered]
+    if not answered:
+        return None
+    # max() keeps the first of equals.
+    return max(answered, key=lambda place: _rank(parents[place].score))
+
+
+def _rank(score: float | None) -> tuple[bool, float]:
+    return (False, 0.0) if score is None else (True, score)

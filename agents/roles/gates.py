@@ -21,7 +21,8 @@ _TWELVE_DIGITS = Context(prec=12, rounding=ROUND_FLOOR)
 class _Opinion(NamedTuple):
     """What the parents say together: who speaks for them, and how sure they are.
 
-    `sure` is None where nothing tells; such a question escalates at every threshold.
+    The speaker is the first parent where nobody can be read. `sure` is None where nothing tells;
+    such a question escalates at every threshold.
     """
 
     speaker: int
@@ -83,7 +84,7 @@ class CascadeRole:
     ) -> _Opinion:
         if self.gate.measure == "score":
             best = highest(parents)
-            return _Opinion(best, parents[best].score)
+            return _Opinion(0, None) if best is None else _Opinion(best, parents[best].score)
         weights = None if self.gate.weighting is None else weights_of(parents, fitted)
         poll: Poll = hold(item, parents, grader, weights)
         sure = poll.share if self.gate.measure == "share" else poll.margin

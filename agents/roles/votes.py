@@ -9,7 +9,7 @@ from graphsearch.rolenames import Weighting
 from graphsearch.roles import Heard, Lesson
 from graphsearch.tasks import Grader, Item
 
-__all__ = ["Poll", "hold", "measured_weights", "weights_of"]
+__all__ = ["Poll", "hold", "measured_weights", "read", "weights_of"]
 
 _LEAST_SHARE = 1e-3
 """Keeps log-odds of members that were never, or always, right within about 7."""
@@ -44,6 +44,15 @@ class Poll:
         return (self.first - self.second) / self.total
 
 
+def read(item: Item, heard: Heard, grader: Grader) -> str | None:
+    """A parent's answer, None when it cannot be read or when it did not answer.
+
+    A reply that was cut off may end in something that reads like an answer; alone it would be
+    graded wrong, so it does not vote either.
+    """
+    return grader.parse(item, heard.text) if heard.answered else None
+
+
 def hold(
     item: Item, parents: Sequence[Heard], grader: Grader, weights: Sequence[float] | None = None
 ) -> Poll:
@@ -58,7 +67,7 @@ def hold(
     votes: dict[str, float] = {}
     givers: dict[str, int] = {}
     for place, heard in enumerate(parents):
-        answer = grader.parse(item, heard.text)
+        answer = read(item, heard, grader)
         if answer is None:
             continue
         givers.setdefault(answer, place)

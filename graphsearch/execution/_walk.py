@@ -201,11 +201,11 @@ class Walk:
         assert step.combiner is not None
         fitted = self._fitted.get(step.index, NOT_FITTED)
         try:
-            message = step.combiner.combine(self._item, heard(runs), self._grader, fitted)
+            chosen = step.combiner.choose(self._item, heard(runs), self._grader, fitted)
+            parent = runs[0 if chosen is None else chosen]
         except Exception as error:
             raise self._broken(step, error) from error
-        self._settle(step, NOTHING)
-        return NodeRun(step.index, step.role.name, None, Outcome.ANSWERED, message, spend=NOTHING)
+        return self._shown(step, parent)
 
     def _passed(self, step: Step, runs: list[NodeRun]) -> NodeRun | None:
         """The run of a gate that passes a parent's message on; None when its model is to speak."""
@@ -213,19 +213,27 @@ class Walk:
         fitted = self._fitted.get(step.index, NOT_FITTED)
         try:
             chosen = step.gate.passes(self._item, heard(runs), self._grader, fitted)
+            parent = None if chosen is None else runs[chosen]
         except Exception as error:
             raise self._broken(step, error) from error
-        if chosen is None:
+        if parent is None:
             return None
         # No prompt is written, so it equals nobody's.
         self._prompts[step.index].set_result("")
+        return self._shown(step, parent)
+
+    def _shown(self, step: Step, parent: NodeRun) -> NodeRun:
+        """The run of a node that shows a parent's message, as what that ended as.
+
+        So a message that was cut off or refused stays that, however many nodes pass it on: graded
+        wrong, and counted apart.
+        """
         self._settle(step, NOTHING)
-        parent = runs[chosen]
         return NodeRun(
             step.index,
             step.role.name,
-            step.model,
-            Outcome.ANSWERED,
+            step.model or None,
+            parent.outcome,
             parent.message,
             spend=NOTHING,
             score=parent.score,

@@ -25,7 +25,8 @@ class NodeRun:
         spend: full price of its call.
         error: what went wrong with the infrastructure, None when nothing.
         score: that its reply carried itself, None where it carried none.
-        passed: the parent whose message a gate passed on in place of a call, None otherwise.
+        passed: the parent whose message a combining role shows, or a gate passed on in place of
+            a call, None otherwise; `outcome` is then that parent's.
         made: True when this run made the call, False when it was shared or found in the journal;
             depends on which run came first, so it belongs in no record.
     """

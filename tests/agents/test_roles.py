@@ -203,8 +203,8 @@ def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
         def __init__(self, prompts):
             self.prompts = prompts
 
-        def combine(self, item, parents, grader, fitted):
-            return max((heard.text for heard in parents), key=len)
+        def choose(self, item, parents, grader, fitted):
+            return max(range(len(parents)), key=lambda place: len(parents[place].text))
 
     def points(*, group):
         assert group == "graphsearch.roles"
@@ -224,27 +224,27 @@ def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
 @pytest.mark.parametrize(
     ("parents", "chosen"),
     [
-        (["4 a", "5 b", "5 c"], "5 b"),
-        (["4 a", "5 b"], "4 a"),
-        (["5 a", "4 b", "4 c", "5 d"], "5 a"),
-        (["", "", "4 a"], "4 a"),
-        (["", " "], ""),
+        (["4 a", "5 b", "5 c"], 1),
+        (["4 a", "5 b"], 0),
+        (["5 a", "4 b", "4 c", "5 d"], 0),
+        (["", "", "4 a"], 2),
+        (["", " "], None),
     ],
 )
 def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, chosen):
     heard = [Heard(text) for text in parents]
-    assert VoteRole().combine(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
+    assert VoteRole().choose(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
 
 
 @pytest.mark.parametrize(
     ("parents", "chosen"),
     [
-        (["4 unsure", "5 sure", "6 sure"], "5 sure"),
-        (["4 unsure", "5 unsure"], "4 unsure"),
-        (["", "5"], "5"),
-        (["", ""], ""),
+        (["4 unsure", "5 sure", "6 sure"], 1),
+        (["4 unsure", "5 unsure"], 0),
+        (["", "5"], 1),
+        (["", ""], None),
     ],
 )
 def test_select_takes_the_first_parent_that_claims_success(parents, chosen):
     heard = [Heard(text) for text in parents]
-    assert SelectRole().combine(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
+    assert SelectRole().choose(CHAT, heard, FirstWord(), NOT_FITTED) == chosen

@@ -1,6 +1,7 @@
 """Bundles: what is in them, that they answer, and that a changed one is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -171,6 +172,23 @@ def test_a_cap_stops_the_question(tmp_path):
     with write_bundle(run, tmp_path / "bundle", cap="0.5 units") as loaded:
         answer = loaded.answer_sync(QUESTION)
     assert (answer.outcome, answer.text) == (Outcome.BUDGET_STOPPED, "")
+
+
+@pytest.mark.parametrize("sink", ["vote", "select", "best"])
+def test_a_vote_of_replies_that_were_cut_off_is_cut_off(tmp_path, sink):
+    run = run_folder(tmp_path / "run", graph_of("nano", "nano", "xs", sink=sink))
+    write_bundle(run, tmp_path / "bundle")
+    change(tmp_path / "bundle", shorten)
+    with load_bundle(tmp_path / "bundle") as loaded:
+        answer = loaded.answer_sync(QUESTION)
+    assert (answer.outcome, answer.parsed) == (Outcome.TRUNCATED, None)
+    assert answer.text == answer.messages[0]
+
+
+def shorten(record):
+    """Let replies have two tokens."""
+    files = record["prompts"]["files"]
+    files["prompts.yaml"] = re.sub(r"max_tokens: \d+", "max_tokens: 2", files["prompts.yaml"])
 
 
 def test_the_file_is_the_same_for_the_same_run(bundle, tmp_path):

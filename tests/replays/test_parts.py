@@ -147,16 +147,16 @@ def test_a_weighted_vote_may_go_against_the_majority():
     parents = [*heard("1", "1"), *heard("2", model="b")]
     fitted = {"weights": {"assistant:a": 0.3, "assistant:b": 0.9}}
     role = ALL_ROLES["weighted-vote(accuracy)"]
-    assert VoteRole().combine(ITEM, parents, LastWord(), NOT_FITTED) == "1"
-    assert role.combine(ITEM, parents, LastWord(), fitted) == "2"
+    assert VoteRole().choose(ITEM, parents, LastWord(), NOT_FITTED) == 0
+    assert role.choose(ITEM, parents, LastWord(), fitted) == 2
 
 
 def test_best_takes_the_reply_that_scores_highest():
     parents = [
         *heard("1"), *heard("2", score=-3.0), *heard("3", score=4), *heard("4", score=4.0)
     ]  # fmt: skip
-    assert BestRole().combine(ITEM, parents, LastWord(), NOT_FITTED) == "3"
-    assert BestRole().combine(ITEM, heard("1", "2"), LastWord(), NOT_FITTED) == "1"
+    assert BestRole().choose(ITEM, parents, LastWord(), NOT_FITTED) == 2
+    assert BestRole().choose(ITEM, heard("1", "2"), LastWord(), NOT_FITTED) == 0
 
 
 def test_a_share_of_exactly_the_threshold_passes():
