@@ -69,14 +69,12 @@ class Faults:
     Attributes:
         errors: those kept.
         more: how many more there were.
-        folded: questions that were there before and so were not taken again.
     """
 
     def __init__(self, most: int | None = None) -> None:
         self.most = most
         self.errors: list[TaskError] = []
         self.more = 0
-        self.folded = 0
 
     def add(self, message: str, where: str) -> None:
         """Take a complaint.

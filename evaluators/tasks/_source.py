@@ -4,18 +4,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from graphsearch.calls import digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
+from graphsearch.evaluators.tasks._repeats import Contradictions, Entry, Questions, Repeats, Seen
 from graphsearch.evaluators.tasks._rows import Faults, Row
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
 from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
-__all__ = ["PROMPT_SETS", "Entry", "Source", "profile_of"]
+__all__ = ["PROMPT_SETS", "Source", "profile_of"]
 
 PROMPT_SETS: Final[Mapping[str, str]] = {
     "choice": "chat-choice",
@@ -33,20 +34,6 @@ ANSWER_TOKENS: Final = 256
 """Tokens of an answer where nothing is known of them."""
 
 
-class Entry(NamedTuple):
-    """A question that was read.
-
-    Attributes:
-        item: the question.
-        row: where it stands.
-        draft: what its row says.
-    """
-
-    item: Item
-    row: Row
-    draft: Draft
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Questions in files, and how they become a task.
@@ -58,6 +45,8 @@ class Source:
         most: most questions a split keeps, 1 or more, the first of them by hash; None keeps all.
         near_duplicates: overlap from which on two questions count as one and stay on one side (see
             `_near`); None compares their whole texts only.
+        contradictions: what becomes of a question that is there twice with different known answers
+            (`_repeats.Contradictions`).
         profile: mean token lengths; the benchmark's own when None.
         prompt_set: prompts the roles use; those that suit the grader when None.
     """
@@ -67,6 +56,7 @@ class Source:
     shares: Mapping[Split, float] = field(default_factory=lambda: SHARES)
     most: int | None = None
     near_duplicates: float | None = THRESHOLD
+    contradictions: Contradictions = "refuse"
     profile: TokenProfile | None = None
     prompt_set: str | None = None
 
@@ -75,8 +65,7 @@ class Source:
     profile_from: ClassVar[str] = "as published for this benchmark (arXiv 2511.00086)"
     answer_tokens: ClassVar[int] = ANSWER_TOKENS
     answer_from: ClassVar[str] = "assumed"
-    folds: ClassVar[bool] = True
-    """Whether a question that is there twice is taken once; else it is a complaint."""
+    repeats: ClassVar[Repeats] = "fold"
 
     # -- what each kind of file says for itself ----------------------------------------------------
 
@@ -120,7 +109,7 @@ class Source:
         """
         self.check_options()
         judge = self.judge()
-        return self.task(judge, list(self.entries(judge, Faults())))
+        return self.task(judge, self.questions(judge, Faults()).entries)
 
     def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
         """A task of questions that were read; `placed` where that is known already."""
@@ -161,10 +150,9 @@ class Source:
             return chosen
         return get_grader(chosen, **(self.grader_options or {}))
 
-    def entries(self, judge: Grader, faults: Faults) -> Iterator[Entry]:
+    def questions(self, judge: Grader, faults: Faults) -> Questions:
         """All questions that are as they should be; what is not goes to `faults`."""
-        seen: dict[str, Entry] = {}
-        ids: dict[str, Entry] = {}
+        seen = Seen(self.repeats, self.contradictions)
         check = getattr(judge, "check", None)
         for row in self.rows(faults):
             try:
@@ -172,39 +160,12 @@ class Source:
                 if draft is None:
                     continue
                 entry = Entry(_item(draft), row, draft)
-                if not self._is_new(entry, seen, ids):
-                    faults.folded += 1
-                    continue
                 if check is not None:
                     _checked(check, entry)
+                seen.add(entry)
             except TaskError as error:
                 faults.keep(error)
-                continue
-            yield entry
-
-    def _is_new(self, entry: Entry, seen: dict[str, Entry], ids: dict[str, Entry]) -> bool:
-        """Whether a question is not there yet.
-
-        Raises:
-            TaskError: it is, and may not be.
-        """
-        item, row = entry.item, entry.row
-        asked = " ".join(item.question.split())
-        same = seen.setdefault(asked, entry)
-        if same is not entry:
-            if not self.folds:
-                raise TaskError(
-                    f"question {_short(asked)} is already in {same.row.seen_from(row)}",
-                    where=row.where,
-                )
-            if (same.item.gold, same.item.meta) == (item.gold, item.meta):
-                return False
-        same = ids.setdefault(item.id, entry)
-        if same is not entry:
-            raise TaskError(
-                f"id {_short(item.id)} is already in {same.row.seen_from(row)}", where=row.where
-            )
-        return True
+        return seen.found()
 
     def placed(self, entries: Sequence[Entry]) -> Placed:
         """Where the questions belong."""
@@ -286,7 +247,3 @@ def _checked(check: Any, entry: Entry) -> None:
     except TaskError as error:
         message = str(error).removeprefix(f"{error.where}: ")
         raise TaskError(message, where=entry.row.where) from None
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 60 else name[:57] + "...")

@@ -10,6 +10,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._repeats import Contradictions
 from graphsearch.evaluators.tasks._rows import Row
 
 __all__ = ["Bbh"]
@@ -28,13 +29,15 @@ class Bbh(Benchmark):
     else `exact`.
 
     Near-duplicates are not looked for unless asked: the questions of a subtask are made from few
-    templates on purpose, so that whole subtasks would count as one question.
+    templates on purpose, so that whole subtasks would count as one question. Two questions of
+    causal_judgement are there twice, once with the answer Yes and once with No: they are left out.
 
     Attributes:
         subtasks: subtasks to ask, such as `navigate`; None for all that are there.
     """
 
     near_duplicates: float | None = None
+    contradictions: Contradictions = "leave-out"
     subtasks: Sequence[str] | None = None
 
     benchmark: ClassVar[str] = "bbh"

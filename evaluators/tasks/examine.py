@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsearch.errors import TaskError
+from graphsearch.evaluators.tasks._repeats import Entry
 from graphsearch.evaluators.tasks._rows import Faults
-from graphsearch.evaluators.tasks._source import Entry, Source
+from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import Placed
 from graphsearch.tasks import BYTES_PER_TOKEN, Task
 
@@ -40,6 +41,7 @@ class Examination:
         errors: what is wrong, in the order of the file, the first of them only.
         more_errors: how many more there are.
         folded: questions that are there more than once, with one answer, and are taken once.
+        left_out: where questions stand that are there with different answers and are left out.
         near: groups of near-duplicates, the first of them only.
         more_near: how many more groups there are.
         task: the task, where nothing is wrong.
@@ -51,6 +53,7 @@ class Examination:
     errors: tuple[TaskError, ...]
     more_errors: int
     folded: int
+    left_out: tuple[tuple[str, ...], ...]
     near: tuple[NearGroup, ...]
     more_near: int
     task: Task | None
@@ -70,7 +73,7 @@ def examine(source: Source, *, most: int = 20) -> Examination:
     source.check_options()
     judge = source.judge()
     faults = Faults(most)
-    entries = list(source.entries(judge, faults))
+    entries, folded, left_out = source.questions(judge, faults)
     task = None
     placed = source.placed(entries)
     groups = _near(entries, placed)
@@ -83,7 +86,8 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         len(entries),
         tuple(faults.errors),
         faults.more,
-        faults.folded,
+        folded,
+        left_out,
         tuple(groups[:most]),
         max(0, len(groups) - most),
         task,

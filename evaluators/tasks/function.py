@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from graphsearch.calls import digest
 from graphsearch.errors import GraphsearchError, TaskError
@@ -46,8 +46,6 @@ class FunctionRows(LocalFile):
     """Rows that a function returned, with fields named as those of a file."""
 
     given: Iterable[Any] = ()
-
-    folds: ClassVar[bool] = False
 
     @property
     def title(self) -> str:

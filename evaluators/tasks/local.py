@@ -10,6 +10,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
+from graphsearch.evaluators.tasks._repeats import Contradictions, Repeats
 from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES
@@ -34,7 +35,7 @@ class LocalFile(Source):
     split_field: str | None = "split"
     split_names: Mapping[str, Split] | None = None
 
-    folds: ClassVar[bool] = False
+    repeats: ClassVar[Repeats] = "refuse"
 
     @property
     def title(self) -> str:
@@ -146,6 +147,7 @@ def load_local(
     shares: Mapping[Split, float] = SHARES,
     most: int | None = None,
     near_duplicates: float | None = THRESHOLD,
+    contradictions: Contradictions = "refuse",
     profile: TokenProfile | None = None,
     prompt_set: str | None = None,
     name: str | None = None,
@@ -178,6 +180,8 @@ def load_local(
         most: most questions a split keeps, 1 or more, the first of them by hash; None keeps all.
         near_duplicates: overlap of word triples from which on two questions count as one and stay
             on one side; None compares whole texts only.
+        contradictions: whether a question that is there twice with different known answers is an
+            error (`refuse`), or all that ask it are left out (`leave-out`).
         profile: mean token lengths. By default the question is taken at 4 bytes a token plus 60
             for the instructions, and the answer at 256: only expected costs lean on it.
         prompt_set: prompts the roles use; those that suit the grader when None.

@@ -215,6 +215,7 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "errors": [{"where": e.where, "message": _message(e)} for e in seen.errors],
         "more_errors": seen.more_errors,
         "folded": seen.folded,
+        "left_out": [list(places) for places in seen.left_out],
         "near_duplicates": [group.to_json() for group in seen.near],
         "more_near_duplicates": seen.more_near,
         "splits": splits,
@@ -235,6 +236,10 @@ def _print_checked(origin: str, seen: "Examination") -> None:
         typer.echo(f"  and {seen.more_errors:,} more")
     if seen.folded:
         typer.echo(f"{seen.folded:,} more are there twice, and are taken once")
+    if seen.left_out:
+        typer.echo("\nleft out, since they are there with different known answers:")
+    for places in seen.left_out:
+        _hang(", ".join(_near_to(origin, place) for place in places))
     if seen.near:
         groups = len(seen.near) + seen.more_near
         typer.echo(f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates:")

@@ -105,6 +105,11 @@ GOOD = '{"question": "q1", "answer": "a"}\n'
         (GOOD + '{"question": 3, "answer": "a"}', "q.jsonl", ":2: field 'question' is 3"),
         (GOOD + "\n" + GOOD, "q.jsonl", ":3: question 'q1' is already in line 1"),
         (
+            lines({"question": "q1", "answer": [1, 2]}, {"question": "q1 ", "answer": 3, "id": 7}),
+            "q.jsonl",
+            r":2: question 'q1' has the known answer 3 here and \[1, 2\] in line 1; several right",
+        ),
+        (
             '{"id": 1, "question": "q1", "answer": "a"}\n{"id": "1", "question": "q", "answer": 2}',
             "q.jsonl",
             ":2: id '1' is already in line 1",

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks import get_task
+from graphsearch.evaluators.tasks import get_task, source_of
+from graphsearch.evaluators.tasks.examine import examine
 from graphsearch.tasks import check_task
 from tests.support import shared_data
 
@@ -71,7 +72,7 @@ def test_parts_files_and_gzip(tmp_path):
         ({"path": ".", "part": "dev"}, "task.options.part: is 'dev', must be one of test, train"),
         ({"path": ".", "near_duplicates": 1.5}, "task.options.near_duplicates: must be above 0"),
         ({"path": "null\0byte"}, "cannot be read: No such file"),
-        ({"pathh": "."}, "task.options: unknown option 'pathh' of task 'gsm8k'; known: grader"),
+        ({"pathh": "."}, "task.options: unknown option 'pathh' of task 'gsm8k'; known: contra"),
     ],
 )
 def test_options_that_are_wrong(options, words):
@@ -323,14 +324,40 @@ def test_a_letter_that_is_none_of_the_choices_is_refused(tmp_path):
 
 def test_questions_that_are_there_twice_are_taken_once(tmp_path):
     examples = [{"input": f"Does {n} lie?", "target": "Yes"} for n in range(30)]
-    again = [*examples, examples[3], {**examples[4], "target": "No"}]
-    bbh_file(tmp_path, "lies", again)
+    bbh_file(tmp_path, "lies", [*examples, examples[3]])
     task = get_task("bbh", path=tmp_path)
     check_task(task)
-    assert len(items_of(task)) == 31
-    four = [i for i in items_of(task).values() if i.question == "Does 4 lie?"]
-    assert {i.gold for i in four} == {"Yes", "No"}
-    assert len({i.group for i in four}) == 1
+    assert len(items_of(task)) == 30
+
+
+def test_one_question_with_two_known_answers_is_refused_or_left_out_by_name(tmp_path):
+    rows = sums(40)
+    again = [*rows, {**rows[4], "answer": "#### 6"}, {**rows[4], "answer": "#### 5"}]
+    (tmp_path / "test.jsonl").write_text(lines(again))
+    with pytest.raises(TaskError) as caught:
+        get_task("gsm8k", path=tmp_path)
+    said = str(caught.value).removeprefix(str(tmp_path))
+    assert said.startswith(
+        "/test.jsonl:41: question 'What is 4 + 1?' has the known answer '6' here and '5' in line 5;"
+    )
+    task = get_task("gsm8k", path=tmp_path, contradictions="leave-out")
+    assert "What is 4 + 1?" not in {item.question for item in items_of(task).values()}
+    assert len(items_of(task)) == 39
+    source = source_of("gsm8k", path=tmp_path, contradictions="leave-out")
+    (places,) = examine(source).left_out
+    assert [place.rpartition(":")[2] for place in places] == ["5", "41", "42"]
+
+
+def test_ids_do_not_make_one_question_two(tmp_path):
+    rows = [
+        {"question_id": n, "question": f"q{n}", "options": ["a", "b"], "answer": "A"}
+        | {"category": "math"}
+        for n in range(40)
+    ]
+    path = tmp_path / "test.jsonl"
+    path.write_text(lines([*rows, rows[3] | {"question_id": 99, "answer": "B"}]))
+    with pytest.raises(TaskError, match=r"test\.jsonl:41: question .* 'B' here and 'A' in line 4"):
+        get_task("mmlu-pro", path=path)
 
 
 def test_game24_asks_for_its_numbers(tmp_path):
@@ -443,7 +470,13 @@ def test_bbh_as_published():
     check_task(task)
     items = items_of(task).values()
     assert len({item.meta["subtask"] for item in items}) == 17
-    assert len(items) == 4009  # 4,011 less two that are there twice
+    # 4,011 less two that are there twice, and less two that have both answers
+    assert len(items) == 4005
+    left_out = examine(source_of("bbh", path=folder)).left_out
+    assert [[place.rpartition(" ")[2] for place in places] for places in left_out] == [
+        ["37", "105"],
+        ["33", "120"],
+    ]
     assert not any("canary" in item.question.casefold() for item in items)
     for item in items:
         assert task.grader.grade(item, f"Let me see.\nAnswer: {item.gold}").score == 1, item
