@@ -23,6 +23,7 @@ __all__ = [
     "Finalists",
     "LengthsMeasured",
     "Listener",
+    "NotEvaluated",
     "RoundDone",
     "RoundStarted",
     "SearchStopped",
@@ -149,6 +150,20 @@ class EndpointChanged(Event):
     paused_s: float
     why: str
     is_down: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotEvaluated(Event):
+    """A question got no verdict, for a reason that is not the model's; told once for each model.
+
+    `model` is None where no call failed; `error` is what was said of it.
+    """
+
+    kind: ClassVar[str] = "not_evaluated"
+    item: str
+    model: str | None
+    outcome: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from graphsearch.fits import Fit
     from graphsearch.graph import CollaborationGraph
 
-__all__ = ["ItemResult", "Proposal", "TrialRecord", "TrialState"]
+__all__ = ["Failure", "ItemResult", "Proposal", "TrialRecord", "TrialState"]
 
 
 class TrialState(StrEnum):
@@ -38,6 +38,19 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item was not evaluated.
+
+    Attributes:
+        model: whose call failed, None where no call did (the grader, a time limit).
+        error: what was said of it.
+    """
+
+    model: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """One graph on one item.
 
@@ -50,6 +63,7 @@ class ItemResult:
             absent.
         group: the item's group, for clustered intervals.
         answer: parsed answer, None when unread.
+        failure: why it was not evaluated, None when it was, or where nobody knows.
     """
 
     item: str
@@ -59,10 +73,11 @@ class ItemResult:
     cost: Mapping[str, float] = field(default_factory=dict)
     group: str | None = None
     answer: str | None = None
+    failure: Failure | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
+        """All fields by name; `failure` only where there was one."""
+        record = {
             "item": self.item,
             "score": self.score,
             "outcome": self.outcome.value,
@@ -74,10 +89,15 @@ class ItemResult:
             "group": self.group,
             "answer": self.answer,
         }
+        if self.failure is None:
+            return record
+        failure = {"model": self.failure.model, "error": self.failure.error}
+        return record | {"failure": failure}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ItemResult":
         """What `to_json` wrote."""
+        failure = data.get("failure")
         return cls(
             item=data["item"],
             score=data["score"],
@@ -86,6 +106,7 @@ class ItemResult:
             cost=data["cost"],
             group=data["group"],
             answer=data["answer"],
+            failure=None if failure is None else Failure(**failure),
         )
 
 

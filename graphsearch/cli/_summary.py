@@ -41,6 +41,7 @@ def summary(result: "Result", folder: Path, report: Path | None) -> dict[str, An
         "outcomes": record["outcomes"],
         "stopped_by": record["stopped_by"],
         "notes": record["notes"],
+        "losses": record["losses"],
         "prices": {
             model["name"]: model["price_source"]
             for model in record["fleet"]["models"]

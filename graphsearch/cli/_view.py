@@ -24,6 +24,7 @@ from graphsearch.events import (
     Event,
     Finalists,
     Listener,
+    NotEvaluated,
     RoundDone,
     RoundStarted,
     SearchStopped,
@@ -38,6 +39,8 @@ __all__ = ["Scene", "show_progress"]
 _BAR = 24
 _LONG_PAUSE = 5.0
 _LONG_TROUBLE = 10.0
+_TOLD_LOSSES = 5
+"""Questions without a verdict that a line is written for; the result names all."""
 _SILENCE = 60.0
 """Seconds: pauses and troubles of an endpoint that are told of, and how often anything is told."""
 _PHASES = {
@@ -59,6 +62,7 @@ class Scene:
         title, trying, advice, best, budgets: what is shown.
         meter: tells what is spent now; without it the last event has the word.
         endpoints: those that get fewer calls than they could, by name.
+        lost: the latest question without a verdict.
         round: the round under way, from 1; `done` rounds are over.
         searching: False once finalists are chosen.
         told: when a line was last written, where lines are written.
@@ -77,7 +81,9 @@ class Scene:
     budgets: tuple[BudgetState, ...] = ()
     meter: Callable[[], tuple[BudgetState, ...]] | None = None
     endpoints: dict[str, EndpointChanged] = field(default_factory=dict)
+    lost: NotEvaluated | None = None
     told: float = 0.0
+    _lost: set[str] = field(default_factory=set)
     _limited: dict[str, float] = field(default_factory=dict)
     _told_of: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
@@ -106,6 +112,9 @@ class Scene:
                 self.endpoints.pop(event.endpoint, None)
                 if event.why:
                     self.endpoints[event.endpoint] = event
+            case NotEvaluated():
+                self.lost = event
+                self._lost.add(event.item)
             case AdviceGiven():
                 self.advice = event.summary if event.valid else "(no valid advice)"
             case SearchStopped():
@@ -152,6 +161,17 @@ class Scene:
         self._told_of[name] = now
         return True
 
+    def tells_loss(self) -> bool:
+        """Whether a line should tell of the latest question without a verdict: of the first few."""
+        return len(self._lost) <= _TOLD_LOSSES
+
+    def lost_line(self) -> str:
+        """The latest question without a verdict, on one line, and how many there are."""
+        assert self.lost is not None
+        by = "" if self.lost.model is None else f" by {self.lost.model}"
+        count = f" ({len(self._lost)} questions so far)" if len(self._lost) > 1 else ""
+        return f"{self.lost.item!r}{by}: {self.lost.error}{count}"
+
     def left(self) -> float | None:
         """Seconds the search may still take at its pace so far; None while there is none."""
         gone = self.clock() - self._began
@@ -177,6 +197,8 @@ class Scene:
         rows.append(("a graph", f"at most {self.graph_budget} a question"))
         if self.advice:
             rows.append(("advice", self.advice))
+        if self.lost is not None:
+            rows.append(("not evaluated", self.lost_line()))
         rows += [("limited", endpoint_line(event)) for event in self.endpoints.values()]
         gone, left = self.clock() - self._began, self.left()
         ahead = "" if left is None else f", search ends in about {seconds(left)}"
@@ -262,6 +284,8 @@ def _plain(scene: Scene, event: Event) -> None:
             line = scene.trying
         case EndpointChanged() if scene.is_news(event):
             line = endpoint_line(event)
+        case NotEvaluated() if scene.tells_loss():
+            line = f"not evaluated: question {scene.lost_line()}"
         case WinnerFound():
             line = f"winner: {event.text}"
         case BaselineDone():

@@ -71,6 +71,12 @@ class GraphRun:
     error: str | None = None
 
     @property
+    def culprit(self) -> NodeRun | None:
+        """The first node that failed for a reason of the infrastructure; None when none did."""
+        failed = (node for node in self.nodes if not node.outcome.is_graded)
+        return next((node for node in failed if node.outcome is not Outcome.CANCELLED), None)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Messages by node, in canonical order."""
         return tuple(node.message for node in self.nodes)

@@ -110,7 +110,7 @@ def _tail(result: "Result") -> list[str]:
 
 
 def _failures(result: "Result") -> list[str]:
-    """A line on what the infrastructure did to the study, where it did anything."""
+    """A line on answers that say nothing of a model, and on failed attempts, if there were any."""
     lost: Counter[str] = Counter()
     answers = 0
     for ended in result.outcomes.values():
@@ -120,7 +120,8 @@ def _failures(result: "Result") -> list[str]:
     parts = []
     if lost:
         causes = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in lost.most_common())
-        parts.append(f"{lost.total():,} of {counted(answers, 'answer')} not evaluated ({causes})")
+        parts.append(f"not evaluated: {lost.total():,} of {counted(answers, 'answer')} ({causes})")
     if again:
         parts.append(f"{counted(again, 'attempt')} of a call failed")
-    return [f"Infrastructure: {'; '.join(parts)}."] if parts else []
+    said = "; ".join(parts)
+    return [f"{said[0].upper()}{said[1:]}."] if said else []

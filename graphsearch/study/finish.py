@@ -23,6 +23,7 @@ from graphsearch.study.evidence import Evidence
 from graphsearch.study.fits import ACCOUNT
 from graphsearch.study.judging import judge_part, note_on_judge
 from graphsearch.study.lengths import lengths_part
+from graphsearch.study.losses import note_on_losses
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
@@ -125,6 +126,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             note
             for note in (
                 _nothing_right(study),
+                note_on_losses(study.runner.tally.losses.all),
                 *(f"{said[0].upper()}{said[1:]}." for said in never_used(study.parts.space)),
                 note_on_judge(study),
                 choice.note,
@@ -135,6 +137,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         ),
         lengths=lengths_part(study),
         judge=judge_part(study, _kept_results(study, choice)),
+        losses=tuple(study.runner.tally.losses.to_json()),
         folder=study.folder,
     )
 

@@ -165,6 +165,8 @@ class Result:
         rounds, trials, archive: what was tried (shapes in `design/study.md`).
         provenance: seed, version, task, fleet, space, searcher, agent, settings, budgets.
         notes: what a reader must know.
+        losses: questions that were not evaluated, with `item`, `model`, `outcome`, `error` and how
+            many `answers` that took; counts of all outcomes are in `outcomes`.
         lengths: token lengths as planned with and as measured, by model; None in older records.
         judge: the model that judged, and its agreement with people; None where none did.
         folder: where the run lies, None when it was temporary; not part of the record.
@@ -188,6 +190,7 @@ class Result:
     notes: tuple[str, ...] = ()
     lengths: Mapping[str, Any] | None = None
     judge: Mapping[str, Any] | None = None
+    losses: tuple[Mapping[str, Any], ...] = ()
     folder: Path | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -207,6 +210,7 @@ class Result:
             "calls": self.calls,
             "outcomes": self.outcomes,
             "notes": list(self.notes),
+            "losses": list(self.losses),
             "lengths": self.lengths,
             "judge": self.judge,
             "rounds": self.rounds,
@@ -239,6 +243,7 @@ class Result:
             notes=tuple(parts.pop("notes")),
             lengths=parts.pop("lengths", None),
             judge=parts.pop("judge", None),
+            losses=tuple(parts.pop("losses", ())),
             provenance=parts,
             folder=folder,
             **plain,

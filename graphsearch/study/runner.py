@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphsearch.calls import Outcome
 from graphsearch.errors import StudyStopped
 from graphsearch.ledger import Spend
 from graphsearch.study.fits import Fits
 from graphsearch.study.lengths import LengthTally
+from graphsearch.study.losses import Loss, Losses, named
 from graphsearch.tasks import Item
-from graphsearch.trials import ItemResult
+from graphsearch.trials import Failure, ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor, GraphRun
@@ -37,28 +39,38 @@ class Tally:
     Attributes:
         asked: account -> calls, a shared call counted for every graph that used it.
         outcomes: account -> outcome -> answers of graphs.
+        losses: the questions that were not evaluated.
     """
 
     asked: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    losses: Losses = field(default_factory=Losses)
 
-    def count(self, account: str, results: Iterable[ItemResult]) -> None:
-        """Take in results that were run (not those known before)."""
+    def count(self, account: str, results: Iterable[ItemResult]) -> list[Loss]:
+        """Take in results that were run (not those known before); the losses that are new."""
+        new = []
         ended = self.outcomes.setdefault(account, Counter())
         for result in results:
             self.asked[account] += sum(usage.calls for usage in result.usage.values())
             ended[result.outcome.value] += 1
+            loss = self.losses.take(result)
+            if loss is not None:
+                new.append(loss)
+        return new
 
     def to_json(self) -> dict[str, Any]:
-        """Both counts, names sorted."""
+        """All counts, names sorted; losses only where there were any."""
         outcomes = {name: dict(sorted(c.items())) for name, c in sorted(self.outcomes.items())}
-        return {"asked": dict(sorted(self.asked.items())), "outcomes": outcomes}
+        counts = {"asked": dict(sorted(self.asked.items())), "outcomes": outcomes}
+        lost = self.losses.to_json()
+        return counts | {"losses": lost} if lost else counts
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Tally":
         """The counts that `to_json` wrote."""
         outcomes = {name: Counter(counts) for name, counts in values["outcomes"].items()}
-        return cls(Counter(values["asked"]), outcomes)
+        losses = Losses(map(Loss.from_json, values.get("losses", ())))
+        return cls(Counter(values["asked"]), outcomes, losses)
 
 
 class Part(NamedTuple):
@@ -77,6 +89,7 @@ class Runner:
         ledger: says what is covered.
         infra_share: share of infrastructure failures above which the study stops.
         calibration: questions on which fitted parts of graphs are worked out.
+        lost: hears of each question that a model could not be evaluated on, once.
 
     Attributes:
         fits: what was fitted for graphs.
@@ -90,6 +103,7 @@ class Runner:
         *,
         infra_share: float,
         calibration: Sequence[Item] = (),
+        lost: Callable[[Loss], None] | None = None,
     ) -> None:
         self.fits = Fits(executor, store, ledger, calibration)
         self._executor = executor
@@ -99,6 +113,8 @@ class Runner:
         self._evaluated = 0
         self._failed = 0
         self._causes: Counter[str] = Counter()
+        self._lost = lost
+        self._news: list[Loss] = []
         self.tally = Tally()
         self.lengths = LengthTally()
         """Tokens of the calls that graphs of the search made."""
@@ -197,6 +213,7 @@ class Runner:
                 for graph in graphs
             )
         )
+        self._say_losses()
         self._check_endpoints()
         self._check_failures()
         self._keep_failed(part, account, graphs, found)
@@ -207,7 +224,7 @@ class Runner:
         kept = self._store.get_checkpoint(_failures_of(part, account)) or []
         failed = {(key, one["item"]): ItemResult.from_json(one) for key, one in kept}
         self._count(account, failed.values())
-        self._causes.update(result.outcome.value for result in failed.values())
+        self._causes.update(map(_cause, failed.values()))
         return failed
 
     def _keep_failed(
@@ -227,7 +244,7 @@ class Runner:
             self._store.put_checkpoint(_failures_of(part, account), failed)
 
     def _count(self, account: str, results: Collection[ItemResult]) -> None:
-        self.tally.count(account, results)
+        self._news += self.tally.count(account, results)
         self._evaluated += len(results)
         self._failed += sum(result.score is None for result in results)
 
@@ -287,9 +304,15 @@ class Runner:
             if account == "search":
                 self.lengths.add(graph, run)
             if run.verdict is None:
-                self._causes[run.error or run.outcome.value] += 1
+                self._causes[_cause(fresh[item.id])] += 1
         self._count(account, fresh.values())
         return [found[item.id] or fresh[item.id] for item in items]
+
+    def _say_losses(self) -> None:
+        news, self._news = self._news, []
+        for loss in sorted(news, key=lambda one: (one.item, one.model or "")):
+            if self._lost is not None:
+                self._lost(loss)
 
     def _check_endpoints(self) -> None:
         down = self._executor.down
@@ -304,10 +327,13 @@ class Runner:
             return
         share = self._failed / self._evaluated
         ((cause, times),) = self._causes.most_common(1)
+        lost = self.tally.losses.all
+        refused = all(loss.outcome is Outcome.REJECTED for loss in lost)
+        why = "because calls were refused" if refused else "for reasons of the infrastructure"
         raise StudyStopped(
-            f"{self._failed} of {self._evaluated} answers ({share:.0%}) failed for reasons of the "
-            f"infrastructure, more than the {self._infra_share:.0%} allowed ({times} times: "
-            f"{_short(cause)}); all finished calls are kept: mend the cause, then resume"
+            f"{self._failed} of {self._evaluated} answers ({share:.0%}) were not evaluated {why}, "
+            f"more than the {self._infra_share:.0%} allowed ({times} times: {_short(cause)}; "
+            f"{named(lost)}); all finished calls are kept: mend the cause, then resume"
         )
 
 
@@ -338,4 +364,16 @@ def to_result(run: "GraphRun", item: Item) -> ItemResult:
         cost=run.price.floats(),
         group=item.group,
         answer=None if verdict is None else verdict.parsed,
+        failure=_failure(run) if verdict is None else None,
     )
+
+
+def _cause(result: ItemResult) -> str:
+    return result.outcome.value if result.failure is None else result.failure.error
+
+
+def _failure(run: "GraphRun") -> Failure | None:
+    if run.error is None:
+        return None
+    culprit = run.culprit
+    return Failure(None if culprit is None else culprit.model, run.error)

@@ -95,6 +95,7 @@ class Study:
             ledger,
             infra_share=parts.settings.infra_share,
             calibration=pool[: parts.settings.calibration_items],
+            lost=lambda loss: self.voice.say_loss(loss),
         )
         self.archive = Archive(parts.settings.level)
         self.rounds: list[dict[str, Any]] = []

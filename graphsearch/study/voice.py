@@ -12,9 +12,11 @@ from graphsearch.events import (
     Event,
     EventLog,
     Listener,
+    NotEvaluated,
 )
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import standing
+from graphsearch.study.losses import Loss
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
@@ -73,6 +75,16 @@ class Voice:
             items=max(len(contestant.results) for contestant in field),
             alive=len(field) - stopped,
             stopped=stopped,
+        )
+
+    def say_loss(self, loss: Loss) -> None:
+        """Tell that a question was lost to a model."""
+        self.say(
+            NotEvaluated,
+            item=loss.item,
+            model=loss.model,
+            outcome=loss.outcome.value,
+            error=loss.error,
         )
 
     def say_endpoint(self, state: "LaneState") -> None:

@@ -22,6 +22,7 @@ from graphsearch.events import (
     EndpointChanged,
     EventLog,
     Finalists,
+    NotEvaluated,
     RoundDone,
     RoundStarted,
     SearchStopped,
@@ -176,6 +177,23 @@ def test_a_trouble_that_lasts_is_told_once_a_minute_and_when_it_ends(capsys):
 def test_a_long_pause_is_told_at_once(capsys):
     (line,) = lines_of(capsys, (1, endpoint(paused_s=30.0)))
     assert line == "2 calls at a time after 30 s to h: 429: slow down"
+
+
+def lost(item, model="m"):
+    return NotEvaluated(item=item, model=model, outcome="rejected", error="400: too long")
+
+
+def test_questions_without_a_verdict_are_told_and_soon_only_counted(capsys):
+    scene = Scene("18 units", None)
+    with show_progress(scene, live=False) as listener:
+        for number in range(9):
+            listener(lost(f"q{number}"))
+            listener(lost(f"q{number}", None))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "not evaluated: question 'q0' by m: 400: too long"
+    assert lines[-1] == "not evaluated: question 'q4': 400: too long (5 questions so far)"
+    rows = dict(scene.rows())
+    assert rows["not evaluated"] == "'q8': 400: too long (9 questions so far)"
 
 
 def test_a_long_silence_is_broken(capsys):

@@ -57,11 +57,11 @@ def test_the_note_on_stopped_alternatives_counts(count, note):
 
 
 def test_what_the_infrastructure_did_is_told_where_it_did_anything(result):
-    assert "Infrastructure" not in as_text(result)
+    assert "ot evaluated" not in as_text(result)
     outcomes = {"search": {"answered": 90, "timeout": 6, "rate_limited": 1}, "test": {"empty": 3}}
     calls = {**result.calls, "accounts": {**result.calls["accounts"], "waste": {"made": 1}}}
     troubled = replace(result, outcomes=outcomes, calls=calls)
-    said = "Infrastructure: 7 of 100 answers not evaluated (6 timeout, 1 rate limited)"
+    said = "Not evaluated: 7 of 100 answers (6 timeout, 1 rate limited)"
     assert f"{said}; 1 attempt of a call failed." in as_text(troubled).splitlines()
     assert said in troubled._repr_html_()
 

@@ -11,7 +11,7 @@ from graphsearch.agents.search import ScriptedAgent
 from graphsearch.engines.faulty import FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import BudgetRefused, GraphError, Rejected, StoreError, StudyStopped
-from graphsearch.events import read_events
+from graphsearch.events import NotEvaluated, read_events
 from graphsearch.execution import RetryPolicy
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Advice, Edit
@@ -238,7 +238,7 @@ async def test_incumbents_run_beside_new_graphs(done):
     [
         (
             lambda engine: ScriptedEngine(Rejected("no right to this model")),
-            r"infrastructure.*\(\d+ times: no right to this model\)",
+            r"because calls were refused.*\(\d+ times: no right to this model; \d+ questions \('se",
         ),
         (
             lambda engine: FaultyEngine(engine, {"timeout": 1.0}),
@@ -382,3 +382,60 @@ async def test_a_study_that_has_ended_asks_nobody_again(tmp_path):
     assert made == 0
     assert again.winner.graph.key == first.winner.graph.key
     assert (tmp_path / "result.json").read_bytes() == written
+
+
+TOO_LONG = "the stub answered 400 for 'm': maximum context length\n is 16 tokens"
+
+
+def refusing(*items):
+    """The world's models, of which `small` refuses these questions."""
+
+    def script(call):
+        if call.model == "small" and call.item in items:
+            raise Rejected(TOO_LONG)
+        return reply(call)
+
+    return script
+
+
+async def test_a_refused_question_is_named_with_its_model_and_the_servers_words(tmp_path):
+    heard = []
+    result = await run(tmp_path, heard.append, script=refusing("search-3", "test-5"))
+    lost = {loss["item"]: loss for loss in result.losses}
+    assert set(lost) <= {"search-3", "test-5"}
+    loss = lost["test-5"]
+    assert (loss["model"], loss["outcome"]) == ("small", "rejected")
+    assert loss["error"] == "the stub answered 400 for 'm': maximum context length is 16 tokens"
+    told = [event for event in heard if isinstance(event, NotEvaluated)]
+    assert sorted(event.item for event in told) == sorted(lost)  # once each
+    assert json.loads((tmp_path / "result.json").read_text())["losses"] == list(result.losses)
+    rejected = sum(ended.get("rejected", 0) for ended in result.outcomes.values())
+    assert sum(one["answers"] for one in result.losses) == rejected
+    (note,) = [note for note in result.notes if "refused" in note]
+    for part in ("'test-5'", "by small", "maximum context length is 16", "shorten", "leave them"):
+        assert part in note
+    assert note in str(result)
+
+
+async def test_a_resumed_study_names_the_same_refused_questions(tmp_path):
+    script = refusing("search-3", "selection-2", "test-5")
+    whole = await run(tmp_path / "whole", script=script)
+    assert len(whole.losses) > 1
+    made = []
+
+    def stopping(call):
+        made.append(call)
+        if len(made) > 150:
+            raise RuntimeError("stop here")
+        return script(call)
+
+    with pytest.raises(RuntimeError, match="stop here"):
+        await run(tmp_path / "again", script=stopping)
+    again = await run(tmp_path / "again", script=script)
+    assert again.to_json() == whole.to_json()
+
+
+async def test_a_study_stopped_by_refusals_names_the_questions(tmp_path):
+    items = [f"search-{i}" for i in range(40)]
+    with pytest.raises(StudyStopped, match=r"because calls were refused.*\d+ questions \('search-"):
+        await run(tmp_path, script=refusing(*items))
