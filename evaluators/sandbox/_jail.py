@@ -9,13 +9,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-from graphsearch.evaluators.sandbox._limits import Spent
+from graphsearch.evaluators._patience import Stopwatch
 
 __all__ = ["Jail"]
 
 _DIES_WITHIN = 5.0
 _GUARD_ENDS = 1.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 _LONGEST_FACT = 4096
 
 
@@ -50,19 +49,9 @@ class Jail:
         """Whether the program's process is known."""
         return self._number is not None
 
-    def spent(self) -> Spent:
-        """What the process has used; zero once it is gone."""
-        if self._number is None:
-            return Spent(0.0, None)
-        base = Path("/proc", str(self._number))
-        cpu, delay = 0.0, None
-        with contextlib.suppress(OSError, ValueError):
-            fields = (base / "stat").read_text().rpartition(")")[2].split()
-            cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-            runs = [run for task in (base / "task").iterdir() if (run := _run_of(task))]
-            delay = max(run[1] for run in runs) / 1e9  # ValueError: nobody tells
-            cpu = max(cpu, sum(run[0] for run in runs) / 1e9)
-        return Spent(cpu, delay)
+    def stopwatch(self) -> Stopwatch:
+        """Counts what the process uses from now on."""
+        return Stopwatch(self._number)
 
     def kill(self) -> None:
         """End the process and everything in its sandbox; returns when it is gone."""
@@ -122,12 +111,3 @@ class Jail:
             self._inner = None
             return None
         return number
-
-
-def _run_of(task: Path) -> tuple[int, int] | None:
-    """Nanoseconds that a thread ran and waited for a core; None once it has ended."""
-    try:
-        ran, waited = (task / "schedstat").read_text().split()[:2]
-    except OSError:
-        return None
-    return int(ran), int(waited)

@@ -12,10 +12,10 @@ from math import ceil
 from typing import Any, Final, Literal
 
 from graphsearch.errors import GraderFailed
+from graphsearch.evaluators._patience import Patience, Spent
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start
-from graphsearch.evaluators.sandbox._limits import Limits
-from graphsearch.evaluators.sandbox._patience import START_SECONDS, Patience
+from graphsearch.evaluators.sandbox._limits import START_SECONDS, Limits
 
 __all__ = ["Judged", "Judges", "Trial"]
 
@@ -241,22 +241,24 @@ class _Hearing:
         if line != b"started":
             said = _stderr(jail)
             raise GraderFailed(f"sandbox {self._level.name!r} did not start: {said!r}")
+        program, judge = jail.stopwatch(), self._judge.jail.stopwatch()
         patience = Patience(self._limits.seconds)
         line = self._judge.line(patience.wait())
         while line is None:
-            if patience.over(jail.spent(), self._judge.jail.spent()):
-                return self._late(jail)
+            if patience.over(spent := program.spent(), judge.spent()):
+                return self._late(jail, spent)
             line = self._judge.line(patience.wait())
         if not line:
             raise GraderFailed("the judge is gone")
         return self._ruled(json.loads(line), jail)
 
-    def _late(self, jail: Jail) -> Judged:
+    def _late(self, jail: Jail, spent: Spent) -> Judged:
         """Too slow. Without the program the judge soon comes to an end, unless the tests hang."""
-        cpu = jail.spent().cpu
         jail.kill()
         self._judge.usable = self._judge.line(_LAST_WORDS) not in (None, b"")
-        return Judged("time", f"took longer than {self._limits.seconds:g} s (CPU {cpu:.1f} s)")
+        return Judged(
+            "time", f"took longer than {self._limits.seconds:g} s (CPU {spent.cpu:.1f} s)"
+        )
 
     def _ruled(self, said: dict[str, Any], jail: Jail) -> Judged:
         state = said["state"]

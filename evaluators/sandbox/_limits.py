@@ -5,7 +5,10 @@ from typing import Literal
 
 from graphsearch.errors import TaskError
 
-__all__ = ["Finished", "Limits", "Spent"]
+__all__ = ["START_SECONDS", "Finished", "Limits"]
+
+START_SECONDS = 20.0
+"""How long a sandbox may take to start; longer is a fault of the machine."""
 
 _LEAST_MEMORY_MB = 64
 _MOST_SECONDS = 3600
@@ -46,20 +49,6 @@ class Limits:
         for name in ("output_bytes", "file_mb", "open_files", "threads"):
             if getattr(self, name) < 1:
                 raise TaskError(f"{name} {getattr(self, name)} of the sandbox is less than 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Time of a process.
-
-    Attributes:
-        cpu: seconds of CPU, all threads.
-        delay: seconds that the most patient thread was ready to run and had no core; None where
-            the kernel does not tell.
-    """
-
-    cpu: float
-    delay: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from math import ceil
 from typing import IO
 
 from graphsearch.errors import GraderFailed
+from graphsearch.evaluators._patience import Patience, Spent
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start, in_memory
-from graphsearch.evaluators.sandbox._limits import Finished, Limits, Spent
-from graphsearch.evaluators.sandbox._patience import START_SECONDS, Patience
+from graphsearch.evaluators.sandbox._limits import START_SECONDS, Finished, Limits
 
 __all__ = ["run_once"]
 
@@ -74,13 +74,13 @@ class _Watching:
 
     def result(self) -> Finished:
         begun = time.monotonic()
-        patience = Patience(self._limits.seconds)
+        watch, patience = self._jail.stopwatch(), Patience(self._limits.seconds)
         how: str | None = None
         spent = Spent(0.0, None)
         open_pipes = set(self._texts)
         while open_pipes and how is None:
             ready, _, _ = select.select(list(open_pipes), [], [], patience.wait())
-            if not ready and patience.over(spent := self._jail.spent()):
+            if not ready and patience.over(spent := watch.spent()):
                 how = "time"
             for pipe in ready:
                 part = os.read(pipe.fileno(), _CHUNK)
@@ -91,7 +91,7 @@ class _Watching:
                     how = "output"
         if how is None:  # it has closed its outputs, yet may go on
             while self._jail.wait(patience.wait()) is None and how is None:
-                how = "time" if patience.over(self._jail.spent()) else None
+                how = "time" if patience.over(watch.spent()) else None
         seconds = time.monotonic() - begun
         code = self._jail.process.returncode
         self._jail.kill()

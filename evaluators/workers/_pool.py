@@ -3,8 +3,8 @@
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from graphsearch.errors import GraderFailed
@@ -49,7 +49,6 @@ class WorkerPool:
             job,
             setup,
             seconds=seconds,
-            patience=30 + 10 * seconds,
             memory=memory,
             environment={"PYTHONHASHSEED": "0", **dict.fromkeys(_THREADS, "1"), **passed},
         )
@@ -64,29 +63,21 @@ class WorkerPool:
     def ask(self, request: Any) -> Done | Stopped:
         """The answer to one request, JSON; waits for a free worker.
 
+        A worker may be full of what earlier requests left behind, slow, or on its way out. So a
+        limit that is passed and a process that ends are believed only of a second, fresh worker:
+        a request that hangs takes twice its limit and the start of that one.
+
         Raises:
             GraderFailed: no worker can be had, or it got no time to work, or the pool was closed
                 meanwhile.
             TaskError: the job itself cannot be started (a function that is not there).
         """
-        # Once more where the worker died: it may have been on its way out already.
-        try:
-            answer = self._ask(request)
-        except WorkerKilled:
-            return self._ask(request)
-        if isinstance(answer, Stopped) and answer.why == "died":
-            return self._ask(request)
-        return answer
-
-    def ask_all(self, requests: Iterable[Any]) -> list[Done | Stopped]:
-        """Answers in the order of the requests, on all workers side by side."""
-        with ThreadPoolExecutor(self._most) as threads:
-            return list(threads.map(self.ask, requests))
-
-    @property
-    def workers(self) -> int:
-        """The most processes at a time."""
-        return self._most
+        with self._turn():
+            with suppress(WorkerKilled):
+                answer = self._ask(self._idle_one() or self._fresh_one(), request)
+                if isinstance(answer, Done) or answer.why == "raised":
+                    return answer
+            return self._ask(self._fresh_one(), request)
 
     def close(self) -> None:
         """Kill all workers; idempotent. A later request starts new ones."""
@@ -99,8 +90,7 @@ class WorkerPool:
         for worker in busy:  # the thread that asks it lets go of it
             worker.signal()
 
-    def _ask(self, request: Any) -> Done | Stopped:
-        worker = self._take()
+    def _ask(self, worker: Worker, request: Any) -> Done | Stopped:
         keep = False
         try:
             answer = worker.ask(request)
@@ -111,9 +101,11 @@ class WorkerPool:
                 raise GraderFailed("the grader was closed while it worked") from None
             raise
         finally:
-            self._give_back(worker, keep=keep)
+            self._let_go(worker, keep=keep)
 
-    def _take(self) -> Worker:
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The right to have one worker at work."""
         with self._free:
             if self._pid != os.getpid():  # a forked child: the parent's workers are not ours
                 self._pid, self._idle, self._taken = os.getpid(), [], 0
@@ -121,32 +113,41 @@ class WorkerPool:
             while self._taken >= self._most:
                 self._free.wait()
             self._taken += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self._taken -= 1
+                self._free.notify()
+
+    def _idle_one(self) -> Worker | None:
+        with self._free:
             while self._idle:
                 worker = self._idle.pop()
                 if worker.alive:
                     return worker
                 self._all.discard(worker)
                 worker.kill()
-        try:
-            worker = Worker(self._job)
-        except BaseException:
-            with self._free:
-                self._taken -= 1
-                self._free.notify()
-            raise
+        return None
+
+    def _fresh_one(self) -> Worker:
+        with self._free:
+            while len(self._idle) > self._most - self._taken:
+                spare = self._idle.pop()
+                self._all.discard(spare)
+                spare.kill()
+        worker = Worker(self._job)
         with self._free:
             self._all.add(worker)
         return worker
 
-    def _give_back(self, worker: Worker, *, keep: bool) -> None:
+    def _let_go(self, worker: Worker, *, keep: bool) -> None:
         with self._free:
             keep = keep and worker in self._all
             if keep:
                 self._idle.append(worker)
             else:
                 self._all.discard(worker)
-            self._taken -= 1
-            self._free.notify()
         if not keep:
             worker.kill()
 

@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
 import graphsearch
 from graphsearch.errors import GraderFailed, TaskError
-from graphsearch.evaluators.workers._owntime import OwnTime
+from graphsearch.evaluators._patience import Patience, Stopwatch
 from graphsearch.evaluators.workers._records import Done, Stopped
 
 __all__ = ["Job", "Worker", "WorkerKilled"]
@@ -37,7 +38,6 @@ class Job:
         module: the module whose `start(setup)` returns the function that answers requests.
         setup: its argument, JSON.
         seconds: the most own seconds (working or sleeping) for a request.
-        patience: the most seconds on the clock; a worker still busy then was starved.
         memory: bytes of address space.
         environment: all the environment variables it has.
     """
@@ -45,7 +45,6 @@ class Job:
     module: str
     setup: Any
     seconds: float
-    patience: float
     memory: int
     environment: Mapping[str, str]
 
@@ -60,10 +59,6 @@ class _Ended(Exception):
 
 class _TooLong(Exception):
     """The worker used up its own seconds."""
-
-
-class _Starved(Exception):
-    """The clock ran out before the worker's own seconds did."""
 
 
 class _Flooded(Exception):
@@ -111,22 +106,17 @@ class Worker:
 
         Raises:
             WorkerKilled: from outside.
-            GraderFailed: the machine gave the worker no time to work.
+            GraderFailed: the machine gave the worker too little time to work.
         """
         data = json.dumps(request).encode() + b"\n"
         try:
-            return self._read(self._exchange(data, self._job.seconds, self._job.patience))
+            return self._read(self._exchange(data, self._job.seconds))
         except _TooLong:
             return Stopped("time", f"took more than {self._job.seconds:g} s")
         except _Flooded:
             return Stopped("flooded", f"wrote more than {_LONGEST_ANSWER // _MIB} MiB")
         except _Ended:
             return self._died()
-        except _Starved:
-            raise GraderFailed(
-                f"a worker got too little time on this machine: it did not use up its "
-                f"{self._job.seconds:g} s in {self._job.patience:g} s"
-            ) from None
 
     @property
     def alive(self) -> bool:
@@ -151,8 +141,8 @@ class Worker:
     def _await_ready(self) -> None:
         setup = json.dumps(self._job.setup).encode() + b"\n"
         try:
-            said = json.loads(self._exchange(setup, None, _START_SECONDS))
-        except _Starved:
+            said = json.loads(self._exchange(setup, _START_SECONDS))
+        except _TooLong:
             raise GraderFailed(f"a worker did not start within {_START_SECONDS:g} s") from None
         except (_Ended, _Flooded, ValueError):
             died = self._died()
@@ -191,17 +181,16 @@ class Worker:
 
     # -- the pipes ---------------------------------------------------------------------------------
 
-    def _exchange(self, data: bytes, seconds: float | None, patience: float) -> bytes:
+    def _exchange(self, data: bytes, seconds: float) -> bytes:
         """Send a line and wait for the one that answers it."""
-        clock = OwnTime(self._process.pid)
-        now = time.monotonic()
-        deadline, next_look = now + patience, now + _LOOK_SECONDS
+        watch, patience = Stopwatch(self._process.pid), Patience(seconds)
         poller = select.poll()
         poller.register(self._out, select.POLLIN)
         poller.register(self._in, select.POLLOUT)
         left, heard = memoryview(data), bytearray()
         while True:
-            ready = dict(poller.poll(_LOOK_SECONDS * 1000))
+            wait = patience.wait()
+            ready = dict(poller.poll(ceil(wait * 1000)))
             if self._in in ready:
                 left = self._write(left)
                 if not left:
@@ -213,13 +202,8 @@ class Worker:
                 return bytes(heard)
             if len(heard) > _LONGEST_ANSWER:
                 raise _Flooded
-            now = time.monotonic()
-            if now >= next_look:
-                next_look = now + _LOOK_SECONDS
-                if seconds is not None and clock.look() > seconds:
-                    raise _TooLong
-                if now > deadline:
-                    raise _Starved
+            if not wait and patience.over(watch.spent()):
+                raise _TooLong
 
     def _write(self, left: memoryview) -> memoryview:
         try:

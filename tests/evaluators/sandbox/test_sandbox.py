@@ -16,14 +16,11 @@ from graphsearch.evaluators.sandbox import (
     Limits,
     Trial,
     _levels,
-    _patience,
     _probe,
     level_fault,
     level_names,
     open_sandbox,
 )
-from graphsearch.evaluators.sandbox._limits import Spent
-from graphsearch.evaluators.sandbox._patience import Patience
 from graphsearch.evaluators.sandbox._seccomp import seccomp_program
 from graphsearch.tasks import Item
 from tests.support import ROOT, sandbox
@@ -107,43 +104,6 @@ def test_limits_are_checked():
     for wrong in ({"seconds": 0}, {"seconds": 1e9}, {"memory_mb": 8}, {"threads": 0}):
         with pytest.raises(TaskError, match=str(next(iter(wrong)))):
             Limits(**wrong)
-
-
-# -- whose fault -----------------------------------------------------------------------------------
-
-
-class Clock:
-    def __init__(self, monkeypatch):
-        self.now = 0.0
-        monkeypatch.setattr(_patience.time, "monotonic", lambda: self.now)
-
-
-@pytest.mark.parametrize(
-    ("wall", "spent", "over"),
-    [
-        (0.9, Spent(0.9, 0.0), False),
-        (1.0, Spent(1.0, 0.0), True),  # it computes
-        (1.0, Spent(0.0, 0.0), True),  # it sleeps
-        (1.0, Spent(0.0, None), True),  # nothing known: its own fault
-        (1.0, Spent(0.6, 0.4), False),  # others had the core for a while
-        (1.5, Spent(1.0, 0.5), True),
-        (1.0, Spent(1.0, 7.0), True),  # many threads that wait for each other
-    ],
-)
-def test_only_its_own_time_counts(monkeypatch, wall, spent, over):
-    clock = Clock(monkeypatch)
-    patience = Patience(1.0)
-    clock.now = wall
-    assert patience.over(spent) is over
-    assert patience.wait() >= 0
-
-
-def test_a_machine_that_starves_a_program_is_at_fault(monkeypatch):
-    clock = Clock(monkeypatch)
-    patience = Patience(1.0)
-    clock.now = 10.0
-    with pytest.raises(GraderFailed, match=r"of 10\.0 s the program waited 9\.5 s for a core"):
-        patience.over(Spent(0.5, 9.5))
 
 
 class Failing(Judges):

@@ -27,6 +27,29 @@ def act(item, answer):
     return globals()[f"_{answer}"]() or True
 
 
+def once(item, answer):
+    """Does what the answer says if it is the first to see the file that it names."""
+    how, _, mark = answer.partition(" ")
+    if mark and not os.path.exists(mark):
+        with open(mark, "x"):
+            pass
+        globals()[f"_{how}"]()
+    return {"score": 1.0, "reason": "fine"}
+
+
+hoarded = []
+
+
+def hoard(item, answer):
+    """Keeps what it has made, as caches do."""
+    hoarded.append(bytearray(64 << 20))
+    return {"score": 1.0, "reason": str(os.getpid())}
+
+
+def _stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _sleep():
     time.sleep(3600)
 
