@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from graphsearch.words import decimals
+
 __all__ = [
     "BAD_INPUT",
     "FAILED",
@@ -23,6 +25,8 @@ __all__ = [
 FAILED, BAD_INPUT, REFUSED, STOPPED = 1, 2, 3, 130
 """Exit codes: failed, bad input, budget refused, stopped by the user with all kept."""
 UNKNOWN = "-"
+_ALL = (0.0, 100.0)
+"""Percentages that are only written when nothing, or everything, is meant."""
 
 
 def emit(value: Any) -> None:
@@ -63,12 +67,12 @@ def amount(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """A share as `62.5 %`."""
-    return UNKNOWN if value is None else f"{100 * value:.1f} %"
+    return UNKNOWN if value is None else f"{decimals(100 * value, ends=_ALL)} %"
 
 
 def interval(low: float, high: float) -> str:
     """An interval of shares as `[58.1, 66.7]`, in per cent."""
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+    return f"[{decimals(100 * low, ends=_ALL)}, {decimals(100 * high, ends=_ALL)}]"
 
 
 def seconds(value: float | None) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from graphsearch.words import decimals
+
 __all__ = [
+    "MINUS",
     "UNKNOWN",
     "amount",
     "count",
@@ -16,20 +19,23 @@ __all__ = [
 ]
 
 UNKNOWN = "–"
-_MINUS = "\u2212"
+MINUS = "\u2212"
 _SPACE = "\u00a0"
+_ALL = (0.0, 100.0)
+"""Percentages that are only written when nothing, or everything, is meant."""
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """0.7123 -> `71.2 %`."""
-    return UNKNOWN if share is None else f"{share * 100:.{digits}f}{_SPACE}%"
+    return UNKNOWN if share is None else f"{decimals(share * 100, digits, ends=_ALL)}{_SPACE}%"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
     """(0.67, 0.751) -> `67.0 to 75.1 %`."""
     if bounds is None:
         return UNKNOWN
-    return f"{bounds[0] * 100:.1f} to {bounds[1] * 100:.1f}{_SPACE}%"
+    low, high = (decimals(end * 100, ends=_ALL) for end in bounds)
+    return f"{low} to {high}{_SPACE}%"
 
 
 def points(difference: float | None) -> str:
@@ -47,10 +53,8 @@ def points_interval(bounds: Sequence[float] | None) -> str:
 
 
 def _signed(value: float) -> str:
-    rounded = f"{abs(value):.1f}"
-    if rounded == "0.0":
-        return rounded
-    return f"{_MINUS if value < 0 else '+'}{rounded}"
+    written = decimals(abs(value))
+    return f"{MINUS if value < 0 else '+'}{written}" if float(written) else written
 
 
 def number(value: float | None) -> str:
@@ -65,14 +69,14 @@ def number(value: float | None) -> str:
         return "0"
     if size >= 1e7 or size < 1e-4:
         mantissa, power = f"{value:.2e}".split("e")
-        return f"{mantissa}e{int(power)}".replace("-", _MINUS)
+        return f"{mantissa}e{int(power)}".replace("-", MINUS)
     if size >= 1000:
-        return f"{value:,.0f}".replace("-", _MINUS)
+        return f"{value:,.0f}".replace("-", MINUS)
     digits = max(0, 2 - len(str(int(size))) + 1) if size >= 1 else 2 + _leading_zeros(size)
     written = f"{value:.{digits}f}"
     if "." in written:
         written = written.rstrip("0").rstrip(".")
-    return written.replace("-", _MINUS)
+    return written.replace("-", MINUS)
 
 
 def measured(value: float | None) -> str:
@@ -80,7 +84,7 @@ def measured(value: float | None) -> str:
     if value is None or not 1e-4 <= abs(value) < 99.95:
         return number(value)
     digits = 1 if abs(value) >= 9.995 else 2 if abs(value) >= 0.9995 else 2 + _leading_zeros(value)
-    return f"{value:.{digits}f}".replace("-", _MINUS)
+    return f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def _leading_zeros(size: float) -> int:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from graphsearch.report._numbers import (
+    MINUS,
     amount,
     count,
     interval,
@@ -13,6 +14,8 @@ from graphsearch.report._numbers import (
     points,
     points_interval,
 )
+from graphsearch.study.verdict import Comparison, Rival, Standing, claim, compared
+from graphsearch.words import listing
 
 __all__ = [
     "Standing",
@@ -26,7 +29,6 @@ __all__ = [
     "verdict",
 ]
 
-Standing = Literal["better", "unclear", "worse", "same", "unknown"]
 _Record = Mapping[str, Any]
 _DERIVED = ("sampled", "best_of_n")
 """Kinds of rows that only share the draws of the graph that stands in their record."""
@@ -77,50 +79,48 @@ def headline(result: _Record) -> str:
 
 
 def verdict(result: _Record) -> tuple[Standing, str]:
-    """Whether the winner beats the best plain alternative, and by how much."""
-    row = next((r for r in result["baselines"] if r["name"] == result["best_plain"]), None)
-    if row is None:
+    """Whether the winner beats the best plain alternatives, by how much and at what cost."""
+    found = _comparison(result)
+    if found is None:
         return "unknown", "It was not compared with any plain alternative."
-    state = standing(row, result["winner"])
-    if state == "same":
-        return state, (
-            f"It is itself a plain alternative, {row['name']}: "
-            "the search found no team that is worth more."
-        )
-    if state == "unknown":
-        return state, f"Its difference to the best plain alternative, {row['name']}, is not known."
-    difference = row["difference"]
-    level = f"{difference['level'] * 100:.0f}\u00a0%"
-    by = f"{_size(difference['mean'])} percentage points"
-    span = f"paired {level} interval {points_interval(difference['interval'])}"
-    spent = f"at {_cost_share(row, result['test'])} of its cost"
-    says = {
-        "better": f"It beats the best plain alternative, {row['name']} ({spent}), "
-        f"by {by} ({span}).",
-        "worse": f"It is worse than the best plain alternative, {row['name']} ({spent}), "
-        f"by {by} ({span}).",
-        "unclear": f"It is not shown to beat the best plain alternative, {row['name']} ({spent}): "
-        f"the difference is {_whose(difference)}, "
-        f"and its {span} holds 0.",
-    }
-    return state, says[state]
+    said = claim(found, minus=MINUS)
+    return found.standing, f"{said[0].upper()}{said[1:]}."
 
 
-def _whose(difference: _Record) -> str:
-    if difference["mean"] < 0:
-        return f"{_size(difference['mean'])} percentage points in favour of the alternative"
-    return f"{points(difference['mean'])} percentage points"
+def _comparison(result: _Record) -> Comparison | None:
+    test = result["test"]
+    if test is None:
+        return None
+    items = test["n"] + test["not_evaluated"]
+    return compared(
+        [
+            _rival(row, result["winner"])
+            for row in result["baselines"]
+            if not row["oracle"] and _items(row["evidence"]) == items
+            if row["evidence"]["accuracy"] is not None
+            if row["difference"] is not None and row["difference"]["mean"] is not None
+        ],
+        used=test["used"],
+    )
 
 
-def _size(difference: float) -> str:
-    return f"{abs(difference) * 100:.1f}"
+def _items(evidence: _Record) -> int:
+    return int(evidence["n"]) + int(evidence["not_evaluated"])
 
 
-def _cost_share(row: _Record, test: _Record) -> str:
-    mine, other = test["used"], row["evidence"]["used"]
-    if not mine or other is None:
-        return "an unknown share"
-    return f"{other / mine * 100:.0f}\u00a0%"
+def _rival(row: _Record, winner: _Record) -> Rival:
+    difference, evidence = row["difference"], row["evidence"]
+    low, high = difference["interval"]
+    return Rival(
+        name=row["name"],
+        accuracy=evidence["accuracy"],
+        used=evidence["used"],
+        gain=difference["mean"],
+        low=low,
+        high=high,
+        level=difference["level"],
+        is_winner=standing(row, winner) == "same",
+    )
 
 
 def rivals(result: _Record) -> tuple[tuple[Standing, str], ...]:
@@ -171,9 +171,7 @@ def tally(result: _Record) -> str:
 
 
 def _listing(names: Sequence[str]) -> str:
-    if len(names) > 6:
-        return f"{', '.join(names[:5])} and {len(names) - 5} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listing(names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"])
 
 
 def break_even(result: _Record) -> str | None:

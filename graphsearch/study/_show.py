@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from graphsearch.calls import Outcome
 from graphsearch.study.evidence import Difference, Evidence
 from graphsearch.study.lengths import length_lines
-from graphsearch.words import counted
+from graphsearch.words import counted, decimals
 
 if TYPE_CHECKING:
     from graphsearch.study.result import Result
@@ -21,7 +21,7 @@ _FAR_OFF = 0.1
 
 def percent(value: float | None) -> str:
     """A share as a percentage, `?` when unknown."""
-    return "?" if value is None else f"{100 * value:.1f} %"
+    return "?" if value is None else f"{decimals(100 * value, ends=(0.0, 100.0))} %"
 
 
 def number(value: float | None) -> str:
@@ -33,8 +33,8 @@ def number(value: float | None) -> str:
 
 def points(value: float) -> str:
     """A difference of shares in percentage points; nothing is minus zero."""
-    text = f"{100 * value:+.1f}"
-    return "0.0" if text in {"+0.0", "-0.0"} else text
+    text = decimals(100 * value)
+    return f"+{text}" if float(text) > 0 else text
 
 
 def as_text(result: "Result") -> str:
@@ -82,8 +82,7 @@ def _rows(result: "Result") -> list[Sequence[str]]:
 
 
 def _row(name: str, evidence: Evidence, difference: Difference | str | None) -> Sequence[str]:
-    low, high = evidence.interval
-    interval = f"{100 * low:.1f} to {100 * high:.1f}"
+    interval = " to ".join(decimals(100 * end, ends=(0.0, 100.0)) for end in evidence.interval)
     better = difference if isinstance(difference, str) else ""
     if isinstance(difference, Difference) and difference.mean is not None:
         low_end, high_end = (points(end) for end in difference.interval)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import CURRENCIES
 from graphsearch.events import Done
-from graphsearch.study._show import number, percent, points
+from graphsearch.study._show import number
 from graphsearch.study.baselines import (
     FITTED,
     PROBED,
@@ -28,6 +28,7 @@ from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
 from graphsearch.study.usable import never_used
+from graphsearch.study.verdict import compared, rivals_of, verdict
 from graphsearch.trials import ItemResult
 from graphsearch.words import counted
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from graphsearch.study.archive import Entry
     from graphsearch.study.study import Study
 
-__all__ = ["against_budget", "break_even", "finish", "verdict"]
+__all__ = ["against_budget", "break_even", "finish"]
 
 _MUCH_LESS = 0.75
 """Share of the allowed cost below which a reader is told that some of it is unused."""
@@ -101,7 +102,11 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         entry.expected_cost,
         study.runner.fits.of(entry.graph),
     )
-    best = _best_plain(tested)
+    found = compared(
+        rivals_of(winner, tested.winner, tested.rows),
+        used=None if tested.winner is None else tested.winner.used,
+    )
+    best = next((row for row in tested.rows if found and row.name == found.best.name), None)
     spend = _spend(study)
     stopped = study.stopped
     return Result(
@@ -110,7 +115,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         selection=choice.finalists,
         baselines=tested.rows,
         best_plain=best.name if best else None,
-        verdict=verdict(winner, tested.winner, best),
+        verdict=verdict(winner, tested.winner, found),
         break_even=break_even(
             tested.winner, best, _total(spend, study.parts.graph_budget.currency)
         ),
@@ -146,42 +151,6 @@ def _kept_results(study: "Study", choice: Choice) -> list[ItemResult]:
     """Answers of graphs in the search, each once, and of the winner in the selection."""
     searched = [r for entry in study.archive.ranking() for r in entry.results.values()]
     return [*searched, *choice.results]
-
-
-def _best_plain(tested: Tested) -> Row | None:
-    """The most accurate row that needs no grader, of those that ran all items."""
-    plain = [
-        row
-        for row in tested.rows
-        if not row.oracle and row.evidence.accuracy is not None and tested.ran_all(row)
-    ]
-    return plain[0] if plain else None
-
-
-def verdict(winner: Winner, test: Evidence | None, best: Row | None) -> str:
-    """What was found, in one plain sentence."""
-    text = winner.graph.describe()
-    if test is None or test.accuracy is None:
-        return f"The best team found is {text}; the budget covered no sealed test."
-    low, high = test.interval
-    answer = (
-        f"{text} answers {percent(test.accuracy)} of the sealed test right "
-        f"({100 * low:.1f} to {100 * high:.1f}, n = {test.n}) "
-        f"at {number(test.used)} {test.currency} a question"
-    )
-    gap = best.difference if best else None
-    if best is None or gap is None or gap.mean is None:
-        return f"{answer}; it was not compared with plain alternatives."
-    if best.answers_by(winner.graph):
-        return f"{answer}; it is itself the best plain alternative, {best.name}."
-    ends = f"{points(gap.interval[0])} to {points(gap.interval[1])}"
-    against = f"the best plain alternative at equal cost, {best.name}"
-    by = f"{points(gap.mean)} points, {ends}"
-    if gap.interval[0] > 0:
-        return f"{answer}; that beats {against} ({by})."
-    if gap.interval[1] < 0:
-        return f"{answer}; {against}, is better ({by})."
-    return f"{answer}; it is not shown to beat {against} ({by})."
 
 
 def _nothing_right(study: "Study") -> str:

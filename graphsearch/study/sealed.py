@@ -39,13 +39,6 @@ class Tested:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
-    def ran_all(self, row: Row) -> bool:
-        """Whether a row ran every item that the winner ran."""
-        if self.winner is None:
-            return False
-        items = row.evidence.n + row.evidence.not_evaluated
-        return items == self.winner.n + self.winner.not_evaluated
-
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return {

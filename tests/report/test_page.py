@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from graphsearch.graph import CollaborationGraph
+from graphsearch.report import _numbers as numbers
 from graphsearch.report._page import render
 from graphsearch.report._read import Run
 from tests.report import records
@@ -125,21 +126,21 @@ def with_difference(low, high):
     [
         (0.006, 0.078, "It beats the best plain alternative, l alone"),
         (-0.01, 0.05, "It is not shown to beat the best plain alternative, l alone"),
-        (-0.06, 0.01, "percentage points in favour of the alternative, and its paired"),
+        (-0.06, 0.01, "It is not shown to beat the best plain alternative, l alone"),
         (-0.09, -0.02, "It is worse than the best plain alternative, l alone"),
     ],
 )
 def test_the_verdict_is_said_plainly_either_way(low, high, says):
     text = page(with_difference(low, high)).text
     assert says in text
-    assert f"{abs(low + high) / 2 * 100:.1f} percentage points" in text
+    assert f"{numbers.points((low + high) / 2)} points, 95 % interval" in text
 
 
 def test_a_winner_that_is_a_plain_alternative_is_called_one():
     record = records.record()
     row = next(r for r in record["baselines"] if r["name"] == record["best_plain"])
     record["winner"] |= {"graph": row["graph"], "key": key_of(row["graph"])}
-    assert "It is itself a plain alternative" in page(record).text
+    assert "It is itself the best plain alternative" in page(record).text
     row["kind"] = "sampled"
     assert "It is itself" not in page(record).text, "such rows only borrow the graph's draws"
 

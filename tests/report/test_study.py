@@ -20,6 +20,8 @@ async def test_a_whole_study_is_shown(tmp_path, searcher):
     result = await studied(tmp_path / "run", searcher=searcher, agent=agent)
     page = Page(write_report(tmp_path / "run").read_text())
     assert page.unbalanced == []
+    claim = result.verdict.split(" a question; ")[1].replace("->", "→")
+    assert f"{claim[0].upper()}{claim[1:]}" in page.text.replace("\u2212", "-")
     for row in result.baselines:
         assert row.name.replace("->", "→") in page.text
     assert ("After round" in page.text) == (agent is not None)

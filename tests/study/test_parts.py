@@ -17,11 +17,12 @@ from graphsearch.study.archive import Archive
 from graphsearch.study.baselines import Prices, alternatives
 from graphsearch.study.budgets import limits_of, states_of
 from graphsearch.study.evidence import compare, gather, rounded
-from graphsearch.study.finish import against_budget, break_even, verdict
+from graphsearch.study.finish import against_budget, break_even
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.result import Result, Row, Winner
 from graphsearch.study.runner import Tally
 from graphsearch.study.stop import NoImprovement, Progress, Rounds, Time, rules_of
+from graphsearch.study.verdict import compared, rivals_of, verdict
 from graphsearch.tasks import Item
 from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 from tests.study.world import make_parts, make_settings
@@ -222,28 +223,34 @@ def row(scores, used=1.5, winner=None, graph=None):
     )
 
 
+def said(winner, test, *rows):
+    """The verdict on a winner and rows."""
+    found = compared(rivals_of(winner, test, rows), used=None if test is None else test.used)
+    return verdict(winner, test, found)
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "words"),
     [
-        ([1.0] * 40, [0.0] * 40, "that beats the best plain"),
-        ([0.0] * 40, [1.0] * 40, "is better"),
+        ([1.0] * 40, [0.0] * 40, "it beats the best plain"),
+        ([0.0] * 40, [1.0] * 40, "it is worse than the best plain"),
         ([1.0, 0.0] * 20, [0.0, 1.0] * 20, "not shown to beat"),
     ],
 )
 def test_the_verdict_says_it_plainly(mine, theirs, words):
     winner = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
-    assert words in verdict(winner, evidence(mine), row(theirs, winner=mine))
+    assert words in said(winner, evidence(mine), row(theirs, winner=mine))
 
 
 def test_the_verdict_of_a_plain_winner_and_of_no_test():
     graph = CollaborationGraph.combine("vote", ["m"] * 3)
     winner = Winner(graph, "sample", 0, 0, 2.0)
     same = row([1.0] * 9, winner=[1.0] * 9, graph=graph.to_json())
-    assert "is itself the best plain alternative" in verdict(winner, evidence([1.0] * 9), same)
+    assert "is itself the best plain alternative" in said(winner, evidence([1.0] * 9), same)
     alone = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
     graph = alone.graph.to_json()
     single = replace(row([1.0] * 9, winner=[1.0] * 9, graph=graph), kind="single")
-    assert "is itself the best plain alternative" in verdict(alone, evidence([1.0] * 9), single)
+    assert "is itself the best plain alternative" in said(alone, evidence([1.0] * 9), single)
     flipped = CollaborationGraph.from_json(
         {
             "nodes": [{"role": "vote"}, *({"role": "assistant", "model": "m"} for _ in range(3))],
@@ -252,9 +259,17 @@ def test_the_verdict_of_a_plain_winner_and_of_no_test():
         }
     )
     found = Winner(flipped, "sample", 0, 0, 2.0)
-    assert "is itself the best plain alternative" in verdict(found, evidence([1.0] * 9), same)
-    assert "no sealed test" in verdict(winner, None, None)
-    assert "not compared" in verdict(winner, evidence([1.0]), None)
+    assert "is itself the best plain alternative" in said(found, evidence([1.0] * 9), same)
+    assert "no sealed test" in said(winner, None)
+    assert "not compared" in said(winner, evidence([1.0]))
+
+
+def test_a_row_that_met_fewer_items_or_is_an_oracle_is_no_rival():
+    winner = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
+    mine = [1.0, 0.0] * 4
+    oracle = replace(row([1.0] * 8, winner=mine), oracle=True)
+    few = row([1.0] * 4, winner=mine)
+    assert "not compared" in said(winner, evidence(mine), oracle, few)
 
 
 def test_break_even_by_hand():

@@ -29,7 +29,8 @@ def test_thousands_are_set_off_as_everywhere_else():
 
 
 def test_no_difference_is_minus_zero():
-    assert [points(v) for v in (-0.0002, 0.0002, 0.012, -0.05)] == ["0.0", "0.0", "+1.2", "-5.0"]
+    shown = [points(v) for v in (-0.0, -1e-15, -0.0002, 0.0002, 0.012, -0.05)]
+    assert shown == ["0.0", "0.0", "-0.02", "+0.02", "+1.2", "-5.0"]
 
 
 def test_the_winner_is_not_compared_with_itself(result):
