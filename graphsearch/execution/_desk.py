@@ -114,16 +114,8 @@ class Desk:
     async def _fly(self, order: Order, flight: _Flight) -> None:
         """Make a call. Its end, good or bad, is for those who wait; nobody awaits this task."""
         try:
-            reply, spend = await self._sender.send(order)
+            await self._sender.send(order, partial(self._land, order.key, flight))
             flight.arrived = True
-            self._journal.post(
-                order.key,
-                order.call,
-                reply,
-                account=order.account,
-                spend=spend,
-                landed=partial(self._land, order.key, flight, reply),
-            )
         except asyncio.CancelledError:
             self._forget(flight, order.key)
             for waiter in flight.waiters:
@@ -132,9 +124,7 @@ class Desk:
         except Exception as error:  # whatever it is, it belongs to those who wait
             self._fail(flight, order.key, error)
 
-    def _land(
-        self, key: str, flight: _Flight, reply: Reply, problem: StoreError | None = None
-    ) -> None:
+    def _land(self, key: str, flight: _Flight, reply: Reply, problem: StoreError | None) -> None:
         """The reply is on disk, or could not be written."""
         if problem is not None:
             self._fail(flight, key, problem)

@@ -13,6 +13,9 @@ server's 429 in the place of a lost packet:
                                  through now and then, and one that succeeds opens it again
 
 A cut counts once for all calls that were under way when it was made.
+
+A reply that has come makes room for the next call while it is being written. A slow disk must not
+let replies pile up that a kill would lose, so beyond a few each takes a call's place.
 """
 
 import asyncio
@@ -37,6 +40,10 @@ _FIRST_LIMIT: Final = 8
 _MEMORY: Final = 0.9
 _UNWELL: Final = 0.35
 """Share of replies, weighted towards the last ten or so, below which an endpoint is in trouble."""
+
+_WRITTEN_BESIDE: Final = 4
+"""For so many calls one reply may be written beside them without taking a place. That is about the
+time of a commit where answers take 20 ms; where they take seconds, none is ever needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ class Lane:
         self._limit = float(min(most, _FIRST_LIMIT) if is_remote else most)
         self._steep_until = float(most)
         self._in_flight = 0
+        self._writing = 0
+        self._beside = most // _WRITTEN_BESIDE
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._health = 1.0
         self._pauses = 0
@@ -141,15 +150,25 @@ class Lane:
             raise
         return self._cuts
 
-    def leave(self, entered: int, error: EngineError | None, *, is_known: bool = True) -> None:
+    def leave(
+        self,
+        entered: int,
+        error: EngineError | None,
+        *,
+        is_known: bool = True,
+        is_written: bool = True,
+    ) -> None:
         """A call is over.
 
         Args:
             entered: what `enter` gave.
             error: how it failed, None when it did not.
             is_known: False when it was given up, which tells nothing of the endpoint.
+            is_written: False when its reply still has to be; `written` is called after that.
         """
         self._in_flight -= 1
+        if not is_written:
+            self._writing += 1
         if is_known:
             now = self._loop.time()
             if isinstance(error, RateLimited):
@@ -158,6 +177,12 @@ class Lane:
                 self._stumble(entered, now, error)
             else:
                 self._answered(entered, now)
+        if self._waiting:
+            self._let_in()
+
+    def written(self) -> None:
+        """A reply is on disk, or cannot be."""
+        self._writing -= 1
         if self._waiting:
             self._let_in()
 
@@ -247,7 +272,8 @@ class Lane:
     def _room(self, now: float) -> bool:
         if now < self._paused_until:
             return False
-        return self._in_flight < (1 if self._probing else int(self._limit))
+        taken = self._in_flight + max(0, self._writing - self._beside)
+        return taken < (1 if self._probing else int(self._limit))
 
     def _let_in(self) -> None:
         now = self._loop.time()

@@ -15,6 +15,7 @@ from graphsearch.errors import (
     EndpointDown,
     EngineError,
     FleetError,
+    StoreError,
 )
 from graphsearch.execution._attempts import Attempts, RetryPolicy
 from graphsearch.execution._lane import Lane, LaneState
@@ -26,6 +27,9 @@ from graphsearch.ledger import Ledger, Reservation, Spend
 from graphsearch.store import Journal
 
 __all__ = ["Order", "Sender"]
+
+Written = Callable[[Reply, StoreError | None], None]
+"""Told that a reply is on disk, or why it cannot be."""
 
 _ONE_CALL = Spend((0, 0, 0, 0, 0, 0, 1))
 
@@ -84,7 +88,7 @@ class Sender:
         engines: the engine of each model.
         fleet: the models' limits a minute.
         pricer: what calls cost.
-        journal: keeps failed attempts.
+        journal: keeps replies and failed attempts.
         ledger: pays for all attempts.
         policy: how long and how often a call is tried.
         concurrency: most calls in flight to a model whose engine has no opinion.
@@ -179,13 +183,17 @@ class Sender:
         prompt = prompt_bound(route.engine, model, messages, route.info.message_overhead)
         return self._pricer.worst(model, prompt + more_prompt, max_tokens)
 
-    async def send(self, order: Order) -> tuple[Reply, Spend]:
-        """Make a call; its reply and what that cost, which the ledger has booked.
+    async def send(self, order: Order, landed: Written) -> None:
+        """Make a call; its cost is booked, and `landed` hears of its reply once it is on disk.
+
+        While replies wait for the disk, fewer calls are sent: what a kill can lose stays about
+        what the endpoint may have under way.
 
         Raises:
             EngineError: the infrastructure failed, also after retries.
             BudgetReached: the ledger does not cover the call.
             BudgetRefused: its cost is unknown in a currency that is limited.
+            StoreError: the store is broken or closed.
         """
         self.raise_unheard()
         call = order.call
@@ -205,21 +213,32 @@ class Sender:
                     route.rate.take_back(_tokens(worst))
                 raise
             attempts = attempts or Attempts(self._policy, loop.time())
-            error: EngineError | None = None
-            is_known = False
             try:
-                found = await self._attempt(route, order, worst, attempts.made)
-                is_known = True
-                return found
+                reply, spend = await self._attempt(route, order, worst, attempts.made)
+                self._post(route.lane, order, reply, spend, landed)
             except EngineError as failure:
-                error, is_known = failure, True
-            finally:
-                route.lane.leave(entered, error, is_known=is_known)
+                error = failure
+                route.lane.leave(entered, error)
+            except BaseException:
+                route.lane.leave(entered, None, is_known=False)
+                raise
+            else:
+                route.lane.leave(entered, None, is_written=False)
+                return
             wait = attempts.wait_after(error, loop.time())
             if wait is None:
                 raise error
             if wait:
                 await asyncio.sleep(wait)
+
+    def _post(self, lane: Lane, order: Order, reply: Reply, spend: Spend, landed: Written) -> None:
+        def tell(problem: StoreError | None) -> None:
+            lane.written()
+            landed(reply, problem)
+
+        self._journal.post(
+            order.key, order.call, reply, account=order.account, spend=spend, landed=tell
+        )
 
     # -- one attempt ---------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Retries, time limits and dead endpoints, as a run on items meets them."""
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from graphsearch.errors import Rejected, Unavailable, Unreachable
 from graphsearch.execution import RetryPolicy
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
+from graphsearch.tasks import Item
 from graphsearch.testing import run_virtual
 from tests.execution.helpers import FLEET, ITEMS, answer, executor, until
 
@@ -226,3 +228,27 @@ def test_waiting_for_a_turn_is_no_part_of_an_attempt(tmp_path):
             return await run(ready, items=ITEMS[:2])
 
     assert [found.outcome for found in run_virtual(main())] == [Outcome.ANSWERED] * 2
+
+
+async def test_on_a_slow_disk_calls_wait_until_replies_are_written(tmp_path):
+    engine, disk = Remote(answer), threading.Event()
+    many = [Item(f"n{number}", f"question {number}", "1") for number in range(40)]
+    with executor(tmp_path, engine, concurrency=8) as ready:
+        writer = threading.Thread(
+            target=ready.store._writer.run, args=(lambda connection: disk.wait(30) or None,)
+        )
+        writer.start()
+        try:
+            task = asyncio.ensure_future(run(ready, items=many))
+            await until(lambda: len(ready.store.journal._posted) == 10)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            asked = len(engine.calls)
+        finally:
+            disk.set()
+        found = await task
+        writer.join()
+    # Eight at a time, and two more whose replies were being written: what a kill would have lost.
+    assert asked == 10
+    assert {run.outcome for run in found} == {Outcome.ANSWERED}
+    assert len(engine.calls) == 40
