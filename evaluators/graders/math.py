@@ -5,13 +5,13 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
+from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders._final import Extract
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
 from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
-from graphsearch.evaluators.graders._plain import NoClaims
-from graphsearch.evaluators.workers import Done, WorkerPool
+from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["MathGrader"]
@@ -47,6 +47,7 @@ class MathGrader(NoClaims):
             raise TaskError(f"workers {workers} of the math grader must be 1 or more")
         self._extract: Extract = extract
         self._pool = WorkerPool(_JOB, workers=workers, seconds=seconds)
+        self._faults: dict[str, str] = {}
 
     def parse(self, item: Item, text: str) -> str | None:
         """The final answer in canonical form: equal for answers of equal spelling, cheaply."""
@@ -57,7 +58,8 @@ class MathGrader(NoClaims):
         """Score 1 when the answer is right; blocks while a worker compares.
 
         Raises:
-            GraderFailed: no worker could be had, or the machine was too busy to let it work.
+            GraderFailed: no worker could be had, the machine was too busy to let it work, or
+                math-verify failed; or it finds that not even the gold answer is equal to itself.
             TaskError: the gold answer is no text or number, or math-verify is not installed.
         """
         _need_library()
@@ -66,12 +68,18 @@ class MathGrader(NoClaims):
         if said is None:
             return Verdict(0.0, Outcome.UNPARSED, None, "no answer that could be read")
         parsed = canonical(said)
-        reason = ""
+        reason, failure = "", None
         for gold in golds:
-            right, why = self._compare(gold, said)
+            try:
+                right, why = self._compare(item, gold, said)
+            except GraderFailed as error:  # the answer may still be equal to another one
+                failure = failure or error
+                continue
             if right:
                 return Verdict(1.0, Outcome.ANSWERED, parsed, why)
             reason = reason or why
+        if failure is not None:
+            raise failure
         return Verdict(0.0, Outcome.ANSWERED, parsed, reason)
 
     def check(self, item: Item) -> None:
@@ -102,7 +110,7 @@ class MathGrader(NoClaims):
             raise TaskError(f"item {item.id!r}: the gold answer {item.gold!r} is no text or number")
         return golds
 
-    def _compare(self, gold: str, said: str) -> tuple[bool, str]:
+    def _compare(self, item: Item, gold: str, said: str) -> tuple[bool, str]:
         """Whether an answer is right, and why, in a sentence."""
         if canonical(gold) == canonical(said):
             return True, "the same as the gold answer"
@@ -114,10 +122,49 @@ class MathGrader(NoClaims):
             limit = over_limit(text)
             if limit is not None:
                 return False, f"{who} is {limit}; only its text was compared"
-        answer = self._pool.ask([gold, said])
-        if isinstance(answer, Done):
-            return bool(answer.value), f"{said}, gold is {gold}"
-        return False, f"comparing {said!r} with the gold answer {answer.reason}"
+        found = self._asked(gold, said)
+        if found is True:
+            return True, f"{said}, gold is {gold}"
+        if found is None:
+            return False, f"{said}, gold is {gold}; such answers are equal as texts alone"
+        self._test_gold(item, gold)
+        return False, (
+            f"{said}, gold is {gold}"
+            if found is False
+            else f"comparing {said!r} with the gold answer {found}"
+        )
+
+    def _asked(self, gold: str, said: str) -> bool | str | None:
+        """Whether a worker finds them equal; None where only texts count, else why it cannot tell.
+
+        Raises:
+            GraderFailed: it is not the texts that kept it from telling.
+        """
+        try:
+            answer = self._pool.ask([gold, said])
+        except TaskError as error:  # its start was refused
+            raise GraderFailed(f"math-verify cannot be used: {error}") from error
+        if isinstance(answer, Stopped):
+            if answer.why == "raised":
+                raise GraderFailed(f"math-verify failed: {answer.reason}")
+            return answer.reason
+        if isinstance(answer.value, str):
+            return f"raised {answer.value}"
+        return None if answer.value is None else bool(answer.value)
+
+    def _test_gold(self, item: Item, gold: str) -> None:
+        """A gold answer that is not even equal to itself calls no answer wrong; asked once each."""
+        fault = self._faults.get(gold)
+        if fault is None:
+            found = self._asked(gold, gold)
+            fault = "" if found in (True, None) else f"({found or 'it cannot be read'})"
+            self._faults[gold] = fault
+        if fault:
+            raise GraderFailed(
+                f"item {item.id!r}: the gold answer {shown(gold)!r} is not equal to itself "
+                f"{fault}, so no other answer can be told from wrong; write it otherwise, or "
+                "leave the question out"
+            )
 
 
 def _need_library() -> None:

@@ -8,9 +8,12 @@ import cmath
 import gc
 import logging
 import re
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain, count
+from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["start"]
@@ -24,18 +27,62 @@ _DEGREES: Final = re.compile(r"(-?\d+(?:\.\d+)?)\s*\^\s*\{?\s*\\circ\s*\}?")
 _TRIGONOMETRY: Final = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 
 
-def start(setup: Any) -> Callable[[Any], bool]:
+_OURS: Final = (ImportError, MemoryError, OSError, SystemError)
+"""What no text brings about: these leave the job, and say nothing about an answer."""
+
+Equal = bool | str | None
+"""Whether two answers are equal; None where only equal texts would be; else why nobody can tell."""
+
+
+def start(setup: Any) -> Callable[[Any], Equal]:
     """The function that compares; loads math-verify.
 
     Args:
         setup: nothing.
+
+    Raises:
+        RuntimeError: math-verify is there, but does not do its work.
     """
     logging.disable(logging.CRITICAL)  # it warns that its own time limits are off
     compare = _Comparison()
-    compare.equal(r"\frac{x}{2}+1", r"1+\sqrt{2}")  # what is built on first use is built now
+    _try_out(compare)  # what is built on first use is built now
     gc.freeze()  # and never looked through again
     gc.set_threshold(_GARBAGE)
-    return lambda request: compare.equal(str(request[0]), str(request[1]))
+    return lambda request: _judged(compare, str(request[0]), str(request[1]))
+
+
+def _judged(compare: "_Comparison", gold: str, answer: str) -> Equal:
+    found: Equal
+    try:
+        found = compare.equal(gold, answer)
+    except _OURS:
+        raise
+    except Exception as error:  # a text that the library trips over
+        found = f"{type(error).__name__}: {error}"[:300]
+    # The library takes an error within it for "not equal", want of memory too.
+    if found is not True and _is_filled():
+        raise MemoryError
+    return found
+
+
+def _try_out(compare: "_Comparison") -> None:
+    """One pair that is equal, and one that is not: a library that fails says the same of both."""
+    gold = r"\frac{x}{2}+1"
+    found = [_judged(compare, gold, said) for said in ("1+x/2", r"1+\sqrt{2}")]
+    if found != [True, False]:
+        raise RuntimeError(f"math-verify does not tell equal from unequal answers: {found}")
+
+
+def _is_filled() -> bool:
+    """Whether the process has ever had more than half of the memory it may have."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most == resource.RLIM_INFINITY:
+        return False
+    with suppress(OSError):  # where the system does not tell
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmPeak:"):
+                return int(line.split()[1]) * 1024 > most / 2
+    return False
 
 
 class _Comparison:
@@ -51,10 +98,10 @@ class _Comparison:
         self._library = math_verify
         self._read = lru_cache(maxsize=2048)(self._parse)
 
-    def equal(self, gold: str, answer: str) -> bool:
+    def equal(self, gold: str, answer: str) -> bool | None:
         """Whether the answer is right; not symmetric, the gold answer goes first."""
         if _DOTS.search(gold) or _DOTS.search(answer):
-            return False  # a pattern: only its own text is equal, and that is compared before
+            return None  # a pattern: only its own text is equal, and that is compared before
         if _RATIO.search(gold) or _RATIO.search(answer):
             return self._ratios_equal(gold, answer)
         if self._verified(gold, answer):
@@ -64,14 +111,14 @@ class _Comparison:
             return (r"\%" in gold) != (r"\%" in answer) and self._verified(*bare)
         return False
 
-    def _ratios_equal(self, gold: str, answer: str) -> bool:
-        """3:4 is 6:8; where a part is zero (times of day) only the same text is equal."""
+    def _ratios_equal(self, gold: str, answer: str) -> bool | None:
+        """3:4 is 6:8; where a part is zero (times of day) only the same text is equal: None."""
         parts = [re.split(r"\s*:\s*", text) for text in (gold, answer)]
         if len(parts[0]) != len(parts[1]):
             return False
         numbers = [[self._read(part) for part in side] for side in parts]
         if any(n is None or not getattr(n, "is_number", False) or n == 0 for n in chain(*numbers)):
-            return False
+            return None
         (first, *golds), (other, *answers) = numbers
         return all(
             self._sympy.simplify(g * other - a * first) == 0
@@ -88,9 +135,19 @@ class _Comparison:
         return self._not_just_close(known, said)
 
     def _verify(self, gold: Any, answer: Any) -> bool:
-        return bool(
-            self._library.verify(gold, answer, allow_set_relation_comp=True, timeout_seconds=None)
-        )
+        try:
+            found = self._library.verify(
+                gold,
+                answer,
+                allow_set_relation_comp=True,
+                timeout_seconds=None,
+                raise_on_error=True,
+            )
+        except _OURS:
+            raise
+        except Exception:  # two things that it cannot compare are not equal to it
+            return False
+        return bool(found)
 
     def _parse(self, text: str) -> Any:
         """One expression for the whole text, or None.
@@ -100,13 +157,19 @@ class _Comparison:
         """
         if _TRIGONOMETRY.search(text):
             text = _DEGREES.sub(r"{(\1\\cdot\\frac{\\pi}{180})}", text)
-        found = self._library.parse(
-            f"${text}$",
-            extraction_config=self._config,
-            fallback_mode="no_fallback",
-            extraction_mode="first_match",
-            parsing_timeout=None,
-        )
+        try:
+            found = self._library.parse(
+                f"${text}$",
+                extraction_config=self._config,
+                fallback_mode="no_fallback",
+                extraction_mode="first_match",
+                parsing_timeout=None,
+                raise_on_error=True,
+            )
+        except _OURS:
+            raise
+        except Exception:  # a text that it cannot read
+            return None
         return found[0] if found else None
 
     def _equal_as_complex(self, gold: Any, answer: Any) -> bool:
@@ -138,6 +201,8 @@ class _Comparison:
 
     def _within(self, gold: Any, answer: Any, error: float) -> bool:
         known, said = (self._sympy.N(x, _DIGITS) for x in (gold, answer))
+        if not (known.is_finite and said.is_finite):
+            return bool(known == said)
         size = self._sympy.Abs(known)
         off = self._sympy.Abs(known - said)
         return bool(off <= error * size) or self._per_cent(gold, answer)

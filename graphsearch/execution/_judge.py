@@ -3,7 +3,7 @@
 from typing import Any
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import GraderFailed, TaskError
+from graphsearch.errors import GraphsearchError, TaskError
 from graphsearch.tasks import Grader, Item, Verdict
 
 __all__ = ["checked", "judge", "who"]
@@ -27,7 +27,7 @@ def judge(grader: Grader, item: Item, text: str, outcome: Outcome) -> Verdict:
         return Verdict(0.0, outcome, reason=f"the reply was {outcome.value}")
     try:
         verdict: Any = grader.grade(item, text)
-    except GraderFailed:
+    except GraphsearchError:
         raise
     except Exception as error:
         raise TaskError(f"{who(grader, item)} failed: {error!r}") from error

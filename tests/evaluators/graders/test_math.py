@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
+from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders import _math_text as math_text
 from graphsearch.evaluators.graders import get_grader, math
+from graphsearch.evaluators.workers import WorkerPool
 from graphsearch.tasks import BlockingGrader, Item
 from tests.evaluators.graders.math_pairs import HOSTILE, PAIRS
 
@@ -124,6 +125,66 @@ def test_several_golds_and_golds_that_are_none(grader):
     for gold in (None, "", " ", [], ["5", ""], True, {"a": 1}):
         with pytest.raises(TaskError, match="item 'i1': the gold answer"):
             grader.check(item(gold))
+
+
+def broken(how):
+    made = get_grader("math", workers=1)
+    made._pool = WorkerPool("tests.evaluators.graders.jobs", how, workers=1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("says_no", r"math-verify cannot be used: .*does not tell equal from unequal"),
+        ("unreadable", r"math-verify cannot be used: .*does not tell equal from unequal"),
+        ("import", r"math-verify failed: ImportError: no module named"),
+        ("disk", r"math-verify failed: OSError"),
+    ],
+)
+def test_a_library_that_fails_calls_no_answer_wrong(how, said):
+    made = broken(how)
+    with pytest.raises(GraderFailed, match=said):
+        made.grade(item("x+1"), "1+x")
+    assert made.grade(item("x+1"), "x+1").score == 1  # what needs no library is judged
+    assert made.grade(item("1/2"), "0.6").score == 0
+    made.close()
+
+
+def test_want_of_memory_that_the_library_hides_is_asked_of_a_fresh_worker():
+    made = broken("swallowed_want_of_memory")
+    assert [made.grade(item("x+1"), "1+x").score for _ in range(3)] == [1, 1, 1]
+    made.close()
+
+
+def test_a_gold_answer_that_is_not_equal_to_itself_is_named_and_calls_nothing_wrong(monkeypatch):
+    made = get_grader("math", workers=1)
+    asked = []
+    ask = made._pool.ask
+    monkeypatch.setattr(made._pool, "ask", lambda request: asked.append(request) or ask(request))
+    gold = r"x^2+\frac{1}{"
+    assert made.grade(item(gold), gold).score == 1  # by its text, it can be
+    for answer in ("x+1", "x+2", "x+1"):
+        with pytest.raises(GraderFailed, match=r"item 'i1': the gold answer .* to itself"):
+            made.grade(item(gold), answer)
+    assert sum(one[0] == one[1] for one in asked) == 1
+    assert made.grade(item([gold, "x+1"]), "1+x").score == 1
+    assert made.grade(item("x^2+1"), "x+1").score == 0
+    made.close()
+
+
+def test_a_gold_answer_that_takes_too_long_is_at_fault_and_not_the_answer():
+    made = get_grader("math", workers=1, seconds=0.3)
+    with pytest.raises(GraderFailed, match=r"not equal to itself \(took more than 0.3 s\)"):
+        made.grade(item(HOSTILE["binomial"]), "x+1")
+    made.close()
+
+
+@pytest.mark.parametrize("gold", [r"\infty", r"-\infty", "12:00", r"1, 2, \ldots, n"])
+def test_gold_answers_that_are_no_finite_formula_are_no_fault(grader, gold):
+    assert grader.grade(item(gold), gold).score == 1
+    assert grader.grade(item(gold), "x+1").score == 0
+    assert grader.grade(item(gold), r"\frac{\pi}{2}").score == 0
 
 
 def spelt(number, rng):
