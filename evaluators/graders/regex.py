@@ -4,10 +4,10 @@ import re
 from typing import Any, ClassVar, Final, Literal
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
+from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims, shown
-from graphsearch.evaluators.workers import Done, WorkerPool
+from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["RegexGrader"]
@@ -72,7 +72,10 @@ class RegexGrader(NoClaims):
         if said is None:
             return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
         answer = self._pool.ask([patterns, self._flags, self._full, said])
-        if not isinstance(answer, Done):
+        if isinstance(answer, Stopped) and answer.why == "raised":
+            self.check(item)  # no pattern, or else
+            raise GraderFailed(f"a worker failed: {answer.reason}")
+        if isinstance(answer, Stopped):
             return Verdict(0.0, Outcome.ANSWERED, said, f"the match {answer.reason}")
         right = answer.value is not None
         reason = f"matches in {shown(str(answer.value))!r}" if right else "does not match"

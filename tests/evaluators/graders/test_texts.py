@@ -160,6 +160,10 @@ def test_a_bad_pattern_is_refused():
         get_grader("regex", pattern="(")
     with pytest.raises(TaskError, match=r"item 'i1': .* is no regular expression"):
         get_grader("regex").check(item("["))
+    unchecked = get_grader("regex", workers=1)
+    with pytest.raises(TaskError, match=r"item 'i1': .* is no regular expression"):
+        unchecked.grade(item("["), "x")  # and calls no answer wrong
+    unchecked.close()
     with pytest.raises(TaskError, match="is no text"):
         get_grader("regex").check(item(None))
     get_grader("regex", pattern="fixed").check(item(None))
