@@ -122,6 +122,8 @@ class PromptSet:
                 ) from None
             except jinja2.TemplateNotFound:
                 raise ConfigError(f"no template {name!r}", where=f"prompts/{self.name}") from None
+            # Copied for each prompt: a chain of mappings takes ten times as long as a plain one.
+            template.globals = dict(template.globals)
             self._plain[name] = self._plain_parts(name)
             self._templates[name] = template
         return template

@@ -183,7 +183,7 @@ class Lane:
     def written(self) -> None:
         """A reply is on disk, or cannot be."""
         self._writing -= 1
-        if self._waiting:
+        if self._waiting and self._writing >= self._beside:  # it had taken a place
             self._let_in()
 
     # -- what it learns ------------------------------------------------------------------------
