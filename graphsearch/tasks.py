@@ -26,6 +26,7 @@ __all__ = [
     "BlockingGrader",
     "BringsModels",
     "Grader",
+    "HasReader",
     "Item",
     "JudgeCall",
     "LabelledAnswer",
@@ -241,6 +242,16 @@ class BringsModels(Protocol):
     """A grader with models of its own, which join the fleet without becoming part of the space."""
 
     own_models: "tuple[ModelSpec, ...]"
+
+
+@runtime_checkable
+class HasReader(Protocol):
+    """A grader that has another one read answers.
+
+    Who serves a graph judges nobody, and so needs the reader alone.
+    """
+
+    reader: Grader
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class PromptSet:
     """Templates of one folder, ready to render.
 
     Attributes:
+        folder: where its files were read from.
         name: the folder's name.
         version: digest of all its files' names and contents.
         roles: what it says of each role.
@@ -68,6 +69,7 @@ class PromptSet:
         version: str,
         words: Mapping[str, str] | None = None,
     ) -> None:
+        self.folder = folder
         self.name = folder.name
         self.version = version
         self.roles = roles

@@ -1,7 +1,8 @@
 """Graders by name.
 
 A package adds its own by an entry point of the group `graphsearch.graders`: a callable that takes
-options by keyword and returns a `graphsearch.tasks.Grader`.
+options by keyword and returns a `graphsearch.tasks.Grader`. What is special about it (its prompts,
+that it runs code) it declares by the class attributes that `Traits` lists.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,17 @@ from weakref import WeakKeyDictionary
 from graphsearch.calls import canonical_json
 from graphsearch.errors import TaskError
 from graphsearch.evaluators._registry import Registry
+from graphsearch.evaluators.graders._traits import Traits, traits_of
 from graphsearch.tasks import Grader
 
-__all__ = ["get_grader", "grader_names", "grader_recipe"]
+__all__ = [
+    "Traits",
+    "get_grader",
+    "grader_names",
+    "grader_recipe",
+    "grader_traits",
+    "traits_of",
+]
 
 _GRADERS = Registry(
     "grader",
@@ -59,6 +68,15 @@ def get_grader(name: str, /, **options: Any) -> Grader:
     with suppress(TypeError):  # not hashable or not weakly referable: its recipe stays unknown
         _MADE[grader] = {"name": name, "options": dict(options)}
     return grader
+
+
+def grader_traits(name: str) -> Traits:
+    """What the grader of that name declares of itself.
+
+    Raises:
+        TaskError: the name is unknown.
+    """
+    return traits_of(_GRADERS.find(name))
 
 
 def grader_recipe(grader: Grader) -> Mapping[str, Any] | None:

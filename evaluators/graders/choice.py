@@ -2,7 +2,7 @@
 
 import re
 from string import ascii_uppercase
-from typing import Final
+from typing import ClassVar, Final
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
@@ -42,6 +42,7 @@ class ChoiceGrader(NoClaims):
     """
 
     name = "choice"
+    prompt_set: ClassVar[str] = "chat-choice"
 
     def __init__(self, *, letters: str = "ABCDE", extract: Extract = "auto") -> None:
         if not letters or any(letter not in ascii_uppercase for letter in letters):

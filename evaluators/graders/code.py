@@ -65,6 +65,7 @@ class CodeGrader:
     """
 
     name = "code"
+    prompt_set: ClassVar[str] = "chat-code"
     blocking: ClassVar[bool] = True
 
     def __init__(

@@ -3,7 +3,7 @@
 import re
 import string
 from collections import Counter
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from graphsearch.calls import Outcome
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
@@ -46,6 +46,7 @@ class F1Grader(NoClaims):
     """
 
     name = "f1"
+    prompt_set: ClassVar[str] = "chat-short"
 
     def __init__(self, *, metric: Literal["f1", "em"] = "f1", extract: Extract = "auto") -> None:
         self._metric = metric

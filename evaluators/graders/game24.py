@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
@@ -37,6 +37,7 @@ class Game24Grader(NoClaims):
     """
 
     name = "game24"
+    prompt_set: ClassVar[str] = "chat-game24"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from graphsearch.calls import Message, Reply, Sampling, Usage
 from graphsearch.errors import GraderFailed, TaskError
@@ -51,6 +51,7 @@ class JudgeGrader:
     """
 
     name = "llm-judge"
+    path_options: ClassVar[tuple[str, ...]] = ("labelled",)
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class MathGrader(NoClaims):
     """
 
     name = "math"
+    prompt_set: ClassVar[str] = "chat-math"
     blocking: ClassVar[bool] = True
 
     def __init__(

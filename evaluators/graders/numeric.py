@@ -2,7 +2,7 @@
 
 import re
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
@@ -55,6 +55,7 @@ class NumericGrader(NoClaims):
     """
 
     name = "numeric"
+    prompt_set: ClassVar[str] = "chat-number"
 
     def __init__(
         self, *, tolerance: float = 0.0, extract: Extract = "auto", pick: Pick = "auto"

@@ -41,6 +41,8 @@ class PythonGrader(NoClaims):
     """
 
     name = "python"
+    runs_code: ClassVar[bool] = True
+    path_options: ClassVar[tuple[str, ...]] = ("function",)
     blocking: ClassVar[bool] = True
 
     def __init__(

@@ -110,7 +110,8 @@ def open_sandbox(name: str | None = None) -> Sandbox:
     what = "no strong sandbox" if name is None else f"the sandbox {name!r}"
     raise TaskError(
         f"programs cannot be graded: {what} can be had here ({'; '.join(reasons)}). Install "
-        "bubblewrap, or accept a weaker level by name: grader_options: {sandbox: process}"
+        "bubblewrap, or accept a weaker level by name: grader_options: {sandbox: process} "
+        "(on the command line: --grader-option sandbox=process)"
     )
 
 
@@ -118,4 +119,7 @@ def _level(name: str) -> Level:
     for level in LEVELS:
         if level.name == name:
             return level
-    raise TaskError(f"no sandbox {name!r}; known: {', '.join(level_names())}")
+    raise TaskError(
+        f"no sandbox {name!r}; known: {', '.join(level_names())}",
+        where="task.options.grader_options.sandbox",
+    )

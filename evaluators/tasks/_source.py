@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from graphsearch.calls import digest
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.graders import get_grader, grader_names, traits_of
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._repeats import Contradictions, Entry, Questions, Repeats, Seen
@@ -16,17 +16,7 @@ from graphsearch.evaluators.tasks._rows import Faults, Row
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
 from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
-__all__ = ["PROMPT_SETS", "Source", "profile_of"]
-
-PROMPT_SETS: Final[Mapping[str, str]] = {
-    "choice": "chat-choice",
-    "code": "chat-code",
-    "f1": "chat-short",
-    "game24": "chat-game24",
-    "math": "chat-math",
-    "numeric": "chat-number",
-}
-"""The prompt set that asks for answers in the form a grader reads; `chat` for all others."""
+__all__ = ["Source", "profile_of"]
 
 PROMPT_TOKENS: Final = 60
 """Tokens that instructions and chat template add to a question."""
@@ -123,7 +113,7 @@ class Source:
             grader=judge,
             profile=self.profile or self.usual_profile or profile_of(items, self.answer_tokens),
             is_estimated=self.profile is None and self.usual_profile is None,
-            prompt_set=self.prompt_set or PROMPT_SETS.get(judge.name, "chat"),
+            prompt_set=self.prompt_set or traits_of(judge).prompt_set,
             fingerprint=digest(
                 [
                     [split, [[i.id, i.question, i.gold, i.group, i.meta] for i in found]]
@@ -148,6 +138,11 @@ class Source:
         chosen = self.usual_grader if self.grader is None else self.grader
         if not isinstance(chosen, str):
             return chosen
+        if chosen not in grader_names():
+            raise TaskError(
+                f"no grader {chosen!r}; known: {', '.join(grader_names())}",
+                where="task.options.grader",
+            )
         return get_grader(chosen, **(self.grader_options or {}))
 
     def questions(self, judge: Grader, faults: Faults) -> Questions:

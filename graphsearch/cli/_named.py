@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.cli._named_models import fleet_of, refuse_unpriced
+from graphsearch.cli._options import read_options
 from graphsearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Questions:
 
     data: str | None = None
     grader: str | None = None
+    grader_option: Sequence[str] | None = None
     question_field: str | None = None
     answer_field: str | None = None
     id_field: str | None = None
@@ -31,10 +33,24 @@ class Questions:
     profile: str | None = None
     prompt_set: str | None = None
 
-    def options(self) -> dict[str, str]:
-        """Options of the loader that were given."""
+    def options(self) -> dict[str, Any]:
+        """Options of the loader that were given, with paths that hold in any folder.
+
+        Raises:
+            ConfigError: an option of the grader cannot be read.
+        """
+        from graphsearch.config import absolute_options
+
         names = ("grader", "question_field", "answer_field", "id_field", "group_field")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        found = {name: value for name in names if (value := getattr(self, name)) is not None}
+        if self.grader_option:
+            found["grader_options"] = read_options(self.grader_option, "--grader-option")
+        return absolute_options(found, Path.cwd())
+
+    def stray(self) -> str | None:
+        """An option that was given and goes with `--data` alone."""
+        given = (name for name in self.__dataclass_fields__ if getattr(self, name))
+        return next(("--" + n.replace("_", "-") for n in given if n != "data"), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +136,10 @@ def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Orde
     path = find_config(config)
     if questions.data is not None:
         given = {**given, "task": _task_at(load_config(path, given), config, questions.data)}
-    shape = {"profile": questions.profile, "prompt_set": questions.prompt_set}
-    stray = next((name for name, value in {**questions.options(), **shape}.items() if value), None)
+    stray = questions.stray()
     if stray is not None:
         raise ConfigError(
-            "goes with --data; with a configuration it stands in the file's task",
-            where="--" + stray.replace("_", "-"),
+            "goes with --data; with a configuration it stands in the file's task", where=stray
         )
     return Order(load_config(path, given), str(path), given, _name_of(path))
 

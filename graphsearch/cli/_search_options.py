@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphsearch.cli._named import Models, Order, Questions, read_order
-from graphsearch.cli._options import ConfigFile, FleetName, KeyNames, PriceFile, Prices, Seed
+from graphsearch.cli._options import (
+    ConfigFile,
+    FleetName,
+    GraderOptions,
+    KeyNames,
+    PriceFile,
+    Prices,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from graphsearch.config import Config
@@ -34,6 +42,7 @@ class SearchOptions:
         str | None,
         typer.Option("--grader", help="Judges answers to --data: numeric, math, exact, f1, ..."),
     ] = None
+    grader_option: GraderOptions = None
     model: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphsearch.cli._lengths import Lengths, measure
-from graphsearch.cli._options import AsJson, FleetName
+from graphsearch.cli._options import AsJson, FleetName, GraderOptions, read_options, task_options
 from graphsearch.cli._output import emit, table
-from graphsearch.errors import ConfigError, TaskError
+from graphsearch.errors import TaskError
 
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks.examine import Examination
@@ -39,17 +39,19 @@ TaskPath = Annotated[
 ]
 TaskOptions = Annotated[
     list[str] | None,
-    typer.Option("--option", "-o", help="An option of the task as KEY=VALUE, the value as YAML."),
+    typer.Option("--option", "-o", help="An option of the task as NAME=VALUE, the value as YAML."),
 ]
 TaskGrader = Annotated[str | None, typer.Option("--grader", help="Judges answers, by name.")]
 
 
 @app.command("show")
+@task_options()
 def show(
     task: TaskName,
     path: TaskPath = None,
     option: TaskOptions = None,
     grader: TaskGrader = None,
+    grader_option: GraderOptions = None,
     fleet: FleetName = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="A finished run, whose token lengths to show too.")
@@ -61,7 +63,7 @@ def show(
     from graphsearch.evaluators.tasks import load_task, source_of
     from graphsearch.evaluators.tasks.examine import examine
 
-    options = _options(path, option, grader)
+    options = _options(path, option, grader, grader_option)
     source = source_of(task, **options)
     worked, lengths_from = None, ("the task's own", "the task's own")
     if source is None:
@@ -80,11 +82,13 @@ def show(
 
 
 @app.command("check")
+@task_options()
 def check(
     task: TaskName,
     path: TaskPath = None,
     option: TaskOptions = None,
     grader: TaskGrader = None,
+    grader_option: GraderOptions = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Most problems to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +96,7 @@ def check(
     from graphsearch.evaluators.tasks import source_of
     from graphsearch.evaluators.tasks.examine import examine
 
-    source = source_of(task, **_options(path, option, grader))
+    source = source_of(task, **_options(path, option, grader, grader_option))
     if source is None:
         raise TaskError(f"task {task!r} is not made of rows; there is nothing to check")
     seen = examine(source, most=limit)
@@ -104,24 +108,24 @@ def check(
         raise typer.Exit(_BAD_INPUT)
 
 
-def _options(path: Path | None, option: list[str] | None, grader: str | None) -> dict[str, Any]:
+def _options(
+    path: Path | None,
+    option: list[str] | None,
+    grader: str | None,
+    grader_option: list[str] | None,
+) -> dict[str, Any]:
     """Options of the task as the command line gives them.
 
     Raises:
-        ConfigError: one is not KEY=VALUE.
+        ConfigError: one is not NAME=VALUE.
     """
-    from graphsearch.yamlfile import parse_yaml
-
-    options: dict[str, Any] = {}
-    for text in option or ():
-        key, mark, value = text.partition("=")
-        if not mark or not key.strip():
-            raise ConfigError(f"{text!r} is not KEY=VALUE", where="--option")
-        options[key.strip()] = parse_yaml(f"value: {value}", "--option")["value"]
+    options = read_options(option, "--option")
     if path is not None:
         options["path"] = str(path)
     if grader is not None:
         options["grader"] = grader
+    if grader_option:
+        options["grader_options"] = read_options(grader_option, "--grader-option")
     return options
 
 

@@ -10,6 +10,7 @@ parts by registries.
 from graphsearch.config._fleets import written_fleet
 from graphsearch.config._join import check_agent, check_names, pinned, study_arguments
 from graphsearch.config._load import (
+    absolute_options,
     config_digest,
     config_names,
     config_yaml,
@@ -41,6 +42,7 @@ __all__ = [
     "SearcherConfig",
     "SpaceConfig",
     "TaskConfig",
+    "absolute_options",
     "check_agent",
     "check_names",
     "config_digest",

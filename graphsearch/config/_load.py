@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -16,7 +16,11 @@ from graphsearch.config._models import SCHEMA_VERSION, Config
 from graphsearch.errors import ConfigError
 from graphsearch.yamlfile import dump_yaml, read_yaml
 
+if TYPE_CHECKING:
+    from graphsearch.evaluators.graders import Traits
+
 __all__ = [
+    "absolute_options",
     "config_digest",
     "config_names",
     "config_yaml",
@@ -157,7 +161,7 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     changes: dict[str, Any] = {}
     if task.file is not None:
         changes["file"] = _absolute_file(task.file, base)
-    changes["options"] = _with_absolute_options(task.options, base)
+    changes["options"] = absolute_options(task.options, base)
     profile = task.profile
     if profile is not None and profile.from_run is not None:
         run = {"from_run": str(base / profile.from_run)}
@@ -174,15 +178,26 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     return config.model_copy(update=top)
 
 
-def _with_absolute_options(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    """Options of a task: its `path`, and the labelled sample of a judge."""
+def absolute_options(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Options of a task: its `path`, and those of its grader that the grader says are paths."""
     found = dict(options)
-    path, grader = options.get("path"), options.get("grader_options")
+    path, told = options.get("path"), options.get("grader_options")
     if isinstance(path, str):
         found["path"] = str(base / path)
-    if isinstance(grader, dict) and isinstance(sample := grader.get("labelled"), str):
-        found["grader_options"] = {**grader, "labelled": str(base / sample)}
+    if isinstance(told, Mapping):
+        names = _grader_traits(options).path_options
+        paths = {n: _absolute_file(told[n], base) for n in names if isinstance(told.get(n), str)}
+        found["grader_options"] = {**told, **paths}
     return found
+
+
+def _grader_traits(options: Mapping[str, Any]) -> "Traits":
+    """What the grader that a task's options name says of itself; a wrong name is told later."""
+    from graphsearch.evaluators.graders import Traits, grader_names, grader_traits
+
+    name = options.get("grader")
+    known = isinstance(name, str) and name in grader_names()
+    return grader_traits(str(name)) if known else Traits()
 
 
 def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
@@ -208,8 +223,8 @@ def _refuse_code(config: Config, source: str | None) -> None:
         return
     task = config.task
     named = {"task.file": task.file if names_code(task.file or "") else None}
-    if task.options.get("grader") == "python":
-        named["task.options.grader"] = "python"
+    if _grader_traits(task.options).runs_code:
+        named["task.options.grader"] = str(task.options["grader"])
     for where, code in named.items():
         if code is not None:
             raise ConfigError(

@@ -38,7 +38,7 @@ def placed(source: str | None, given: Mapping[str, Any]) -> Iterator[None]:
 
 
 def option_of(key: str, value: Any, rest: str = "") -> str:
-    """The option that brought a value: `--seed`, `--data`, `--grader`, `--model`, ...
+    """The option that brought a value: `--seed`, `--data`, `--grader-option`, `--model`, ...
 
     Args:
         key: top-level key of the configuration.
@@ -54,6 +54,7 @@ def option_of(key: str, value: Any, rest: str = "") -> str:
             key, rest = first, rest_of_it
         else:
             key, rest = (inner, deeper) if first == "options" and inner else ("data", rest)
+            key = "grader-option" if key == "grader_options" else key
     option = "--" + key.replace("_", "-")
     return f"{option}: {rest}" if rest else option
 

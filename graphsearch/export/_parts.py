@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.errors import ConfigError, TaskError
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
+from graphsearch.tasks import HasReader
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
@@ -73,7 +74,7 @@ def find_sources(
         _task_part(record["task"], task),
         fleet,
         roles,
-        _prompt_folder(chosen),
+        roles.prompts.folder,
         engines,
         config_digest(config) if config is not None else None,
     )
@@ -121,7 +122,6 @@ def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
 def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
     """What a bundle says of the task; of its questions nothing but their fingerprint."""
     from graphsearch.evaluators.graders import get_grader, grader_recipe
-    from graphsearch.evaluators.graders.judge import JudgeGrader
 
     grader = told.get("grader") if task is None else grader_recipe(task.grader)
     if grader is None or grader["options"] is None:
@@ -133,7 +133,7 @@ def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
         )
     made = get_grader(grader["name"], **grader["options"])
     # Who serves a graph judges nobody: of a model that judged only what reads answers goes along.
-    reader = made.reader if isinstance(made, JudgeGrader) else None
+    reader = made.reader if isinstance(made, HasReader) else None
     grader = grader_recipe(reader) if reader is not None else grader
     assert grader is not None
     return {
@@ -156,10 +156,3 @@ def _roles(prompt_set: str | Path, *, is_told: bool) -> "RoleSet":
             f"the search used the prompts of a folder {str(prompt_set)!r}, and the run does not "
             "say where it lies; name it by --prompt-set (`prompt_set` in Python)"
         ) from error
-
-
-def _prompt_folder(prompt_set: str | Path) -> Path:
-    from graphsearch.agents.roles.prompts import PROMPTS
-
-    named = PROMPTS / prompt_set
-    return named if named.is_dir() else Path(prompt_set)

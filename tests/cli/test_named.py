@@ -122,6 +122,7 @@ class TestRefusals:
             ((), "nothing says what to search: give a configuration"),
             (("puzzle", *DATA), "--data: the configuration puzzle says already what is asked"),
             (("puzzle", "--grader", "exact"), "--grader: goes with --data"),
+            (("puzzle", "--grader-option", "case=true"), "--grader-option: goes with --data"),
             (("puzzle", "--profile", "9,9"), "--profile: goes with --data"),
             (("puzzle", "--prompt-set", "chat"), "--prompt-set: goes with --data"),
             ((*DATA, *BUDGETS), "--model: no models are named; give --model URL#NAME"),
@@ -150,7 +151,18 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (("--grader", "nobody"), "--data: no grader 'nobody'; known: bbh"),
+            (("--grader", "nobody"), "--grader: no grader 'nobody'; known: bbh"),
+            (
+                ("--grader", "exact", "--grader-option", "case=1"),
+                "--grader-option: case: must be a valid boolean, got 1",
+            ),
+            (("--grader-option", "case=1"), "--grader-option: unknown option 'case' of grader 'n"),
+            (("--grader-option", "case"), "--grader-option: 'case' is not NAME=VALUE"),
+            (
+                ("--grader-option", "case=true", "--grader-option", "case=true"),
+                "--grader-option: 'case' is given twice",
+            ),
+            (("--grader", "code", "--grader-option", "sandbox=1"), "--grader-option: sandbox: m"),
             (("--question-field", "question"), "{tmp}/sums.jsonl:1: no field 'question'"),
             (("--data", "none.jsonl"), "{tmp}/none.jsonl: cannot be read"),
             (("--data", "sums.txt"), "{tmp}/sums.txt: cannot be read: No such file"),
@@ -165,6 +177,23 @@ class TestRefusals:
         code, out, err = call("quote", *DATA, "--grader", "numeric", *models, *budgets, *options)
         assert (code, out) == (2, "")
         assert err.startswith(f"error: {sentence.replace('{tmp}', str(folder))}")
+
+    def test_options_of_a_grader_are_kept_with_paths_that_hold_anywhere(self, folder):
+        words = ("model=m", "labelled=seen.jsonl", "accept=true", "rubric='yes: or no'")
+        asked = SearchOptions(
+            data="sums.jsonl",
+            grader="llm-judge",
+            grader_option=words,
+            model=[f"{HERE}#m"],
+            graph_budget="9 tokens",
+            search_budget=["9 tokens"],
+        )
+        assert asked.order().settings.task.options["grader_options"] == {
+            "model": "m",
+            "labelled": str(folder / "seen.jsonl"),
+            "accept": True,
+            "rubric": "yes: or no",
+        }
 
     def test_a_key_that_is_missing_is_said_at_once(self, folder, monkeypatch):
         monkeypatch.delenv("NO_SUCH_KEY", raising=False)

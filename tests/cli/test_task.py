@@ -108,12 +108,25 @@ def test_show_of_a_function(tmp_path):
     ("arguments", "message"),
     [
         (("show", "bad.jsonl"), "error: bad.jsonl:40: no field 'answer'"),
-        (("show", "gsm8k"), "error: task.options.path: task 'gsm8k' needs the file or folder"),
+        (("show", "gsm8k"), "error: --path: task 'gsm8k' needs the file or folder"),
         (("show", "chess"), "error: no task 'chess'; known: bbh, "),
-        (("show", "sums.jsonl", "-o", "most"), "error: --option: 'most' is not KEY=VALUE"),
-        (("show", "sums.jsonl", "-o", "most=x"), "error: task.options.most: must be a valid int"),
+        (("show", "sums.jsonl", "-o", "most"), "error: --option: 'most' is not NAME=VALUE"),
+        (("show", "sums.jsonl", "-o", "most=x"), "error: --option most: must be a valid int"),
         (("check", "puzzle"), "error: task 'puzzle' is not made of rows; there is nothing to"),
-        (("check", "sums.jsonl", "--grader", "taste"), "error: no grader 'taste'; known: "),
+        (("check", "sums.jsonl", "--grader", "taste"), "error: --grader: no grader 'taste'; known"),
+        (
+            ("check", "sums.jsonl", "--grader", "exact", "--grader-option", "case=1"),
+            "error: --grader-option: case: must be a valid boolean, got 1",
+        ),
+        (
+            ("show", "sums.jsonl", "--grader-option", "strict=yes"),
+            "error: --grader-option: unknown option 'strict' of grader 'exact'",
+        ),
+        (("show", "sums.jsonl", "--grader-option", "case"), "error: --grader-option: 'case' is"),
+        (
+            ("show", "sums.jsonl", "--grader-option", "a=x: y: z"),
+            "error: --grader-option: 'x: y: z' cannot be read (",
+        ),
     ],
 )
 def test_what_is_refused(bad, sums, arguments, message):

@@ -304,9 +304,34 @@ def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypa
 
 
 def test_the_labelled_sample_of_a_judge_is_relative_to_the_configuration(tmp_path):
-    options = {"path": "q.jsonl", "grader_options": {"model": "m", "labelled": "l.jsonl"}}
+    judge = {"model": "m", "labelled": "l.jsonl"}
+    options = {"path": "q.jsonl", "grader": "llm-judge", "grader_options": judge}
     path = tmp_path / "c.yaml"
     path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "options": options}}))
     found = load_config(path).task.options
     assert found["path"] == str(tmp_path / "q.jsonl")
     assert found["grader_options"] == {"model": "m", "labelled": str(tmp_path / "l.jsonl")}
+
+
+@pytest.mark.parametrize(
+    ("function", "kept"), [("mine.py:right", "{tmp}/mine.py:right"), ("mine:right", "mine:right")]
+)
+def test_a_graders_function_is_relative_to_the_configuration(tmp_path, monkeypatch, function, kept):
+    monkeypatch.setenv("GRAPHSEARCH_ALLOW_CODE", "1")
+    path = tmp_path / "c.yaml"
+    options = {"grader": "python", "grader_options": {"function": function}}
+    path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))
+    found = load_config(path).task.options["grader_options"]["function"]
+    assert found == kept.replace("{tmp}", str(tmp_path))
+
+
+def test_a_grader_from_outside_that_runs_code_is_known_by_what_it_declares(tmp_path, monkeypatch):
+    from graphsearch.evaluators.graders import _GRADERS
+
+    home = "graphsearch.evaluators.graders.python:PythonGrader"
+    monkeypatch.setitem(_GRADERS._home, "mine", home)
+    path = tmp_path / "c.yaml"
+    options = {"grader": "mine", "grader_options": {"function": "mine.py:right"}}
+    path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))
+    with pytest.raises(ConfigError, match=r"task\.options\.grader: names Python code \(mine\)"):
+        load_config(path)

@@ -35,6 +35,7 @@ def test_other_errors_pass():
     ("where", "told"),
     [
         ("task.options.grader", "--grader: is bad"),
+        ("task.options.grader_options.sandbox", "--grader-option: sandbox: is bad"),
         ("task.options.shares.test", "--shares: test: is bad"),
         ("task.prompt_set", "--prompt-set: is bad"),
         ("task.profile.answer", "--profile: answer: is bad"),

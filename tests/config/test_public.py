@@ -23,6 +23,7 @@ import graphsearch.export
                 "SearcherConfig",
                 "SpaceConfig",
                 "TaskConfig",
+                "absolute_options",
                 "check_agent",
                 "check_names",
                 "config_digest",
