@@ -79,10 +79,12 @@ class InputError(GraphsearchError):
 
     Attributes:
         where: path to the bad value (`fleet.models[2].layers`, `questions.jsonl:17`), or None.
+        message: the text without `where`.
     """
 
     def __init__(self, message: str, *, where: str | None = None) -> None:
         self.where = where
+        self.message = message
         super().__init__(f"{where}: {message}" if where else message)
 
 

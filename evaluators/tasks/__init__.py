@@ -7,18 +7,18 @@ options by keyword and returns a `graphsearch.tasks.Task`.
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators._options import check_options
 from graphsearch.evaluators._registry import Registry
+from graphsearch.rows import ENDINGS, ending
 from graphsearch.tasks import Task
 
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks._source import Source
 
 __all__ = [
-    "FILE_ENDINGS",
     "get_task",
     "is_file",
     "load_task",
@@ -48,8 +48,6 @@ _TASKS = Registry(
     },
     options_at="task.options",
 )
-FILE_ENDINGS: Final = (".jsonl", ".csv", ".json", ".parquet", ".arrow")
-"""Endings that tell a file of questions from a registered name; text may be gzipped (`.gz`)."""
 
 
 def task_names() -> tuple[str, ...]:
@@ -88,7 +86,7 @@ def takes_path(name: str) -> bool:
 
 def is_file(task: str | Path) -> bool:
     """Whether a task is named as a file of questions, not by a registered name."""
-    return isinstance(task, Path) or Path(task.removesuffix(".gz")).suffix in FILE_ENDINGS
+    return isinstance(task, Path) or ending(task) in ENDINGS
 
 
 def names_code(task: str | Path) -> bool:

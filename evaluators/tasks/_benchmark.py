@@ -9,8 +9,8 @@ from typing import ClassVar
 from graphsearch.calls import digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._rows import ENDINGS, Faults, Row, read_rows
 from graphsearch.evaluators.tasks._source import Source
+from graphsearch.rows import ENDINGS, Faults, Row, read_rows
 
 __all__ = ["Benchmark"]
 

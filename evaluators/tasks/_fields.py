@@ -5,7 +5,7 @@ from string import ascii_uppercase
 from typing import Any, Final, NamedTuple
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks._rows import Row
+from graphsearch.rows import Row
 from graphsearch.tasks import Split
 
 __all__ = ["Draft", "choices", "gold", "is_absent", "lettered", "name_of", "text", "value"]

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._rows import Row
+from graphsearch.rows import Row
 from graphsearch.tasks import Item
 
 __all__ = ["Contradictions", "Entry", "Questions", "Repeats", "Seen"]

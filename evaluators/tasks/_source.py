@@ -12,8 +12,8 @@ from graphsearch.evaluators.graders import get_grader, grader_names, traits_of
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._repeats import Contradictions, Entry, Questions, Repeats, Seen
-from graphsearch.evaluators.tasks._rows import Faults, Row
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
+from graphsearch.rows import Faults, Row
 from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
 __all__ = ["Source", "profile_of"]
@@ -240,5 +240,4 @@ def _checked(check: Any, entry: Entry) -> None:
     try:
         check(entry.item)
     except TaskError as error:
-        message = str(error).removeprefix(f"{error.where}: ")
-        raise TaskError(message, where=entry.row.where) from None
+        raise TaskError(error.message, where=entry.row.where) from None

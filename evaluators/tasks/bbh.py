@@ -11,7 +11,7 @@ from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Contradictions
-from graphsearch.evaluators.tasks._rows import Row
+from graphsearch.rows import Row
 
 __all__ = ["Bbh"]
 

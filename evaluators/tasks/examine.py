@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphsearch.errors import TaskError
+from graphsearch.errors import InputError, TaskError
 from graphsearch.evaluators.tasks._repeats import Entry
-from graphsearch.evaluators.tasks._rows import Faults
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.rows import Faults
 from graphsearch.tasks import BYTES_PER_TOKEN, Task
 
 __all__ = ["Examination", "NearGroup", "examine"]
@@ -50,7 +50,7 @@ class Examination:
     """
 
     questions: int
-    errors: tuple[TaskError, ...]
+    errors: tuple[InputError, ...]
     more_errors: int
     folded: int
     left_out: tuple[tuple[str, ...], ...]

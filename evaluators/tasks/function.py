@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from graphsearch.calls import digest
 from graphsearch.errors import GraphsearchError, TaskError
-from graphsearch.evaluators.tasks._rows import Faults, Row, checked_rows
 from graphsearch.evaluators.tasks.local import LocalFile
+from graphsearch.rows import Faults, Row, checked_rows
 from graphsearch.tasks import Task
 
 __all__ = ["FunctionRows", "Reference", "call", "reference"]

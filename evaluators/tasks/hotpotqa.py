@@ -8,7 +8,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._rows import Row
+from graphsearch.rows import Row
 
 __all__ = ["HotpotQa"]
 

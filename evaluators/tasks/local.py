@@ -11,9 +11,9 @@ from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._repeats import Contradictions, Repeats
-from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES
+from graphsearch.rows import Faults, Row, read_rows
 from graphsearch.tasks import Grader, Split, Task, TokenProfile
 
 __all__ = ["SHARES", "LocalFile", "load_local"]

@@ -10,7 +10,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._rows import Faults, Row, read_rows
+from graphsearch.rows import Faults, Row, read_rows
 from graphsearch.tasks import TokenProfile
 
 __all__ = ["SUBJECTS", "Math", "boxed"]

@@ -12,8 +12,8 @@ from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Entry
-from graphsearch.evaluators.tasks._rows import Faults, Row, ending, read_rows
 from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.rows import Faults, Row, ending, read_rows
 from graphsearch.tasks import Grader, Task, TokenProfile
 
 __all__ = ["CATEGORIES", "Mmlu", "MmluPro"]

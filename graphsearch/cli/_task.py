@@ -216,7 +216,7 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "path": origin,
         "ok": not seen.errors,
         "questions": seen.questions,
-        "errors": [{"where": e.where, "message": _message(e)} for e in seen.errors],
+        "errors": [{"where": e.where, "message": e.message} for e in seen.errors],
         "more_errors": seen.more_errors,
         "folded": seen.folded,
         "left_out": [list(places) for places in seen.left_out],
@@ -224,10 +224,6 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "more_near_duplicates": seen.more_near,
         "splits": splits,
     }
-
-
-def _message(error: TaskError) -> str:
-    return str(error).removeprefix(f"{error.where}: ")
 
 
 def _print_checked(origin: str, seen: "Examination") -> None:

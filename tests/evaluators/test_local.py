@@ -115,7 +115,7 @@ GOOD = '{"question": "q1", "answer": "a"}\n'
             ":2: id '1' is already in line 1",
         ),
         ("", "q.jsonl", r"q\.jsonl: holds no questions"),
-        (b"\xff\xfe\x00", "q.jsonl", "is not UTF-8"),
+        (b"\xff{}", "q.jsonl", "q.jsonl:1: is not UTF-8 text"),
         ("question,answer\nq1,a,b\n", "q.csv", r"q\.csv:2: has more fields than the header"),
         ("question,answer\nq1\n", "q.csv", r"q\.csv:2: has fewer fields"),
         ('question,answer\nq1,"a\n', "q.csv", "is no CSV"),

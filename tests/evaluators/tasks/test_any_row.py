@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import source_of
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._rows import Faults, Row
+from graphsearch.rows import Faults, Row
 
 GOOD = {
     "local": {

@@ -3,16 +3,15 @@
 import datetime
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks import FILE_ENDINGS, _rows, get_task, is_file, load_task
-from graphsearch.evaluators.tasks._rows import Faults, read_rows
+from graphsearch.evaluators.tasks import get_task, is_file, load_task
 from graphsearch.evaluators.tasks.local import load_local
+from graphsearch.rows import Faults, _text, read_rows
 
 GOOD = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(60)]
 
@@ -77,9 +76,8 @@ def test_every_format_gives_the_same_task(same_in_every_format):
 
 
 def test_what_counts_as_a_file_of_questions(tmp_path):
-    for name in ("q.jsonl", "q.jsonl.gz", "q.csv", "q.json", "q.parquet", "q.arrow"):
+    for name in ("q.jsonl", "q.jsonl.gz", "q.CSV", "q.tsv", "q.json", "q.parquet", "q.arrow"):
         assert is_file(name)
-    assert set(FILE_ENDINGS) == set(_rows.ENDINGS)
     assert not is_file("gsm8k")
     assert not is_file("questions.gz")
     assert is_file(tmp_path)
@@ -115,22 +113,70 @@ def test_all_that_is_wrong_with_lines_of_json(tmp_path):
             b'{"a": ' + b"9" * 5000 + b"}",
             b"[" * 100_000,
             b'{"question": "fine too"}',
+            b'{"b": {"a": 1, "c": [{"a": "\\"a\\":"}], "a": 2}}',
+            b'{"a": "\xff once is enough"}',
         ]
     )
     assert complaints(tmp_path / "q.jsonl", content) == [
-        ":3: is no JSON: Expecting property name enclosed in double quotes",
+        ":3: is no JSON: Expecting property name enclosed in double quotes, at column 2",
         ":4: must be a JSON object",
         ":5: is no JSON: NaN is no number",
         ":6: is no JSON: a number is too large",
-        ":7: is not UTF-8 text (invalid start byte)",
+        ":7: is not UTF-8 text (invalid start byte); save the whole file as UTF-8",
         ":8: holds half a character (a lone surrogate)",
         ":9: is no JSON: a number is too large",
         ":10: is no JSON: nested too deeply",
+        ":12: an object has the key 'a' twice, at column 40",
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.csv", "question;answer\nWhat is 2,5 + 1?;3,5\n"),
+        ("q.csv", '"question";answer\n"What is 2,5 + 1?";3,5\n'),
+        ("q.csv", "question\tanswer\r\nWhat is 2,5 + 1?\t3,5\r\n"),
+        ("q.csv", "question|answer\nWhat is 2,5 + 1?|3,5\n"),
+        ("q.csv", 'question, answer\n"What is 2,5 + 1?","3,5"\n'),
+        ("q.TSV", "question\tanswer\nWhat is 2,5 + 1?\t3,5\n"),
+        ("q.JSONL", '{"question": "What is 2,5 + 1?", "answer": "3,5"}'),
+    ],
+)
+def test_whatever_separates_fields_is_seen_once(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    assert is_file(str(path))
+    (row,) = read_rows(path, Faults())
+    assert row.values == {"question": "What is 2,5 + 1?", "answer": "3,5"}
+
+
+def test_a_sign_in_the_header_alone_separates_nothing(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("question,answer; or so\na;b,c\nd,e\n")
+    assert [row.values["question"] for row in read_rows(path, Faults())] == ["a;b", "d"]
+    path.write_text("question\nwhat; is,it\n")
+    assert complaints(path, path.read_bytes()) == [":2: has more fields than the header"]
+
+
+def test_a_long_cell_is_no_fault(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("a,b\n1," + "x" * 200_000)
+    (row,) = read_rows(path, Faults())
+    assert len(row.values["b"]) == 200_000
+
+
+def test_all_bytes_that_are_read_can_be_watched(tmp_path):
+    content = b'\xef\xbb\xbf{"a": 1}\r\n\n{"a": 2}'
+    for name in ("q.jsonl", "q.jsonl.gz", "q.json"):
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+        seen: list[bytes] = []
+        list(read_rows(path, Faults(9), tap=seen.append))
+        assert b"".join(seen) == content
+
+
 def test_a_huge_line_is_passed_over_without_being_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(_rows, "LONGEST_LINE", 100)
+    monkeypatch.setattr(_text, "LONGEST_LINE", 100)
     content = '{"a": 1}\n{"a": "' + "x" * 1000 + '"}\n{"a": 2}\n'
     assert complaints(tmp_path / "q.jsonl", content) == [":2: is longer than 100 bytes"]
     rows = list(read_rows(tmp_path / "q.jsonl", Faults(9)))
@@ -140,7 +186,28 @@ def test_a_huge_line_is_passed_over_without_being_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("q.json", '{"a"', ": is no JSON: Expecting ':' delimiter"),
+        ("q.json", '[{"a": 1},\n {"a" 2}]', ":2: is no JSON: Expecting ':' delimiter, at column 7"),
+        ("q.json", '{"a": 1}\n{"a": 2}', ":2: is no JSON: Extra data, at column 1; one object a l"),
+        (
+            "q.json",
+            '[{"a": 1},\n {"b": 1, "b": 1}]',
+            ":2: an object has the key 'b' twice, at co",
+        ),
+        ("q.jsonl", "[\n{},\n{}\n]", ": is JSON over several lines, not an object a line; name it"),
+        ("q.jsonl", '{"a": 1}'.encode("utf-16"), ": is UTF-16 text; save it as UTF-8"),
+        ("q.json", '{"a": 1}'.encode("utf-16-le"), ": is UTF-16 text; save it as UTF-8"),
+        ("q.csv", "a,b\n1,2".encode("utf-16-be"), ": is UTF-16 text; save it as UTF-8"),
+        ("q.csv", "a,b\n1,2".encode("utf-32"), ": is UTF-32 text; save it as UTF-8"),
+        ("q.jsonl.gz", gzip.compress("{}".encode("utf-16")), ": is UTF-16 text; save it as UTF-8"),
+        (
+            "q.csv",
+            b"PK\x03\x04rest",
+            ": is a zip archive, as workbooks of Excel are; save the",
+        ),
+        ("q.jsonl", gzip.compress(b"{}"), ": is gzipped; let its name end in .gz"),
+        ("q.csv", "a;b|c\n1;2|3\n", ":1: has neither commas nor one other sign between its field"),
+        ("q.csv", "a;b\n1;2;3\n", ":2: has more fields than the header"),
+        ("q.tsv", "a\tb\n1\n", ":2: has fewer fields than the header"),
         ("q.json", "3", ": must hold a list of JSON objects"),
         ("q.json", '[{"a": 1}, 2]', ": row 2: must be a JSON object"),
         ("q.json", b'[\n\n"\xff"]', ":3: is not UTF-8 text (invalid start byte)"),
@@ -153,7 +220,17 @@ def test_a_huge_line_is_passed_over_without_being_kept(tmp_path, monkeypatch):
         ("q.arrow", "nothing", ": is no Arrow file: "),
         ("q.jsonl.gz", "nothing", ": cannot be read: Not a gzipped file (b'no')"),
         ("q.jsonl.gz", gzip.compress(b"{}" * 999)[:-9], ": cannot be read: Compressed file"),
-        ("q.txt", "", ": is none of .jsonl, .csv, .json, .parquet, .arrow"),
+        (
+            "q.txt",
+            "",
+            ": is none of .jsonl, .csv, .tsv, .json, .parquet, .arrow; name it .jsonl",
+        ),
+        (
+            "q.xlsx",
+            "",
+            ": is none of .jsonl, .csv, .tsv, .json, .parquet, .arrow; save the tab",
+        ),
+        ("questions", "", ": is none of .jsonl, .csv, .tsv, .json, .parquet, .arrow"),
     ],
 )
 def test_what_is_wrong_with_other_files(tmp_path, name, content, complaint):
@@ -276,4 +353,3 @@ def test_reading_is_lazy_so_that_import_needs_no_pyarrow():
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
-    assert Path(_rows.__file__).name == "_rows.py"
