@@ -201,7 +201,7 @@ PARTS = [
     ({"task": {"name": "puzzle", "prompt_set": "zz"}}, "c.yaml: no prompt set 'zz'"),
     ({"task": {"file": "q.jsonl", "options": {"grader": "zz"}}}, "c.yaml: task: no grader 'zz'"),
     ({"task": {"file": "none.jsonl"}}, "{tmp}/none.jsonl: cannot be read: No such file"),
-    ({"task": {"file": "binary.jsonl"}}, "{tmp}/binary.jsonl:1: is not UTF-8"),
+    ({"task": {"file": "binary.jsonl"}}, "{tmp}/binary.jsonl: is UTF-16 text; save"),
     ({"task": {"file": "broken.jsonl"}}, "{tmp}/broken.jsonl:1: is no JSON"),
     ({"task": {"file": "same.jsonl"}}, "{tmp}/same.jsonl:2: id 'x' is already in line 1"),
     ({"task": {"file": "empty.jsonl"}}, "{tmp}/empty.jsonl: holds no questions"),
