@@ -49,7 +49,10 @@ class Replayed:
     def fit(self, graph: CollaborationGraph, items: Sequence[Item]) -> None:
         """Fit a graph's parts on items."""
         work = self.executor.fit(graph, items, stream="search", account="search")
-        assert self._runner.run(work) is not None
+        found = self._runner.run(work)
+        assert found.fit is not None
+        assert not found.failed
+        self.executor.set_fit(graph, found.fit)
 
     def accuracy(self, graph: CollaborationGraph, items: Sequence[Item] | None = None) -> float:
         """Share of right answers, in percent."""

@@ -11,10 +11,11 @@ from graphsearch.execution._judge import judge
 from graphsearch.execution._lane import LaneState
 from graphsearch.execution.executor import Executor
 from graphsearch.execution.pricing import Pricer
-from graphsearch.execution.records import GraphRun, NodeRun
+from graphsearch.execution.records import FitRun, GraphRun, NodeRun
 
 __all__ = [
     "Executor",
+    "FitRun",
     "GraphRun",
     "LaneState",
     "NodeRun",

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 from graphsearch.calls import Outcome
 from graphsearch.errors import BudgetReached, EngineError, GraphError
 from graphsearch.execution._plan import Plan, Step
-from graphsearch.execution._walk import Walk, heard
+from graphsearch.execution._walk import Walk, heard, ungraded
+from graphsearch.execution.records import FitRun, NodeRun, culprit_of
 from graphsearch.fits import Fit
 from graphsearch.roles import FittedRole, Lesson
 from graphsearch.tasks import Grader, Item, Verdict
+from graphsearch.trials import Failure, ItemResult
 
-__all__ = ["Fits", "Parameters"]
+__all__ = ["Fitter", "Parameters"]
 
 Parameters = Mapping[int, Mapping[str, Any]]
 """By node."""
@@ -20,9 +22,9 @@ _NONE: Parameters = {}
 
 
 class Taught(NamedTuple):
-    """What one item taught, None where a parent failed, and the calls it took."""
+    """What one item taught, or why it taught nothing, and the calls it took."""
 
-    lesson: Lesson | None
+    lesson: Lesson | ItemResult
     calls: int
 
 
@@ -30,8 +32,12 @@ Each = Callable[[Sequence[Item], Callable[[Item], Awaitable[Taught]]], Awaitable
 """Does work for each item, as many at a time as an executor lets in."""
 
 
-class Fits:
-    """The fits that an executor uses, by graph.
+Judge = Callable[[Item, NodeRun], Awaitable[Verdict]]
+"""Judges a node's message."""
+
+
+class Fitter:
+    """Works out the fitted parts of graphs, and knows those that an executor uses, by graph.
 
     Args:
         grader: reads answers.
@@ -55,7 +61,7 @@ class Fits:
         if fit is None or set(fit.nodes) != set(plan.fitted):
             raise GraphError(
                 f"{plan.graph.describe()} has parts that are fitted on calibration questions "
-                f"(nodes {', '.join(map(str, plan.fitted))}); call fit or set_fit before run"
+                f"(nodes {', '.join(map(str, plan.fitted))}); call fit and set_fit before run"
             )
         return fit.nodes
 
@@ -65,8 +71,8 @@ class Fits:
         items: Sequence[Item],
         *,
         walk: Callable[[Item, Parameters], Walk],
-        verdict: Callable[[Item, str, Outcome], Awaitable[Verdict]],
-    ) -> Fit | None:
+        verdict: Judge,
+    ) -> FitRun:
         """See `Executor.fit`.
 
         Args:
@@ -76,41 +82,46 @@ class Fits:
             verdict: judges an answer.
         """
         nodes: dict[int, Mapping[str, Any]] = {}
+        failed: dict[str, ItemResult] = {}
         least, calls = len(items), 0
         for index in plan.fitted:
             step = plan.steps[index]
+            assert isinstance(step.role, FittedRole)
 
             async def learn(item: Item, step: Step = step) -> Taught:
-                return await _teach(step, item, walk(item, nodes), verdict)
+                return await self._teach(step, item, walk(item, nodes), verdict)
 
             taught = await self._each(items, learn)
-            lessons = [one.lesson for one in taught if one.lesson is not None]
+            lessons = [one.lesson for one in taught if isinstance(one.lesson, Lesson)]
+            for item, one in zip(items, taught, strict=True):
+                if isinstance(one.lesson, ItemResult):
+                    failed.setdefault(item.id, one.lesson)
             if not lessons:
-                return None
-            assert isinstance(step.role, FittedRole)
+                return FitRun(None, tuple(failed.values()))
             nodes[index] = step.role.fit(lessons, self._grader)
             least = min(least, len(lessons))
             calls += sum(one.calls for one in taught)
-        self.known[plan.graph.key] = Fit(least, calls, nodes)
-        return self.known[plan.graph.key]
+        return FitRun(Fit(least, calls, nodes), tuple(failed.values()))
+
+    async def _teach(self, step: Step, item: Item, walk: Walk, verdict: Judge) -> Taught:
+        """Run what is below a node on an item; each parent of a node stands before it in a plan."""
+        assert isinstance(step.role, FittedRole)
+        lower = await walk.lower(step.index)
+        calls = sum(run.usage.calls for run in lower)
+        runs = [lower[parent] for parent in step.parents]
+        if not all(run.outcome.is_graded for run in runs):
+            culprit = culprit_of(lower)
+            assert culprit is not None
+            return Taught(_lost(item, culprit.outcome, culprit.model, culprit.error), calls)
+        judged = runs if step.role.fits_worth else []
+        try:
+            verdicts = [await verdict(item, run) for run in judged]
+        except (EngineError, BudgetReached) as error:
+            outcome, why = ungraded(self._grader, error)
+            return Taught(_lost(item, outcome, None, why), calls)
+        return Taught(Lesson(item, heard(runs), [one.score for one in verdicts]), calls)
 
 
-async def _teach(
-    step: Step,
-    item: Item,
-    walk: Walk,
-    verdict: Callable[[Item, str, Outcome], Awaitable[Verdict]],
-) -> Taught:
-    """Run what is below a node on an item. Every parent of a node stands before it in the plan."""
-    assert isinstance(step.role, FittedRole)
-    lower = await walk.lower(step.index)
-    calls = sum(run.usage.calls for run in lower)
-    runs = [lower[parent] for parent in step.parents]
-    if not all(run.outcome.is_graded for run in runs):
-        return Taught(None, calls)
-    judged = runs if step.role.fits_worth else []
-    try:
-        verdicts = [await verdict(item, run.message, run.outcome) for run in judged]
-    except (EngineError, BudgetReached):
-        return Taught(None, calls)
-    return Taught(Lesson(item, heard(runs), [one.score for one in verdicts]), calls)
+def _lost(item: Item, outcome: Outcome, model: str | None, error: str | None) -> ItemResult:
+    failure = None if error is None else Failure(model, error)
+    return ItemResult(item.id, None, outcome, group=item.group, failure=failure)

@@ -14,12 +14,12 @@ from graphsearch.execution._judge import judge
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution.pricing import Pricer
-from graphsearch.execution.records import GraphRun, NodeRun
+from graphsearch.execution.records import GraphRun, NodeRun, culprit_of
 from graphsearch.ledger import NOTHING, Spend
 from graphsearch.roles import NOT_FITTED, Heard
 from graphsearch.tasks import Grader, Item, Verdict
 
-__all__ = ["Walk", "heard"]
+__all__ = ["Walk", "heard", "ungraded"]
 
 _SECONDS = CURRENCIES.index("seconds")
 
@@ -284,39 +284,37 @@ class Walk:
 
     def _finish(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
         """The end of a run whose grader is called on the spot."""
-        if not all(node.outcome.is_graded for node in nodes):
-            return self._failed(nodes)
+        culprit = culprit_of(nodes)
+        if culprit is not None:
+            return self._failed(nodes, culprit)
         sink = nodes[-1]
         try:
             verdict = judge(self._grader, self._item, sink.message, sink.outcome)
         except EngineError as error:
-            return self._unjudged(nodes, error.outcome, error)
+            return self._unjudged(nodes, error)
         return self._made(nodes, verdict.outcome, verdict)
 
     async def _finish_later(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
         """The end of a run whose grader takes its time."""
         assert self._grading is not None
-        if not all(node.outcome.is_graded for node in nodes):
-            return self._failed(nodes)
+        culprit = culprit_of(nodes)
+        if culprit is not None:
+            return self._failed(nodes, culprit)
         sink = nodes[-1]
         try:
             verdict = await self._grading.verdict(
                 self._grader, self._item, sink.message, sink.outcome, account=self._account
             )
-        except EngineError as error:
-            return self._unjudged(nodes, error.outcome, error)
-        except BudgetReached as error:
-            return self._unjudged(nodes, Outcome.BUDGET_STOPPED, error)
+        except (EngineError, BudgetReached) as error:
+            return self._unjudged(nodes, error)
         return self._made(nodes, verdict.outcome, verdict)
 
-    def _failed(self, nodes: tuple[NodeRun, ...]) -> GraphRun:
-        failed = [node for node in nodes if not node.outcome.is_graded]
-        # A skipped node is no cause; the first of the others is.
-        cause = next((node for node in failed if node.outcome is not Outcome.CANCELLED), failed[0])
-        return self._made(nodes, cause.outcome, None, text="", error=cause.error)
+    def _failed(self, nodes: tuple[NodeRun, ...], culprit: NodeRun) -> GraphRun:
+        return self._made(nodes, culprit.outcome, None, text="", error=culprit.error)
 
-    def _unjudged(self, nodes: tuple[NodeRun, ...], outcome: Outcome, error: Exception) -> GraphRun:
-        return self._made(nodes, outcome, None, error=f"grader {self._grader.name!r}: {error}")
+    def _unjudged(self, nodes: tuple[NodeRun, ...], error: EngineError | BudgetReached) -> GraphRun:
+        outcome, why = ungraded(self._grader, error)
+        return self._made(nodes, outcome, None, error=why)
 
     def _made(
         self,
@@ -352,6 +350,12 @@ class Walk:
 def heard(runs: Sequence[NodeRun]) -> tuple[Heard, ...]:
     """What roles are told of nodes' runs."""
     return tuple([Heard(r.message, r.role, r.model, r.outcome, r.score) for r in runs])
+
+
+def ungraded(grader: Grader, error: EngineError | BudgetReached) -> tuple[Outcome, str]:
+    """Why an answer has no verdict: the grader's machinery failed, or nobody pays for its calls."""
+    ended = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
+    return ended, f"grader {grader.name!r}: {error}"
 
 
 def _score(value: object) -> float | None:

@@ -1,8 +1,7 @@
 """`Executor`: many graphs on many items at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
@@ -10,7 +9,7 @@ from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Desk, Traffic
-from graphsearch.execution._fitting import Fits, Parameters
+from graphsearch.execution._fitting import Fitter, Parameters
 from graphsearch.execution._grading import Grading, is_inline
 from graphsearch.execution._judge import judge
 from graphsearch.execution._lane import LaneState
@@ -27,15 +26,16 @@ from graphsearch.execution._plan import (
 from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution._tasks import together
 from graphsearch.execution._walk import Walk
+from graphsearch.execution._worst import WorstCases
 from graphsearch.execution.pricing import Pricer
-from graphsearch.execution.records import GraphRun
+from graphsearch.execution.records import FitRun, GraphRun, NodeRun
 from graphsearch.fits import Fit
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
-from graphsearch.ledger import NOTHING, Ledger, Spend
+from graphsearch.ledger import Ledger, Spend
 from graphsearch.roles import Role
 from graphsearch.store import Store
-from graphsearch.tasks import Ask, AskingGrader, Grader, Item, JudgeCall, TokenProfile, Verdict
+from graphsearch.tasks import Ask, Grader, Item, TokenProfile, Verdict
 
 __all__ = ["Executor"]
 
@@ -43,12 +43,8 @@ T = TypeVar("T")
 
 _KEPT_PLANS: Final = 1024
 _KEPT_PROMPTS: Final = 4096
-_KEPT_BOUNDS: Final = 65_536
 _JUDGE: Final = "judge"
 """Stream of a judge's draws."""
-
-_PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
-"""Tokenizers that make as many tokens of this are taken to be one."""
 
 
 class _Prompt(NamedTuple):
@@ -119,13 +115,12 @@ class Executor:
         )
         self._desk = Desk(self._sender, store.journal)
         self._grading = Grading(self._asker)
-        self._fits = Fits(grader, self._each)
+        self._worst = WorstCases(self._sender, grader)
+        self._fitter = Fitter(grader, self._each)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._window = asyncio.Semaphore(2 * concurrency)
         self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
         self._prompts: Memory[tuple[str, bool, str], _Prompt] = Memory(_KEPT_PROMPTS)
-        self._bounds: Memory[tuple[str, str, bool, int, int, str], Spend] = Memory(_KEPT_BOUNDS)
-        self._judged: Memory[tuple[str, frozenset[tuple[str, int]]], Spend] = Memory(_KEPT_BOUNDS)
 
     @property
     def traffic(self) -> Traffic:
@@ -174,12 +169,22 @@ class Executor:
         """
         self._enter_loop()
         plan = self._plan(graph, stream)
-        grader = grader or self._grader
-        grading = None if is_inline(grader) else self._grading
-        fitted = self._fits.of(plan)
+        walk = self._walks(plan, grader or self._grader, account=account, cap=cap)
+        fitted = self._fitter.of(plan)
 
         async def run(item: Item) -> GraphRun:
-            walk = Walk(
+            return await walk(item, fitted).run(self._item_s)
+
+        return await self._each(items, run)
+
+    def _walks(
+        self, plan: Plan, grader: Grader, *, account: str, cap: Amount | None = None
+    ) -> Callable[[Item, Parameters], Walk]:
+        """Makes walks of a plan, each for an item and what is fitted."""
+        grading = None if is_inline(grader) else self._grading
+
+        def make(item: Item, fitted: Parameters) -> Walk:
+            return Walk(
                 plan,
                 item,
                 desk=self._desk,
@@ -192,9 +197,8 @@ class Executor:
                 cap=cap,
                 fitted=fitted,
             )
-            return await walk.run(self._item_s)
 
-        return await self._each(items, run)
+        return make
 
     async def _each(self, items: Sequence[Item], work: Callable[[Item], Awaitable[T]]) -> list[T]:
         """What `work` brings for each item, as many at a time as the window lets in."""
@@ -218,20 +222,20 @@ class Executor:
         Raises:
             GraphError: the graph is not valid.
         """
-        return bool(self._plan(graph, "search").fitted) and graph.key not in self._fits.known
+        return bool(self._plan(graph, "search").fitted) and graph.key not in self._fitter.known
 
     def set_fit(self, graph: CollaborationGraph, fit: Fit) -> None:
-        """Use what was fitted for a graph before."""
-        self._fits.known[graph.key] = fit
+        """Use what was fitted for a graph from now on."""
+        self._fitter.known[graph.key] = fit
 
     def get_fit(self, graph: CollaborationGraph) -> Fit | None:
-        """What was fitted for a graph, None when it was not, or has no such parts."""
-        return self._fits.known.get(graph.key)
+        """What is used for a graph, None when nothing is, or it has no such parts."""
+        return self._fitter.known.get(graph.key)
 
     async def fit(
         self, graph: CollaborationGraph, items: Sequence[Item], *, stream: str, account: str
-    ) -> Fit | None:
-        """Work out the parameters of a graph's fitted parts, and use them from then on.
+    ) -> FitRun:
+        """Work out the parameters of a graph's fitted parts; `set_fit` has them used.
 
         What is below such a part is run on the items; parts that hear other fitted parts come
         after these. Equal calls are shared with all other runs of the stream.
@@ -243,34 +247,19 @@ class Executor:
             account: where calls that must be made are booked.
 
         Returns:
-            The parameters; None when not one of the questions brought what some part hears, for
-            reasons of the infrastructure.
+            The parameters, and the questions that could not teach any.
 
         Raises:
             As `run`.
         """
         self._enter_loop()
         plan = self._plan(graph, stream)
-        grading = None if self._pure else self._grading
 
-        def walk(item: Item, fitted: Parameters) -> Walk:
-            return Walk(
-                plan,
-                item,
-                desk=self._desk,
-                sender=self._sender,
-                pricer=self.pricer,
-                grader=self._grader,
-                grading=grading,
-                account=account,
-                speak=self._speak,
-                cap=None,
-                fitted=fitted,
-            )
+        async def verdict(item: Item, run: NodeRun) -> Verdict:
+            return await self.verdict(item, run.message, run.outcome, account=account)
 
-        return await self._fits.work_out(
-            plan, items, walk=walk, verdict=partial(self.verdict, account=account)
-        )
+        walk = self._walks(plan, self._grader, account=account)
+        return await self._fitter.work_out(plan, items, walk=walk, verdict=verdict)
 
     def worst_fit(self, graph: CollaborationGraph, item: Item) -> Spend:
         """Most that fitting a graph's parts can cost for a calibration question, as `worst_case`.
@@ -278,15 +267,7 @@ class Executor:
         Raises:
             GraphError: the graph is not valid.
         """
-        plan = self._plan(graph, "search")
-        below = plan.steps[: max(plan.fitted, default=0)]
-        calls = [self._bound(plan, step, item) for step in below if step.speaker is not None]
-        judged = sum(
-            len(plan.steps[index].parents)
-            for index in plan.fitted
-            if getattr(plan.steps[index].role, "fits_worth", False)
-        )
-        return Spend.total([*calls, *[self._worst_verdict(plan, item)] * judged])
+        return self._worst.of_fit(self._plan(graph, "search"), item)
 
     # -- single calls and verdicts -------------------------------------------------------------
 
@@ -360,9 +341,7 @@ class Executor:
         Raises:
             GraphError: the graph is not valid.
         """
-        plan = self._plan(graph, "search")
-        calls = [self._bound(plan, step, item) for step in plan.steps if step.speaker is not None]
-        return Spend.total([*calls, self._worst_verdict(plan, item)])
+        return self._worst.of_graph(self._plan(graph, "search"), item)
 
     def worst_verdict(self, graph: CollaborationGraph, item: Item) -> Spend:
         """Most that one more verdict on a message of the graph can cost: a judge's calls.
@@ -370,7 +349,7 @@ class Executor:
         Raises:
             GraphError: the graph is not valid.
         """
-        return self._worst_verdict(self._plan(graph, "search"), item)
+        return self._worst.of_verdict(self._plan(graph, "search"), item)
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -433,48 +412,6 @@ class Executor:
         assert step.speaker is not None
         messages = step.speaker.prompt(item, texts, step.context)
         return messages, prompt_body(item.id, messages)
-
-    def _stretch(self, writer: str, reader: str) -> int:
-        """How many of the reader's tokens one of the writer's may be."""
-        if writer == reader:
-            return 1
-        counts = {self._sender.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
-        return 2 if len(counts) > 1 or None in counts else 1
-
-    def _worst_verdict(self, plan: Plan, item: Item) -> Spend:
-        grader = self._grader
-        if self._pure or not isinstance(grader, AskingGrader):
-            return NOTHING
-        # Whatever node's message ends up at the sink, it is no longer than the longest reply.
-        longest = frozenset(
-            (step.model, step.sampling.max_tokens or 0) for step in plan.steps if step.speaker
-        )
-
-        def work_out() -> Spend:
-            return Spend.total(self._worst_judge_call(call, longest) for call in grader.calls(item))
-
-        return self._judged.get((item.id, longest), work_out)
-
-    def _worst_judge_call(self, call: JudgeCall, said: Iterable[tuple[str, int]]) -> Spend:
-        heard = max((most * self._stretch(model, call.model) for model, most in said), default=0)
-        more = call.answers * heard + call.more_prompt
-        return self._sender.worst_of(call.model, call.messages, call.max_tokens, more_prompt=more)
-
-    def _bound(self, plan: Plan, step: Step, item: Item) -> Spend:
-        read = 0
-        for parent in step.reads:
-            other = plan.steps[parent]
-            read += (other.sampling.max_tokens or 0) * self._stretch(other.model, step.model)
-        context = step.context
-        key = (step.role.name, step.model, context.is_sink, context.in_degree, read, item.id)
-
-        def work_out() -> Spend:
-            assert step.speaker is not None
-            messages = step.speaker.prompt(item, ["x"] * context.in_degree, context)
-            most = step.sampling.max_tokens
-            return self._sender.worst_of(step.model, messages, most, more_prompt=read)
-
-        return self._bounds.get(key, work_out)
 
 
 def _unheard(state: LaneState) -> None:

@@ -1,13 +1,15 @@
 """What came of running a graph on an item."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsearch.calls import Outcome, Usage
+from graphsearch.fits import Fit
 from graphsearch.ledger import Spend
 from graphsearch.tasks import Verdict
+from graphsearch.trials import ItemResult
 
-__all__ = ["GraphRun", "NodeRun"]
+__all__ = ["FitRun", "GraphRun", "NodeRun", "culprit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,7 @@ class GraphRun:
     @property
     def culprit(self) -> NodeRun | None:
         """The first node that failed for a reason of the infrastructure; None when none did."""
-        failed = (node for node in self.nodes if not node.outcome.is_graded)
-        return next((node for node in failed if node.outcome is not Outcome.CANCELLED), None)
+        return culprit_of(self.nodes)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -90,3 +91,27 @@ class GraphRun:
     def shared(self) -> int:
         """Calls that it used without making them."""
         return sum(usage.calls for usage in self.usage.values()) - self.made
+
+
+@dataclass(frozen=True, slots=True)
+class FitRun:
+    """What came of working out a graph's fitted parts.
+
+    Attributes:
+        fit: the parameters; None when some part heard of not one question.
+        failed: questions that taught nothing for reasons of the infrastructure, without usage.
+    """
+
+    fit: Fit | None
+    failed: tuple[ItemResult, ...] = ()
+
+
+def culprit_of(nodes: Sequence[NodeRun]) -> NodeRun | None:
+    """The node for which a graph was not evaluated, None when all have a message.
+
+    A skipped node is no cause; the first of the others, in node order, is.
+    """
+    failed = [node for node in nodes if not node.outcome.is_graded]
+    if not failed:
+        return None
+    return next((node for node in failed if node.outcome is not Outcome.CANCELLED), failed[0])

@@ -19,12 +19,13 @@ from graphsearch.study.baselines import (
     measure_prices,
 )
 from graphsearch.study.budgets import ASKED_ONCE
+from graphsearch.study.calibration import ACCOUNT
 from graphsearch.study.evidence import Evidence
-from graphsearch.study.fits import ACCOUNT
 from graphsearch.study.judging import judge_part, note_on_judge
 from graphsearch.study.lengths import lengths_part
 from graphsearch.study.losses import note_on_losses
 from graphsearch.study.result import BreakEven, Result, Row, Winner
+from graphsearch.study.runner import Tally
 from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
 from graphsearch.study.usable import never_used
@@ -100,7 +101,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         entry.round,
         entry.trial,
         entry.expected_cost,
-        study.runner.fits.of(entry.graph),
+        study.runner.calibration.of(entry.graph),
     )
     found = compared(
         rivals_of(winner, tested.winner, tested.rows),
@@ -108,6 +109,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
     )
     best = next((row for row in tested.rows if found and row.name == found.best.name), None)
     spend = _spend(study)
+    tally = _whole_tally(study)
     stopped = study.stopped
     return Result(
         winner=winner,
@@ -121,8 +123,8 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         ),
         stopped_by={"rule": stopped.rule, "reason": stopped.reason} if stopped else {},
         spend=spend,
-        calls=_calls(study),
-        outcomes=study.runner.tally.to_json()["outcomes"],
+        calls=_calls(study, tally),
+        outcomes=tally.to_json()["outcomes"],
         rounds=study.rounds,
         trials=[_trial(study, number) for number in range(len(study.trials))],
         archive=[_archived(study, entry) for entry in study.archive.ranking()],
@@ -131,7 +133,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             note
             for note in (
                 _nothing_right(study),
-                note_on_losses(study.runner.tally.losses.all),
+                note_on_losses(tally.losses.all),
                 *(f"{said[0].upper()}{said[1:]}." for said in never_used(study.parts.space)),
                 note_on_judge(study),
                 choice.note,
@@ -142,7 +144,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
         ),
         lengths=lengths_part(study),
         judge=judge_part(study, _kept_results(study, choice)),
-        losses=tuple(study.runner.tally.losses.to_json()),
+        losses=tuple(tally.losses.to_json()),
         folder=study.folder,
     )
 
@@ -224,11 +226,26 @@ def _total(spend: Mapping[str, Any], currency: str) -> float | None:
     return spend[currency]["total"] if currency in spend else None
 
 
-def _calls(study: "Study") -> dict[str, Any]:
-    asked = study.runner.tally.asked.copy()
-    study.runner.fits.recall([entry.graph for entry in study.archive.entries.values()])
-    fits = [study.runner.fits.of(entry.graph) for entry in study.archive.entries.values()]
-    asked[ACCOUNT] += sum(fit.calls for fit in fits if fit is not None)
+def _whole_tally(study: "Study") -> Tally:
+    """The study's tally and what calibration asked for and lost.
+
+    That is kept with each fit and added here, once, because a resumed study recalls fits that
+    the tally it goes on with may or may not have known.
+    """
+    tally = Tally.from_json(study.runner.tally.to_json())
+    calibration = study.runner.calibration
+    graphs = [entry.graph for entry in study.archive.entries.values()]
+    calibration.recall(graphs)
+    for graph in graphs:
+        fit = calibration.of(graph)
+        if fit is not None:
+            tally.count(ACCOUNT, calibration.failed(graph))
+            tally.asked[ACCOUNT] += fit.calls
+    return tally
+
+
+def _calls(study: "Study", tally: Tally) -> dict[str, Any]:
+    asked = tally.asked
     made = {name: int(study.ledger.spent("calls", name)) for name in study.ledger.accounts}
     names = sorted({*asked, *made})
     accounts = {name: {"asked": asked[name], "made": made.get(name, 0)} for name in names}
@@ -298,7 +315,7 @@ def _archived(study: "Study", entry: "Entry") -> dict[str, Any]:
         "text": entry.graph.describe(),
         "graph": entry.graph.to_json(),
         "trials": entry.trials,
-        **_fit(study.runner.fits.of(entry.graph)),
+        **_fit(study.runner.calibration.of(entry.graph)),
         **_summary(study, tuple(entry.results.values()), entry.expected_cost),
     }
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import StudyStopped
 from graphsearch.ledger import Spend
-from graphsearch.study.fits import Fits
+from graphsearch.study.calibration import Calibration
+from graphsearch.study.failures import Failures, check_endpoints
 from graphsearch.study.lengths import LengthTally
-from graphsearch.study.losses import Loss, Losses, named
+from graphsearch.study.losses import Loss, Losses
 from graphsearch.tasks import Item
 from graphsearch.trials import Failure, ItemResult
 
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from graphsearch.store import Store
 
 __all__ = ["Known", "Part", "Runner", "Tally", "to_result"]
-
-_FEW = 20
-"""Evaluations below which a share of failures means nothing."""
-
-_LONGEST_CAUSE = 300
 
 Known = Callable[[str, str], ItemResult | None]
 """A graph's result on an item that needs no run: (graph key, item id) -> result."""
@@ -46,17 +40,13 @@ class Tally:
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     losses: Losses = field(default_factory=Losses)
 
-    def count(self, account: str, results: Iterable[ItemResult]) -> list[Loss]:
-        """Take in results that were run (not those known before); the losses that are new."""
-        new = []
+    def count(self, account: str, results: Iterable[ItemResult]) -> None:
+        """Take in results that were run (not those known before)."""
         ended = self.outcomes.setdefault(account, Counter())
         for result in results:
             self.asked[account] += sum(usage.calls for usage in result.usage.values())
             ended[result.outcome.value] += 1
-            loss = self.losses.take(result)
-            if loss is not None:
-                new.append(loss)
-        return new
+            self.losses.take(result)
 
     def to_json(self) -> dict[str, Any]:
         """All counts, names sorted; losses only where there were any."""
@@ -92,7 +82,7 @@ class Runner:
         lost: hears of each question that a model could not be evaluated on, once.
 
     Attributes:
-        fits: what was fitted for graphs.
+        calibration: fits the parts of graphs that must be, and knows what was fitted.
     """
 
     def __init__(
@@ -105,16 +95,13 @@ class Runner:
         calibration: Sequence[Item] = (),
         lost: Callable[[Loss], None] | None = None,
     ) -> None:
-        self.fits = Fits(executor, store, ledger, calibration)
+        self._failures = Failures(infra_share, lost=lost)
+        self.calibration = Calibration(
+            executor, store, ledger, items=calibration, failures=self._failures
+        )
         self._executor = executor
         self._store = store
         self._ledger = ledger
-        self._infra_share = infra_share
-        self._evaluated = 0
-        self._failed = 0
-        self._causes: Counter[str] = Counter()
-        self._lost = lost
-        self._news: list[Loss] = []
         self.tally = Tally()
         self.lengths = LengthTally()
         """Tokens of the calls that graphs of the search made."""
@@ -150,7 +137,7 @@ class Runner:
         """
         found: list[list[ItemResult]] = [[] for _ in graphs]
         self.runs.clear()
-        if not await self.fits.ensure(name, graphs):
+        if not await self.calibration.ensure(name, graphs):
             return found
         for part in self.admitted(name, graphs, items, account=account, known=known):
             results = await self.run(part, graphs, stream=stream, account=account, known=known)
@@ -205,7 +192,7 @@ class Runner:
         What failed for a reason of the infrastructure is written down when the part has ended, and
         is not asked again by a resumed study: what followed was built on it, the winner perhaps.
         """
-        self.fits.recall(graphs)
+        self.calibration.recall(graphs)
         failed = self._failed_before(part, account)
         found = await asyncio.gather(
             *(
@@ -213,9 +200,9 @@ class Runner:
                 for graph in graphs
             )
         )
-        self._say_losses()
-        self._check_endpoints()
-        self._check_failures()
+        self._failures.tell()
+        check_endpoints(self._executor)
+        self._failures.check()
         self._keep_failed(part, account, graphs, found)
         return list(found)
 
@@ -224,7 +211,6 @@ class Runner:
         kept = self._store.get_checkpoint(_failures_of(part, account)) or []
         failed = {(key, one["item"]): ItemResult.from_json(one) for key, one in kept}
         self._count(account, failed.values())
-        self._causes.update(map(_cause, failed.values()))
         return failed
 
     def _keep_failed(
@@ -244,9 +230,8 @@ class Runner:
             self._store.put_checkpoint(_failures_of(part, account), failed)
 
     def _count(self, account: str, results: Collection[ItemResult]) -> None:
-        self._news += self.tally.count(account, results)
-        self._evaluated += len(results)
-        self._failed += sum(result.score is None for result in results)
+        self.tally.count(account, results)
+        self._failures.count(len(results), [one for one in results if one.score is None])
 
     def admit(
         self,
@@ -303,38 +288,8 @@ class Runner:
             self.runs[graph.key, item.id] = run
             if account == "search":
                 self.lengths.add(graph, run)
-            if run.verdict is None:
-                self._causes[_cause(fresh[item.id])] += 1
         self._count(account, fresh.values())
         return [found[item.id] or fresh[item.id] for item in items]
-
-    def _say_losses(self) -> None:
-        news, self._news = self._news, []
-        for loss in sorted(news, key=lambda one: (one.item, one.model or "")):
-            if self._lost is not None:
-                self._lost(loss)
-
-    def _check_endpoints(self) -> None:
-        down = self._executor.down
-        if down is not None:
-            raise StudyStopped(
-                f"{down}; no further call was sent, and all finished ones are kept: mend the "
-                "cause, or change the endpoint in the fleet if it is elsewhere now, then resume"
-            )
-
-    def _check_failures(self) -> None:
-        if self._evaluated < _FEW or self._failed <= self._infra_share * self._evaluated:
-            return
-        share = self._failed / self._evaluated
-        ((cause, times),) = self._causes.most_common(1)
-        lost = self.tally.losses.all
-        refused = all(loss.outcome is Outcome.REJECTED for loss in lost)
-        why = "because calls were refused" if refused else "for reasons of the infrastructure"
-        raise StudyStopped(
-            f"{self._failed} of {self._evaluated} answers ({share:.0%}) were not evaluated {why}, "
-            f"more than the {self._infra_share:.0%} allowed ({times} times: {_short(cause)}; "
-            f"{named(lost)}); all finished calls are kept: mend the cause, then resume"
-        )
 
 
 def _failures_of(part: Part, account: str) -> str:
@@ -346,11 +301,6 @@ def _first_of(found: Mapping[tuple[str, str], ItemResult], known: Known | None) 
         return found.get((key, item)) or (known(key, item) if known else None)
 
     return look
-
-
-def _short(cause: str) -> str:
-    line = " ".join(cause.split())
-    return line if len(line) <= _LONGEST_CAUSE else f"{line[: _LONGEST_CAUSE - 3]}..."
 
 
 def to_result(run: "GraphRun", item: Item) -> ItemResult:
@@ -366,10 +316,6 @@ def to_result(run: "GraphRun", item: Item) -> ItemResult:
         answer=None if verdict is None else verdict.parsed,
         failure=_failure(run) if verdict is None else None,
     )
-
-
-def _cause(result: ItemResult) -> str:
-    return result.outcome.value if result.failure is None else result.failure.error
 
 
 def _failure(run: "GraphRun") -> Failure | None:

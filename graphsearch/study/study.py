@@ -376,7 +376,7 @@ class Study:
             results=tuple(contestant.results),
             expected_cost=self.parts.space.cost.graph(proposal.graph),
             reused=reused,
-            fit=self.runner.fits.of(proposal.graph),
+            fit=self.runner.calibration.of(proposal.graph),
         )
 
     def _incumbent_records(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -102,7 +102,8 @@ async def test_a_threshold_is_fitted_to_the_confidence_that_runs_show(tmp_path):
         return Reply("1", Usage(1, 1, 1), outcome)
 
     with executor(tmp_path, ScriptedEngine(script), roles=ALL_ROLES) as ready:
-        fit = await ready.fit(graph, ITEMS, **SEARCH)
+        fit = (await ready.fit(graph, ITEMS, **SEARCH)).fit
+        ready.set_fit(graph, fit)
         assert fit.nodes[2]["threshold"] == 1.0
         runs = await ready.run(graph, ITEMS, **SEARCH)
     assert [run.nodes[2].passed is None for run in runs] == [False, True] * 3

@@ -12,12 +12,13 @@ from graphsearch.agents.roles.votes import hold, measured_weights
 from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import ConfigError, GraphError, Rejected, TaskError
+from graphsearch.errors import ConfigError, GraderFailed, GraphError, Rejected, TaskError
 from graphsearch.fits import Fit
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.rolenames import Gate, Weighting, role_name
 from graphsearch.roles import NOT_FITTED, FittedRole, GatedRole, Heard, Lesson
 from graphsearch.tasks import Item, TokenProfile
+from graphsearch.trials import Failure, ItemResult
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, answer, executor
 
 ITEM = Item("i", "which?", "1")
@@ -261,6 +262,14 @@ async def test_scores_come_with_replies_and_survive_the_journal(tmp_path):
             assert all(run.nodes[3].passed is None for run in asked)
 
 
+async def fitted(ready, graph):
+    run = await ready.fit(graph, ITEMS, **SEARCH)
+    assert not run.failed
+    assert ready.needs_fit(graph)
+    ready.set_fit(graph, run.fit)
+    return run.fit
+
+
 async def test_fitted_parts_are_worked_out_once_and_on_the_lower_nodes_alone(tmp_path):
     graph = CollaborationGraph.fan_in(["a"] * 3, "cascade(share, 0.5, log-odds, 0.05)", "b")
     with executor(tmp_path, roles=ALL_ROLES) as ready:
@@ -268,7 +277,7 @@ async def test_fitted_parts_are_worked_out_once_and_on_the_lower_nodes_alone(tmp
             await ready.run(graph, ITEMS, **SEARCH)
         assert ready.needs_fit(graph)
         assert ready.worst_fit(graph, ITEMS[0]).floats()["calls"] == 3
-        fit = await ready.fit(graph, ITEMS, **SEARCH)
+        fit = await fitted(ready, graph)
         assert {call.model for call in ready.engine.calls} == {"a"}
         assert (fit.items, fit.calls, set(fit.nodes)) == (6, 18, {3})
         assert not ready.needs_fit(graph)
@@ -287,21 +296,50 @@ async def test_parts_that_hear_fitted_parts_are_fitted_after_them(tmp_path):
     edges = (*((i, j) for i in range(3) for j in (3, 4)), (3, 4))
     graph = CollaborationGraph(nodes, edges, 4)
     with executor(tmp_path, roles=ALL_ROLES) as ready:
-        fit = await ready.fit(graph, ITEMS, **SEARCH)
+        fit = await fitted(ready, graph)
         assert set(fit.nodes) == {3, 4}
         assert set(fit.nodes[4]["weights"]) == {"assistant:a", "cascade(share, 0.2):b"}
         await ready.run(graph, ITEMS, **SEARCH)
 
 
-async def test_without_one_answered_question_nothing_is_fitted(tmp_path):
+@pytest.mark.parametrize("bad", [1, 3, 6])
+async def test_questions_that_failed_teach_nothing_and_are_told(tmp_path, bad):
     graph = CollaborationGraph.combine("weighted-vote(accuracy)", ["a", "a"])
 
     def fails(call):
-        raise Rejected("no such model")
+        if int(call.item[1:]) < bad:
+            raise Rejected("no such model")
+        return "1"
 
     with executor(tmp_path, ScriptedEngine(fails), roles=ALL_ROLES) as ready:
-        assert await ready.fit(graph, ITEMS, **SEARCH) is None
-        assert ready.needs_fit(graph)
+        run = await ready.fit(graph, ITEMS, **SEARCH)
+    refused = Failure("a", "no such model")
+    assert run.failed == tuple(
+        ItemResult(f"i{n}", None, Outcome.REJECTED, failure=refused) for n in range(bad)
+    )
+    if bad == len(ITEMS):
+        assert run.fit is None
+    else:
+        weights = {"weights": {"assistant:a": 1.0}}
+        assert run.fit == Fit(6 - bad, 2 * (6 - bad), {2: weights})
+
+
+class Broken(LastWord):
+    """Cannot judge one of the questions."""
+
+    def grade(self, item, text):
+        if item.id == "i2":
+            raise GraderFailed("no sandbox")
+        return super().grade(item, text)
+
+
+async def test_a_question_that_cannot_be_judged_teaches_no_weight(tmp_path):
+    graph = CollaborationGraph.combine("weighted-vote(accuracy)", ["a", "a"])
+    with executor(tmp_path, roles=ALL_ROLES, grader=Broken()) as ready:
+        run = await ready.fit(graph, ITEMS, **SEARCH)
+    cause = Failure(None, "grader 'last-word': no sandbox")
+    assert run.failed == (ItemResult("i2", None, Outcome.UNAVAILABLE, failure=cause),)
+    assert run.fit.items == 5
 
 
 async def test_a_role_that_breaks_is_named(tmp_path):

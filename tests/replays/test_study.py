@@ -63,9 +63,8 @@ async def test_a_study_measures_fits_once_and_tells_of_them(tmp_path):
     assert all(isinstance(fit, Fit) for fit in kept)
 
 
-@pytest.mark.parametrize("at", [1, 6])
-async def test_stopped_anywhere_it_ends_the_same(tmp_path, at):
-    whole = await run(tmp_path / "whole")
+async def stopped(folder, at, **changes):
+    """What a study comes to that is stopped at a block, and resumed."""
     seen = []
 
     def stop(event):
@@ -74,8 +73,14 @@ async def test_stopped_anywhere_it_ends_the_same(tmp_path, at):
             raise StopHere
 
     with pytest.raises(StopHere):
-        await run(tmp_path / "cut", listener=stop)
-    again = await run(tmp_path / "cut")
+        await run(folder, listener=stop, **changes)
+    return await run(folder, **changes)
+
+
+@pytest.mark.parametrize("at", [1, 6])
+async def test_stopped_anywhere_it_ends_the_same(tmp_path, at):
+    whole = await run(tmp_path / "whole")
+    again = await stopped(tmp_path / "cut", at)
     assert again.to_json() == whole.to_json()
     assert Result.load(tmp_path / "cut").to_json() == whole.to_json()
 
@@ -87,14 +92,64 @@ async def test_the_search_budget_holds_with_what_calibration_takes(tmp_path):
             assert float(study.ledger.spent("units")) <= float(budget.split()[0])
 
 
-async def test_a_study_stops_when_no_calibration_question_is_answered(tmp_path):
-    def fails(call):
-        raise Rejected("no such model")
+WEIGHED = CollaborationGraph.combine("weighted-vote(log-odds, 0.05)", ["small", "small"])
 
-    graph = CollaborationGraph.combine("weighted-vote(log-odds, 0.05)", ["small", "small"])
-    async with Study.open(parts(fails), tmp_path) as study:
-        with pytest.raises(StudyStopped, match=r"2x small -> weighted-vote.*could not be fitted"):
-            await study.evaluate([graph])
+
+def failing(asked, *items):
+    """Answers, but fails on some calibration questions; notes whom it was asked about."""
+    fails = {f"search-{item}" for item in items}
+
+    def script(call):
+        asked.append((call.item, call.model, call.sample))
+        if call.item in fails:
+            raise Rejected("no such model")
+        return reply(call)
+
+    return script
+
+
+def calibration_of(study):
+    return [item.id.split("-")[1] for item in study.runner.calibration._items]
+
+
+@pytest.mark.parametrize("bad", [3, 9, 10])
+async def test_a_study_stops_when_too_many_calibration_questions_fail(tmp_path, bad):
+    """A fit is never looked at again, so it must not come from the few that happened to work."""
+    async with Study.open(parts(), tmp_path / "none") as study:
+        items = calibration_of(study)
+    asked = []
+    script = failing(asked, *items[:bad])
+    says = rf"2x small -> weighted-vote.* could not be fitted: {bad} of 10 answers "
+    async with Study.open(parts(script), tmp_path / "run") as study:
+        for _ in range(2):  # asked again at once it fails again: nothing of such a fit is used
+            with pytest.raises(StudyStopped, match=says + r".*than the 20% allowed .*'search-"):
+                await study.evaluate([WEIGHED])
+    paid = {call for call in asked if call[0].split("-")[1] not in items[:bad]}
+    assert len(paid) == 2 * (10 - bad)
+    asked.clear()
+    async with Study.open(parts(failing(asked)), tmp_path / "run") as study:
+        (record,) = await study.evaluate([WEIGHED])
+    assert record.fit.items == 10
+    assert not paid & set(asked)
+
+
+async def test_calibration_questions_that_failed_are_counted(tmp_path):
+    async with Study.open(parts(), tmp_path / "none") as study:
+        bad = calibration_of(study)[:2]
+    mostly = {"script": failing([], *bad), "infra_share": 0.5}
+    whole = await run(tmp_path / "whole", **mostly)
+    fits = {trial["key"]: trial["fit"] for trial in whole.to_json()["trials"] if "fit" in trial}
+    assert fits
+    assert all(fit["items"] == 8 for fit in fits.values())
+    with Store.open(tmp_path / "whole", read_only=True) as store:
+        tally = store.get_checkpoint("study")["tally"]
+    answers = tally["outcomes"]["search"]["rejected"]
+    assert whole.outcomes["search"]["rejected"] == answers + 2 * len(fits)
+    named = {f"search-{item}" for item in bad}
+    lost = sum(loss["answers"] for loss in whole.losses if loss["item"] in named)
+    assert lost == answers + 2 * len(fits)
+    again = await stopped(tmp_path / "cut", 6, **mostly)
+    assert again.to_json() == whole.to_json()
 
 
 def test_a_bundle_answers_with_what_was_fitted(tmp_path):

@@ -7,7 +7,9 @@ from graphsearch.calls import digest
 from graphsearch.errors import StudyStopped
 from graphsearch.fits import Fit
 from graphsearch.ledger import Spend
+from graphsearch.study.failures import Failures, check_endpoints
 from graphsearch.tasks import Item
+from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor
@@ -15,33 +17,46 @@ if TYPE_CHECKING:
     from graphsearch.ledger import Ledger
     from graphsearch.store import Store
 
-__all__ = ["ACCOUNT", "Fits"]
+__all__ = ["ACCOUNT", "Calibration"]
 
 ACCOUNT = "search"
 """Calibration is part of the search: its items, its draws, its spend."""
 
 
-class Fits:
-    """The fits of a study.
+class Calibration:
+    """Has the fitted parts of a study's graphs worked out, keeps them, and recalls them.
 
     Args:
         executor: works them out, and uses them.
         store: keeps them.
         ledger: says what is covered.
         items: calibration questions, of the search split.
+        failures: of the study; those of calibration questions count among them.
     """
 
     def __init__(
-        self, executor: "Executor", store: "Store", ledger: "Ledger", items: Sequence[Item]
+        self,
+        executor: "Executor",
+        store: "Store",
+        ledger: "Ledger",
+        *,
+        items: Sequence[Item],
+        failures: Failures,
     ) -> None:
         self._executor = executor
         self._store = store
         self._ledger = ledger
         self._items = tuple(items)
+        self._failures = failures
+        self._failed: dict[str, tuple[ItemResult, ...]] = {}
 
     def of(self, graph: "CollaborationGraph") -> Fit | None:
         """What was fitted for a graph, None when it was not, or has no such parts."""
         return self._executor.get_fit(graph)
+
+    def failed(self, graph: "CollaborationGraph") -> tuple[ItemResult, ...]:
+        """Calibration questions that taught nothing for reasons of the infrastructure."""
+        return self._failed.get(graph.key, ())
 
     def recall(self, graphs: "Sequence[CollaborationGraph]") -> "list[CollaborationGraph]":
         """Use what is in the store; the graphs that are still to be fitted."""
@@ -53,7 +68,9 @@ class Fits:
             if kept is None:
                 missing.append(graph)
             else:
-                self._executor.set_fit(graph, Fit.from_json(kept))
+                failed = [ItemResult.from_json(one) for one in kept.get("failed", ())]
+                self._use(graph, Fit.from_json(kept), failed)
+                self._failures.count(len(self._items), failed)
         return missing
 
     async def ensure(self, name: str, graphs: "Sequence[CollaborationGraph]") -> bool:
@@ -67,13 +84,14 @@ class Fits:
             graphs: any graphs.
 
         Raises:
-            StudyStopped: calls failed on all calibration questions.
+            StudyStopped: too many calibration questions failed for reasons of the infrastructure.
+                Nothing is kept of such a fit but its calls, so a resumed study asks again what
+                was not answered.
         """
         for graph in self.recall(graphs):
             if not self._admitted(f"admission/{name}/{_name(graph)}", graph):
                 return False
-            fit = await self._fit(graph)
-            self._store.put_checkpoint(_name(graph), fit.to_json())
+            await self._fit(graph)
         return True
 
     def _admitted(self, name: str, graph: "CollaborationGraph") -> bool:
@@ -87,16 +105,28 @@ class Fits:
         worst = Spend.total(self._executor.worst_fit(graph, item) for item in self._items)
         return self._ledger.would_cover(worst, ACCOUNT)
 
-    async def _fit(self, graph: "CollaborationGraph") -> Fit:
-        fit = await self._executor.fit(graph, self._items, stream="search", account=ACCOUNT)
-        if fit is None:
-            cause = self._executor.down or "every call failed, or the budget was reached"
-            raise StudyStopped(
-                f"the parts of {graph.describe()} could not be fitted: of its "
-                f"{len(self._items)} calibration questions none was answered ({cause}); all "
-                "finished calls are kept: mend the cause, then resume"
-            )
-        return fit
+    async def _fit(self, graph: "CollaborationGraph") -> None:
+        """Keep a fit if enough questions were answered: it is never looked at again."""
+        run = await self._executor.fit(graph, self._items, stream="search", account=ACCOUNT)
+        mine = Failures(self._failures.allowed, few=1)
+        for failures in (mine, self._failures):
+            failures.count(len(self._items), run.failed)
+        self._failures.tell()
+        check_endpoints(self._executor)
+        mine.check(f"the parts of {graph.describe()} could not be fitted: ")
+        self._failures.check()
+        if run.fit is None:
+            raise StudyStopped(f"{graph.describe()} has fitted parts, and there is no question")
+        self._keep(graph, run.fit, run.failed)
+
+    def _keep(self, graph: "CollaborationGraph", fit: Fit, failed: "Sequence[ItemResult]") -> None:
+        lost = {"failed": [result.to_json() for result in failed]} if failed else {}
+        self._store.put_checkpoint(_name(graph), {**fit.to_json(), **lost})
+        self._use(graph, fit, failed)
+
+    def _use(self, graph: "CollaborationGraph", fit: Fit, failed: "Sequence[ItemResult]") -> None:
+        self._executor.set_fit(graph, fit)
+        self._failed[graph.key] = tuple(failed)
 
 
 def _name(graph: "CollaborationGraph") -> str:
