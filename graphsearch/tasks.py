@@ -121,6 +121,10 @@ class BlockingGrader(Grader, Protocol):
     from several threads. Nothing is started before the first grade. One that holds processes has
     `close()`, which may be called twice, and after which a further grade starts them anew.
 
+    Its verdicts are kept on disk, so that a limit that was passed once stays passed when a search
+    is resumed. A text `fingerprint`, where it has one, names what they depend on beside item and
+    answer: options, and a version of its rules. Verdicts of another fingerprint are not used.
+
     Attributes:
         blocking: True.
     """

@@ -9,11 +9,15 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._plain import fingerprint
 from graphsearch.evaluators.graders._program import is_python, program_of
 from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["CodeGrader"]
+
+_RULES: Final = 1
+"""To be raised with every change that may change a verdict."""
 
 _REASONS: Final = {
     "passed": "passed all tests",
@@ -81,6 +85,18 @@ class CodeGrader:
         self._challenge = challenge
         self._lock = Lock()
         self._judges: Judges | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What verdicts depend on beside item and answer."""
+        return fingerprint(
+            self.name,
+            _RULES,
+            seconds=self._limits.seconds,
+            memory_mb=self._limits.memory_mb,
+            sandbox=self._level,
+            challenge=self._challenge,
+        )
 
     def parse(self, item: Item, text: str) -> str | None:
         """The program, without comments and layout where it is valid Python."""

@@ -1,6 +1,7 @@
 r"""Mathematical answers: LaTeX or plain, compared by meaning."""
 
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
@@ -10,7 +11,7 @@ from graphsearch.evaluators.graders._final import Extract
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
 from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
-from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
@@ -18,6 +19,9 @@ __all__ = ["MathGrader"]
 
 _LONGEST_READ: Final = 4_000
 _PLACES: Final = 6
+_RULES: Final = 1
+"""To be raised with every change that may change a verdict."""
+
 _JOB: Final = "graphsearch.evaluators.workers._job_math"
 
 
@@ -47,8 +51,16 @@ class MathGrader(NoClaims):
         if workers is not None and workers < 1:
             raise TaskError(f"workers {workers} of the math grader must be 1 or more")
         self._extract: Extract = extract
+        self._seconds = seconds
         self._pool = WorkerPool(_JOB, workers=workers, seconds=seconds)
         self._faults: dict[str, str] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """What verdicts depend on beside item and answer."""
+        return fingerprint(
+            self.name, _RULES, extract=self._extract, seconds=self._seconds, library=_library()
+        )
 
     def parse(self, item: Item, text: str) -> str | None:
         """The final answer in canonical form: equal for answers of equal spelling, cheaply."""
@@ -179,6 +191,11 @@ def _need_library() -> None:
 @cache
 def _is_installed() -> bool:
     return find_spec("math_verify") is not None
+
+
+@cache
+def _library() -> str | None:
+    return version("math_verify") if _is_installed() else None
 
 
 def _by_number(gold: str, said: str) -> bool | None:

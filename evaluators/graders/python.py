@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome
+from graphsearch.calls import Outcome, digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims
+from graphsearch.evaluators.graders._plain import NoClaims, fingerprint
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
@@ -16,6 +17,8 @@ __all__ = ["PythonGrader"]
 
 _JOB: Final = "graphsearch.evaluators.workers._job_function"
 _LONGEST: Final = 100_000
+_RULES: Final = 1
+"""To be raised with every change that may change a verdict."""
 
 
 class PythonGrader(NoClaims):
@@ -65,6 +68,7 @@ class PythonGrader(NoClaims):
         self._setup = _setup(function)
         self._extract: Extract = extract
         self._on_error = on_error
+        self._limits = {"seconds": seconds, "memory_mb": memory_mb}
         self._pool = WorkerPool(
             _JOB,
             self._setup,
@@ -72,6 +76,23 @@ class PythonGrader(NoClaims):
             seconds=seconds,
             memory=memory_mb << 20,
             environment=environment,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What verdicts depend on beside item and answer, the text of the function's file too.
+
+        Raises:
+            TaskError: the file cannot be read.
+        """
+        return fingerprint(
+            self.name,
+            _RULES,
+            function=self._function,
+            content=self._content(),
+            extract=self._extract,
+            on_error=self._on_error,
+            **self._limits,
         )
 
     def parse(self, item: Item, text: str) -> str | None:
@@ -116,6 +137,15 @@ class PythonGrader(NoClaims):
 
     def _ask(self, item: Item, answer: str) -> Done | Stopped:
         return self._pool.ask({"item": asdict(item), "answer": answer})
+
+    def _content(self) -> str | None:
+        file = self._setup["file"]
+        if file is None:  # a module is looked for in workers alone
+            return None
+        try:
+            return digest(Path(file).read_bytes().hex())
+        except OSError as error:
+            raise TaskError(f"{file} of the python grader: {error.strerror}") from None
 
     def _test_on_gold(self, item: Item, stopped: Stopped) -> None:
         """A function that cannot even judge the gold answer says nothing about the given one."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final, Literal
 from graphsearch.calls import Outcome
 from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.tasks import Item, Verdict
 
@@ -15,6 +15,8 @@ __all__ = ["RegexGrader"]
 _JOB: Final = "graphsearch.evaluators.workers._job_regex"
 _PLACE: Final = "{gold}"
 _LONGEST: Final = 100_000
+_RULES: Final = 1
+"""To be raised with every change that may change a verdict."""
 
 
 class RegexGrader(NoClaims):
@@ -51,9 +53,23 @@ class RegexGrader(NoClaims):
         self._full = match == "full"
         self._flags = 0 if case else int(re.IGNORECASE)
         self._extract: Extract = extract
+        self._seconds = seconds
         self._pool = WorkerPool(_JOB, workers=workers, seconds=seconds, memory=1 << 30)
         if pattern is not None:
             self._compiled(pattern.replace(_PLACE, "x"), "option pattern")
+
+    @property
+    def fingerprint(self) -> str:
+        """What verdicts depend on beside item and answer."""
+        return fingerprint(
+            self.name,
+            _RULES,
+            pattern=self._pattern,
+            full=self._full,
+            flags=self._flags,
+            extract=self._extract,
+            seconds=self._seconds,
+        )
 
     def parse(self, item: Item, text: str) -> str | None:
         """The text that is matched; the pattern plays no part, since it may hang."""

@@ -11,6 +11,7 @@ from graphsearch.calls import Outcome, digest
 from graphsearch.errors import GraphsearchError, TaskError
 from graphsearch.execution._judge import checked, judge, who
 from graphsearch.execution._memory import Memory
+from graphsearch.store import Verdicts
 from graphsearch.tasks import Ask, AskingGrader, BlockingGrader, Grader, Item, Verdict
 
 __all__ = ["Grading", "is_inline", "judge_account"]
@@ -52,10 +53,12 @@ class Grading:
 
     Args:
         asker: makes the calls of an asking grader about an item, booked to an account.
+        verdicts: keeps what graders say that block; a judge's calls are in the journal.
     """
 
-    def __init__(self, asker: Callable[[Item, str], Ask]) -> None:
+    def __init__(self, asker: Callable[[Item, str], Ask], verdicts: Verdicts) -> None:
         self._asker = asker
+        self._verdicts = verdicts
         self._flights: dict[Key, _Flight] = {}
         # A grader stands beside its verdict, so that no other one can come to have its `id`.
         self._known: Memory[Key, tuple[Grader, Verdict]] = Memory(_KEPT_VERDICTS)
@@ -64,6 +67,7 @@ class Grading:
     def enter_loop(self) -> None:
         """Forget what belongs to an event loop that is no more."""
         self._flights.clear()
+        self._verdicts.catch_up()
 
     async def verdict(
         self, grader: Grader, item: Item, text: str, outcome: Outcome, *, account: str
@@ -81,6 +85,7 @@ class Grading:
             EngineError: the grader's machinery or one of its calls failed.
             BudgetReached: the ledger does not cover a call of the judge.
             TaskError: the grader broke, or gave something that is no verdict.
+            StoreError: the verdict could not be written.
         """
         if outcome is not Outcome.ANSWERED:
             return judge(grader, item, text, outcome)
@@ -108,8 +113,7 @@ class Grading:
         if isinstance(grader, AskingGrader):
             verdict = await self._asked(grader, item, text, account)
         else:
-            work = partial(judge, grader, item, text, Outcome.ANSWERED)
-            verdict = await asyncio.get_running_loop().run_in_executor(self._pool(), work)
+            verdict = await self._blocked(grader, item, text)
         self._known.keep(key, (grader, verdict))
         return verdict
 
@@ -122,6 +126,16 @@ class Grading:
         except Exception as error:
             raise TaskError(f"{who(grader, item)} failed: {error!r}") from error
         return checked(grader, item, found)
+
+    async def _blocked(self, grader: Grader, item: Item, text: str) -> Verdict:
+        """What is on disk, else what the grader says now, once that is on disk."""
+        key = digest([_fingerprint(grader), item.id, _content(item), text])
+        known = self._verdicts.get(key)
+        if known is not None:
+            return known
+        work = partial(judge, grader, item, text, Outcome.ANSWERED)
+        verdict = await asyncio.get_running_loop().run_in_executor(self._pool(), work)
+        return await self._verdicts.keep(key, item.id, verdict)
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
@@ -136,6 +150,13 @@ class Grading:
         end = getattr(grader, "close", None)
         if callable(end):
             end()
+
+
+def _fingerprint(grader: Grader) -> str:
+    """What a grader's verdicts depend on, beside item and text."""
+    kind = type(grader)
+    told: str | None = getattr(grader, "fingerprint", None)
+    return told or f"{grader.name} {kind.__module__}.{kind.__qualname__}"
 
 
 def _content(item: Item) -> str:

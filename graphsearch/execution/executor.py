@@ -65,7 +65,7 @@ class Executor:
         engines: the engine of each model.
         roles: roles by name.
         fleet: the models' constants and revisions.
-        store: its journal keeps every reply.
+        store: keeps every reply, and the verdicts of graders that block.
         ledger: pays for every call made.
         seed: the study's seed; with stream, item, prompt and draw it fixes each call's seed.
         profile: the task's mean token lengths; they fix what a unit is.
@@ -114,7 +114,7 @@ class Executor:
             changed=changed or _unheard,
         )
         self._desk = Desk(self._sender, store.journal)
-        self._grading = Grading(self._asker)
+        self._grading = Grading(self._asker, store.verdicts)
         self._worst = WorstCases(self._sender, grader)
         self._fitter = Fitter(grader, self._each)
         self._loop: asyncio.AbstractEventLoop | None = None

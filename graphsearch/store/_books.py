@@ -79,6 +79,8 @@ class Books:
         """Add rows of the transaction that is under way, and write what became of the sums."""
         touched: dict[str, list[Quanta]] = {}
         for into, added in rows.items():
+            if "account" not in into.columns:  # what costs nothing
+                continue
             account, spent = into.columns.index("account"), into.columns.index(SPEND_COLUMNS[0])
             for row in added:
                 touched.setdefault(row[account], []).append(row[spent : spent + _WIDTH])

@@ -1,6 +1,7 @@
 """The schema's version: what this code reads, what it can bring up to date, what it refuses."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, inspect, select, update
@@ -9,15 +10,21 @@ from sqlalchemy.exc import DatabaseError
 from graphsearch.errors import StoreError
 from graphsearch.store._books import add_books
 from graphsearch.store._connect import begin_all, said_by
-from graphsearch.store._tables import meta, metadata
+from graphsearch.store._tables import meta, metadata, verdicts
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "prepare"]
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+
+_LEAST_READ: Final = 2
+"""The oldest version that can be read as it is: what came later is for writing alone."""
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: Final[Mapping[int, Migration]] = {1: add_books}
+MIGRATIONS: Final[Mapping[int, Migration]] = {
+    1: add_books,
+    2: partial(verdicts.create, checkfirst=True),
+}
 """From a version to the next one, each run in the transaction that raises the version."""
 
 
@@ -42,7 +49,7 @@ def prepare(engine: Engine, name: str, *, create: bool, read_only: bool) -> None
                     f"{SCHEMA_VERSION}); use that version",
                     where=name,
                 )
-            if version < SCHEMA_VERSION:
+            if version < (_LEAST_READ if read_only else SCHEMA_VERSION):
                 _migrate(connection, version, name, allowed=not read_only)
     except DatabaseError as error:
         raise StoreError(f"cannot be opened: {said_by(engine, error.orig)}", where=name) from None

@@ -15,6 +15,7 @@ __all__ = [
     "meta",
     "metadata",
     "trials",
+    "verdicts",
 ]
 
 SPEND_COLUMNS: Final = tuple(f"spent_{currency}" for currency in CURRENCIES)
@@ -77,6 +78,15 @@ trials = Table(
     Column("graph", Text, nullable=False),
     Column("record", Text, nullable=False),
 )
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("item", Text, nullable=False),
+    Column("value", Text, nullable=False),
+)
+"""What graders said that take time, by a key of grader, item and text (`verdicts.py`)."""
 
 checkpoints = Table(
     "checkpoints",

@@ -21,6 +21,7 @@ from graphsearch.store._statements import Statement
 from graphsearch.store._tables import checkpoints, meta, trials
 from graphsearch.store._writer import Row, Writer
 from graphsearch.store.journal import Journal
+from graphsearch.store.verdicts import Verdicts
 from graphsearch.trials import TrialRecord
 
 __all__ = ["SCHEMA_VERSION", "Store"]
@@ -34,6 +35,7 @@ class Store:
 
     Attributes:
         journal: replies by call key.
+        verdicts: what graders said that take time.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Store:
         self._writer = None if read_only else Writer(engine, name)
         self._reader = reader_of(engine, name)
         self.journal = Journal(self._writer, self._reader)
+        self.verdicts = Verdicts(self._writer, self._reader)
         self._put = {t: _Replace(t, engine.dialect) for t in (_TRIALS, _CHECKPOINTS, _META)}
 
     @classmethod

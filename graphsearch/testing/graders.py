@@ -177,6 +177,12 @@ class GraderConformance:
         again = [grader.grade(item, text) for item, text in reversed(examples)]
         assert first == again[::-1]
 
+    def test_a_fingerprint_tells_what_verdicts_depend_on(self, grader: Grader) -> None:
+        """Where there is one it is a text, and graders made alike have the same."""
+        told = getattr(grader, "fingerprint", None)
+        assert told is None or (isinstance(told, str) and told)
+        assert getattr(self.make(), "fingerprint", None) == told
+
     def test_several_threads_may_grade(self, grader: Grader) -> None:
         """The executor calls graders that block from threads."""
         examples = [*self.right, *self.wrong] * 4

@@ -1,7 +1,9 @@
 """Graders that take time or ask models: off the event loop, once, and never a score by accident."""
 
 import asyncio
+import shutil
 import threading
+from collections import Counter
 from typing import ClassVar
 
 import pytest
@@ -184,6 +186,75 @@ async def test_one_of_two_runs_given_up_leaves_the_other_its_grading(tmp_path):
         slow.go.set()
         assert (await second)[0].verdict.score == 1.0
     assert len(slow.seen) == 1
+
+
+# -- verdicts on disk ---------------------------------------------------------------------------
+
+
+class Fickle(Slow):
+    """Right about every text the first time it is asked, wrong the second time, and so on."""
+
+    name = "fickle"
+    asked: ClassVar[Counter] = Counter()
+
+    def grade(self, item, text):
+        with self._lock:
+            Fickle.asked[item.id, text] += 1
+            odd = Fickle.asked[item.id, text] % 2
+        return Verdict(float(odd), parsed=self.parse(item, text), reason=f"time {odd}")
+
+
+@pytest.fixture
+def fickle(monkeypatch):
+    monkeypatch.setattr(Fickle, "asked", Counter())
+    return Fickle
+
+
+async def test_a_verdict_is_made_once_in_all_lives_of_a_study(tmp_path, fickle):
+    found = {}
+    for graphs in ([SINGLE], [SINGLE, VOTE], [VOTE, SINGLE]):  # killed after each of them
+        with ready(tmp_path, fickle()) as ex:
+            for graph in graphs:
+                verdicts = [r.verdict for r in await run(ex, graph)]
+                assert found.setdefault(graph.key, verdicts) == verdicts
+    assert set(fickle.asked.values()) == {1}
+
+
+async def test_a_verdict_is_on_disk_before_anyone_hears_of_it(tmp_path, fickle):
+    with ready(tmp_path / "a", fickle(), ScriptedEngine("says 1")) as ex:
+        found = await run(ex, items=ITEMS[:1])
+        shutil.copytree(tmp_path / "a", tmp_path / "b")  # as a kill would leave it now
+    with ready(tmp_path / "b", fickle(), ScriptedEngine("says 1")) as ex:
+        assert [r.verdict for r in await run(ex, items=ITEMS[:1])] == [r.verdict for r in found]
+
+
+async def test_another_item_text_or_fingerprint_is_another_verdict(tmp_path, fickle):
+    item = ITEMS[0]
+    others = [
+        (item, "says 1", None),
+        (item, "says  1", None),
+        (Item(item.id, item.question, "2"), "says 1", None),
+        (Item("other", item.question, item.gold), "says 1", None),
+        (item, "says 1", "fickle, another limit"),
+    ]
+    with ready(tmp_path, fickle()) as ex:
+        for number, (asked, text, fingerprint) in enumerate(others, start=1):
+            grader = fickle()
+            if fingerprint:
+                grader.fingerprint = fingerprint
+            ex._grader = grader
+            first = await ex.verdict(asked, text, account="search")
+            assert sum(fickle.asked.values()) == number
+            ex._grading._known = type(ex._grading._known)(1)  # it is forgotten
+            assert await ex.verdict(asked, text, account="search") == first
+            assert sum(fickle.asked.values()) == number
+
+
+async def test_a_failure_of_the_machinery_is_not_on_disk(tmp_path):
+    with ready(tmp_path, Slow(GraderFailed("not today"))) as ex:
+        assert (await run(ex))[0].verdict is None
+    with ready(tmp_path, Slow()) as ex:
+        assert (await run(ex))[0].verdict is not None
 
 
 # -- asking graders ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
 from graphsearch.tasks import Item
 from graphsearch.testing import GraderConformance
@@ -159,6 +160,37 @@ ELSEWHERE = {"code", "llm-judge"}
 def test_every_registered_grader_is_here():
     here = {name.removeprefix("Test").lower() for name in vars(sys.modules[__name__])}
     assert set(grader_names()) - ELSEWHERE <= here
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "others"),
+    [
+        ("math", {}, [{"seconds": 1.0}, {"extract": "boxed"}]),
+        ("regex", {}, [{"case": True}, {"match": "full"}, {"pattern": "x"}, {"seconds": 2.0}]),
+        ("code", {}, [{"seconds": 1.0}, {"memory_mb": 64}, {"challenge": True}]),
+        (
+            "python",
+            {"function": f"{FUNCTIONS}:equal"},
+            [{"function": f"{FUNCTIONS}:half"}, {"on_error": "wrong"}, {"memory_mb": 64}],
+        ),
+    ],
+)
+def test_fingerprints_tell_options_that_matter(name, plain, others):
+    told = [get_grader(name, **{**plain, **other}).fingerprint for other in ({}, *others)]
+    assert len(set(told)) == len(told)
+    assert all(one.startswith(f"{name} ") for one in told)
+
+
+def test_another_text_of_the_users_file_is_another_fingerprint(tmp_path):
+    file = tmp_path / "judge.py"
+    told = set()
+    for text in ("def f(item, answer): return True", "def f(item, answer): return False"):
+        file.write_text(text)
+        told.add(get_grader("python", function=f"{file}:f").fingerprint)
+    assert len(told) == 2
+    file.unlink()
+    with pytest.raises(TaskError, match="No such file"):
+        _ = get_grader("python", function=f"{file}:f").fingerprint
 
 
 def test_the_suite_finds_a_bad_grader():
