@@ -44,7 +44,7 @@ _TASKS = Registry(
         "mmlu-pro": "graphsearch.evaluators.tasks.mmlu:MmluPro",
         "puzzle": "graphsearch.evaluators.tasks.puzzle:load_puzzle",
         "recall": "graphsearch.evaluators.tasks.recall:load_recall",
-        "replay": "graphsearch.evaluators.tasks.replay:load_replay",
+        "replay": "graphsearch.evaluators.tasks.replay:Replay",
     },
     options_at="task.options",
 )

@@ -24,6 +24,7 @@ class Draft(NamedTuple):
         meta: see `Item.meta`.
         split: the split the file gives it.
         compared: what tells near-duplicates, where that is not the whole question.
+        home: what its split is hashed from, where that is not its normal form.
         worked: the answer as a model might write it, with its reasoning; None where the file has
             none. Only token lengths are measured by it.
     """
@@ -35,6 +36,7 @@ class Draft(NamedTuple):
     meta: Mapping[str, Any] = {}
     split: Split | None = None
     compared: str = ""
+    home: str = ""
     worked: str | None = None
 
 

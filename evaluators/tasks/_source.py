@@ -57,6 +57,11 @@ class Source:
     answer_from: ClassVar[str] = "assumed"
     repeats: ClassVar[Repeats] = "fold"
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether `lengths` are of nothing that anybody measured."""
+        return self.usual_profile is None
+
     # -- what each kind of file says for itself ----------------------------------------------------
 
     @property
@@ -89,6 +94,18 @@ class Source:
             return self.profile_from, self.profile_from
         return f"{BYTES_PER_TOKEN} bytes a token and {PROMPT_TOKENS} more", self.answer_from
 
+    def lengths(self, items: Sequence[Item]) -> TokenProfile:
+        """Mean token lengths where none are given."""
+        return self.usual_profile or profile_of(items, self.answer_tokens)
+
+    def seen(self) -> Seen:
+        """What notices questions that come again."""
+        return Seen(self.repeats, self.contradictions)
+
+    def salted(self) -> str | None:
+        """What is hashed with each question to split them; None for nothing."""
+        return None
+
     # -- what they share ---------------------------------------------------------------------------
 
     def load(self) -> Task:
@@ -111,8 +128,8 @@ class Source:
             name=self.title,
             splits=splits,
             grader=judge,
-            profile=self.profile or self.usual_profile or profile_of(items, self.answer_tokens),
-            is_estimated=self.profile is None and self.usual_profile is None,
+            profile=self.profile or self.lengths(items),
+            is_estimated=self.profile is None and self.is_guessed,
             prompt_set=self.prompt_set or traits_of(judge).prompt_set,
             fingerprint=digest(
                 [
@@ -132,6 +149,11 @@ class Source:
             raise TaskError(
                 f"must be above 0 and at most 1, got {near}", where="task.options.near_duplicates"
             )
+        if self.grader_options and not isinstance(self.grader or self.usual_grader, str):
+            raise TaskError(
+                "go with a grader that is named, not with one that is made already",
+                where="task.options.grader_options",
+            )
 
     def judge(self) -> Grader:
         """The grader."""
@@ -147,7 +169,7 @@ class Source:
 
     def questions(self, judge: Grader, faults: Faults) -> Questions:
         """All questions that are as they should be; what is not goes to `faults`."""
-        seen = Seen(self.repeats, self.contradictions)
+        seen = self.seen()
         check = getattr(judge, "check", None)
         for row in self.rows(faults):
             try:
@@ -170,6 +192,8 @@ class Source:
             near=self.near_duplicates,
             texts=[entry.draft.compared or entry.draft.question for entry in entries],
             given=[entry.draft.split for entry in entries],
+            names=[entry.draft.home for entry in entries],
+            salt=self.salted(),
         )
 
     def _splits(self, entries: Sequence[Entry], placed: Placed) -> dict[Split, Sequence[Item]]:

@@ -13,6 +13,7 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from math import inf
 from typing import Final, NamedTuple
 
 from graphsearch.errors import TaskError
@@ -48,12 +49,15 @@ def scaled(shares: Mapping[Split, float]) -> dict[Split, float]:
     Raises:
         TaskError: a split is missing, unknown or gets nothing.
     """
-    if set(shares) != set(SHARES) or not all(share > 0 for share in shares.values()):
+    total = sum(shares.values())
+    if set(shares) != set(SHARES) or not all(
+        0 < share < inf for share in (*shares.values(), total)
+    ):
         raise TaskError(
-            f"shares {dict(shares)} must give each of {', '.join(SHARES)} more than 0",
+            f"{dict(shares)} must give each of {', '.join(SHARES)} more than 0, and no more than "
+            "can be added up",
             where="task.options.shares",
         )
-    total = sum(shares.values())
     return {split: shares[split] / total for split in ORDER}
 
 
@@ -64,6 +68,8 @@ def place_items(
     near: float | None,
     texts: Sequence[str] | None = None,
     given: Sequence[Split | None] | None = None,
+    names: Sequence[str] | None = None,
+    salt: str | None = None,
 ) -> Placed:
     """The split of each question.
 
@@ -73,9 +79,14 @@ def place_items(
         near: overlap from which on questions count as one; None compares whole texts only.
         texts: what is compared; the questions themselves when None.
         given: splits that the file itself gives; they hold, whatever is near to them.
+        names: what the place of each question is hashed from; "" for its normal form.
+        salt: of the hash; another salt, other places.
     """
     forms = [_form(text, near) for text in texts or [item.question for item in items]]
-    places = [_place(item, form) for item, form in zip(items, forms, strict=True)]
+    own = [
+        name or " ".join(form) for name, form in zip(names or [""] * len(items), forms, strict=True)
+    ]
+    places = [_place(item, name, salt) for item, name in zip(items, own, strict=True)]
     edges = list(accumulate(shares[split] for split in ORDER))[:-1]
     homes = [ORDER[bisect(edges, place)] for place in places]
     fixed = list(given) if given is not None else [None] * len(items)
@@ -96,9 +107,10 @@ def _form(text: str, near: float | None) -> tuple[str, ...]:
     return (" ".join(text.split()),) if near is None else normal_form(text)
 
 
-def _place(item: Item, form: tuple[str, ...]) -> float:
+def _place(item: Item, name: str, salt: str | None) -> float:
     """Where an item (or its group) falls in [0, 1), for good."""
-    key = "question " + " ".join(form) if item.group is None else f"group {item.group}"
+    key = f"question {name}" if item.group is None else f"group {item.group}"
+    key = key if salt is None else f"{salt} {key}"
     hashed = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(hashed, "big") / 2**64
 

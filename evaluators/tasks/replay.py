@@ -1,146 +1,168 @@
 """The questions of a record of real models, to be answered by the engine `replay`."""
 
-import hashlib
 import math
-from bisect import bisect
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final
 
-from graphsearch.calls import digest
 from graphsearch.engines.records import Record, read_record
 from graphsearch.errors import FleetError, TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.recorded import Reading
-from graphsearch.evaluators.tasks._splits import ORDER, SHARES, scaled
-from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
+from graphsearch.evaluators.tasks import _fields
+from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._repeats import Repeats, Seen
+from graphsearch.evaluators.tasks._source import Source
+from graphsearch.rows import Faults, Row
+from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, TokenProfile
 
-__all__ = ["load_replay"]
+__all__ = ["Replay"]
 
 _KEPT_OUT: Final = ("qid", "question", "gold")
 
 
-def load_replay(
-    *,
-    path: str | Path,
-    read: Reading = "text",
-    field: str | None = None,
-    grader: str | Grader | None = None,
-    grader_options: Mapping[str, Any] | None = None,
-    group_field: str | None = None,
-    models: Sequence[str] | None = None,
-    shares: Mapping[Split, float] = SHARES,
-    most: int | None = None,
-    salt: str | int = "",
-    prompt_set: str = "replay",
-) -> Task:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay(Source):
     """The questions of a record, with what was recorded as right for their gold answers.
 
     Answers are judged as they were when they were recorded, so that figures published for a record
     come out again; or by a grader, against the record's own `gold`.
 
-    Args:
+    A question's split follows from a hash of its id, which is what its answers are recorded under;
+    near-duplicates share one all the same.
+
+    Attributes:
         path: the record: a folder with `records.jsonl` (`graphsearch.engines.replay`).
         read: which answers are the same to a vote (`graphsearch.evaluators.graders.recorded`).
         field: field of a sample that is its answer, where it is not `text` or `answer`.
-        grader: a grader or its name, in place of the recorded judgement.
-        grader_options: options of the named grader.
         group_field: field of the questions whose equal values mark those that are not independent.
         models: keep only questions that all these models answered; None keeps all.
-        shares: share of each split.
-        most: most questions a split keeps, the first of them by hash; None keeps all.
         salt: of the hash that splits the questions: another salt, other splits.
-        prompt_set: prompts the roles use; a record answers the bare question alone.
-
-    Raises:
-        TaskError: it is no record, or the options leave a split empty.
     """
-    try:
-        record = read_record(Path(path), field=field)
-    except FleetError as error:
-        raise TaskError(str(error).removeprefix(f"{error.where}: "), where=error.where) from None
-    judge: Grader
-    if grader is None:
-        judge = get_grader("recorded", read=read)
-    else:
-        judge = get_grader(grader, **(grader_options or {})) if isinstance(grader, str) else grader
-    items = _items(record, group_field, models, recorded=grader is None)
-    splits = _splits(items, scaled(shares), most, str(salt), Path(path))
-    return Task(
-        name=Path(path).name.partition(".")[0] or "replay",
-        splits=splits,
-        grader=judge,
-        profile=_profile(record, items),
-        prompt_set=prompt_set,
-        fingerprint=digest(
-            [record.mark, read, field, [[i.id for i in splits[split]] for split in ORDER]]
-        ),
-    )
 
+    path: str | Path | None = None
+    read: Reading = "text"
+    field: str | None = None
+    group_field: str | None = None
+    models: Sequence[str] | None = None
+    salt: str | int = ""
+    prompt_set: str | None = "replay"
 
-def _items(
-    record: Record, group_field: str | None, models: Sequence[str] | None, *, recorded: bool
-) -> list[Item]:
-    unknown = sorted(set(models or ()) - set(record.models))
-    if unknown:
-        raise TaskError(f"no model {unknown[0]!r} was recorded", where="task.options.models")
-    right = _right_texts(record) if recorded else {}
-    items = []
-    for qid, row in record.questions.items():
-        if any((model, qid) not in record.samples for model in models or ()):
-            continue
-        group = None
-        if group_field is not None:
-            if group_field not in row:
-                raise TaskError(f"question {qid!r} has no {group_field!r}")
-            group = str(row[group_field])
-        gold = right.get(qid, []) if recorded else row.get("gold")
-        meta = {k: v for k, v in row.items() if k not in (*_KEPT_OUT, group_field)}
-        items.append(Item(qid, str(row["question"]), gold, group, meta))
-    return items
+    repeats: ClassVar[Repeats] = "keep"
 
+    @property
+    def is_guessed(self) -> bool:
+        """Whether `lengths` are of nothing that anybody measured."""
+        return False
 
-def _right_texts(record: Record) -> dict[str, list[str]]:
-    """What was recorded as right, by question."""
-    found: dict[str, dict[str, None]] = {}
-    for (_, qid), samples in record.samples.items():
-        for sample in samples:
-            if sample.correct is None:
-                raise TaskError("the record does not tell which answers are right; give a grader")
-            if sample.correct and sample.text is not None:
-                found.setdefault(qid, {})[sample.text] = None
-    return {qid: sorted(texts) for qid, texts in found.items()}
+    @property
+    def title(self) -> str:
+        """The record's name."""
+        return Path(str(self.path)).name.partition(".")[0] or "replay"
 
+    @property
+    def origin(self) -> str:
+        """Where it is read from."""
+        return str(self.path)
 
-def _splits(
-    items: Sequence[Item], shares: Mapping[Split, float], most: int | None, salt: str, path: Path
-) -> dict[Split, Sequence[Item]]:
-    """By hash of the question's id, or of its group, and the salt."""
-    edges = list(accumulate(shares[split] for split in ORDER))[:-1]
-    found: dict[Split, list[Item]] = {split: [] for split in ORDER}
-    for place, item in sorted(
-        ((_place(item, salt), item) for item in items), key=lambda pair: (pair[0], pair[1].id)
-    ):
-        found[ORDER[bisect(edges, place)]].append(item)
-    empty = [split for split in ORDER if not found[split]]
-    if empty:
-        message = f"its {len(items)} questions leave the {empty[0]} split empty"
-        raise TaskError(message, where=str(path))
-    return {split: tuple(chosen[:most]) for split, chosen in found.items()}
+    def check_options(self) -> None:
+        """Refuse options that no record can make right."""
+        Source.check_options(self)
+        if self.path is None:
+            raise TaskError(
+                "task 'replay' needs the option 'path', the folder of a record with records.jsonl "
+                "in it (task show and task check: --path FOLDER; run: --data FOLDER)",
+                where="task.options.path",
+            )
+        if self.grader is None and self.grader_options:
+            raise TaskError(
+                "go with a grader; answers are judged as recorded where none is named",
+                where="task.options.grader_options",
+            )
 
+    def judge(self) -> Grader:
+        """The grader: by default whoever judged when the record was made."""
+        if self.grader is None:
+            return get_grader("recorded", read=self.read)
+        return Source.judge(self)
 
-def _place(item: Item, salt: str) -> float:
-    key = f"{salt} question {item.id}" if item.group is None else f"{salt} group {item.group}"
-    hashed = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(hashed, "big") / 2**64
+    def rows(self, faults: Faults) -> Iterator[Row]:
+        """The questions; each that is judged as recorded has the texts recorded as right."""
+        try:
+            record = self._record()
+            self._check(record)
+            right = self._right_texts(record) if self.grader is None else None
+        except FleetError as error:
+            faults.add(error.message, error.where or self.origin)
+            return
+        for qid, row in record.questions.items():
+            if any((model, qid) not in record.samples for model in self.models or ()):
+                continue
+            gold = {} if right is None else {"gold": right.get(qid, [])}
+            yield row._replace(values={**row.values, **gold})
 
+    def draft(self, row: Row) -> Draft | None:
+        """What a question says."""
+        group = None if self.group_field is None else str(_fields.value(row, self.group_field))
+        kept_out = (*_KEPT_OUT, self.group_field)
+        qid = str(row.values["qid"])
+        return Draft(
+            _fields.text(row, "question", strip=False),
+            # None of the answers recorded may be right, which leaves the list of them empty.
+            row.values["gold"] if self.grader is None else _fields.gold(row, "gold"),
+            id=qid,
+            group=group,
+            meta={key: found for key, found in row.values.items() if key not in kept_out},
+            home=qid,
+        )
 
-def _profile(record: Record, items: Sequence[Item]) -> TokenProfile:
-    """Mean lengths as the engine estimates them; over all models, since a task knows no fleet."""
-    asked = sum(len(item.question) for item in items) / max(len(items), 1)
-    lengths = [sample.characters for samples in record.samples.values() for sample in samples]
-    said = sum(lengths) / max(len(lengths), 1)
-    return TokenProfile(
-        max(1, math.ceil(asked / BYTES_PER_TOKEN)), max(1, math.ceil(said / BYTES_PER_TOKEN))
-    )
+    def seen(self) -> Seen:
+        """What notices questions that come again: what models said right is no contradiction."""
+        return Seen(self.repeats, None if self.grader is None else self.contradictions)
+
+    def salted(self) -> str | None:
+        """What is hashed with each id."""
+        return str(self.salt)
+
+    def lengths(self, items: Sequence[Item]) -> TokenProfile:
+        """Mean lengths as the engine estimates them; over all models: a task knows no fleet."""
+        asked = sum(len(item.question) for item in items) / len(items)
+        recorded = self._record().samples.values()
+        said = [sample.characters for samples in recorded for sample in samples]
+        return TokenProfile(
+            max(1, math.ceil(asked / BYTES_PER_TOKEN)),
+            max(1, math.ceil(sum(said) / max(len(said), 1) / BYTES_PER_TOKEN)),
+        )
+
+    def lengths_from(self) -> tuple[str, str]:
+        """Where the token lengths in use come from, of question and answer, for people."""
+        if self.profile is not None:
+            return Source.lengths_from(self)
+        how = f"mean of the record, {BYTES_PER_TOKEN} characters a token"
+        return how, how
+
+    def _record(self) -> Record:
+        return read_record(Path(str(self.path)), field=self.field)
+
+    def _check(self, record: Record) -> None:
+        unknown = sorted(set(self.models or ()) - set(record.models))
+        if unknown:
+            known = ", ".join(sorted(record.models)[:8])
+            raise TaskError(
+                f"no model {unknown[0]!r} was recorded; of {known}", where="task.options.models"
+            )
+
+    def _right_texts(self, record: Record) -> dict[str, list[str]]:
+        """What was recorded as right, by question."""
+        found: dict[str, dict[str, None]] = {}
+        for (model, qid), samples in record.samples.items():
+            for sample in samples:
+                if sample.correct is None:
+                    raise TaskError(
+                        f"does not tell whether {model!r} is right on {qid!r}; give a grader",
+                        where=self.origin,
+                    )
+                if sample.correct and sample.text is not None:
+                    found.setdefault(qid, {})[sample.text] = None
+        return {qid: sorted(texts) for qid, texts in found.items()}

@@ -1,8 +1,6 @@
 """Reading what was recorded of real models: the layouts of a record's folder."""
 
-import gzip
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.errors import FleetError
+from graphsearch.rows import Faults, Row, read_jsonl, read_rows
 
 __all__ = ["Record", "Sample", "read_record"]
 
@@ -44,14 +43,14 @@ class Record:
     Attributes:
         samples: by model and question.
         models: names of the models, in the order of their first line.
-        questions: the rows of `questions.jsonl` by id, with `question`; where there is no such
-            file the id stands for the question.
+        questions: the lines of `questions.jsonl` by id, with `question`; where there is no such
+            file the id stands for the question, and the line is the first that names it.
         mark: a digest of the files.
     """
 
     samples: Mapping[tuple[str, str], tuple[Sample, ...]]
     models: tuple[str, ...]
-    questions: Mapping[str, Mapping[str, Any]]
+    questions: Mapping[str, Row]
     mark: str
 
 
@@ -79,24 +78,46 @@ def _read(
     files = _files(path)
     reader = _Reader(field, score, files, mark)
     samples: dict[tuple[str, str], tuple[Sample, ...]] = {}
-    questions: dict[str, Mapping[str, Any]] = {}
-    for where, row in _rows(files["records"], mark):
-        qid = str(row.get("qid"))
-        questions.setdefault(qid, {**_facts(row), "qid": qid, "question": qid})
-        for model, found in reader.of(row, where):
+    questions: dict[str, Row] = {}
+    for row in _rows(files["records"], mark):
+        qid = _qid(row)
+        facts = {**_facts(row.values), "qid": qid, "question": qid}
+        questions.setdefault(qid, row._replace(values=facts))
+        for model, found in reader.of(row, qid):
             if (model, qid) in samples:
-                raise FleetError(f"{model!r} answers {row['qid']!r} twice", where=where)
+                raise FleetError(f"{model!r} answers {qid!r} twice", where=row.where)
             samples[model, qid] = found
     if "questions" in files:
-        questions = {str(row["qid"]): row for _, row in _rows(files["questions"], mark)}
+        questions = _by_id(_rows(files["questions"], mark), "question", str)
     models = tuple(dict.fromkeys(model for model, _ in samples))
     return Record(samples, models, questions, mark.hexdigest())
 
 
-def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
+def _by_id(rows: Iterable[Row], field: str, kind: type) -> dict[str, Row]:
+    """Lines by their qid, each of which must have one more field of some kind."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        qid = _qid(row)
+        if not isinstance(row.values.get(field), kind) or not row.values[field]:
+            raise FleetError(f"{qid!r} has no {field!r}", where=row.where)
+        first = found.setdefault(qid, row)
+        if first is not row:
+            raise FleetError(f"{qid!r} is already in {first.seen_from(row)}", where=row.where)
+    return found
+
+
+def _qid(row: Row) -> str:
+    found = row.values.get("qid")
+    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        said = "has no 'qid'" if found is None else f"its 'qid' is {found!r}"
+        raise FleetError(f"{said}; a line says by a text or a number whose it is", where=row.where)
+    return str(found)
+
+
+def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
     """What a line of a record without questions says of the question itself."""
     apart = {"model", "method", "samples", "preds"}
-    return {key: value for key, value in row.items() if key not in apart}
+    return {key: value for key, value in values.items() if key not in apart}
 
 
 class _Reader:
@@ -110,31 +131,32 @@ class _Reader:
         self._score = score
         self._files = files
         self._columns: list[str] | None = None
-        self._texts: dict[str, list[str]] | None = None
+        self._texts: dict[str, Row] | None = None
 
-    def of(self, row: Mapping[str, Any], where: str) -> Iterator[tuple[str, tuple[Sample, ...]]]:
+    def of(self, row: Row, qid: str) -> Iterator[tuple[str, tuple[Sample, ...]]]:
         """Models and their samples of one line."""
-        model, found = row.get("model"), row.get("samples")
-        if isinstance(row.get("preds"), str) and "qid" in row:
-            yield from self._letters(row, where)
-        elif not isinstance(model, str) or "qid" not in row or not isinstance(found, list):
+        values, where = row.values, row.where
+        model, found = values.get("model"), values.get("samples")
+        if isinstance(values.get("preds"), str):
+            yield from self._letters(values, where)
+        elif not isinstance(model, str) or not isinstance(found, list):
             raise FleetError("expected a line with qid, model and samples", where=where)
         else:
-            named = f"{model}/{row['method']}" if "method" in row else model
-            yield named, tuple(self._sample(one, str(row["qid"]), where) for one in found)
+            named = f"{model}/{values['method']}" if "method" in values else model
+            yield named, tuple(self._sample(one, qid, where) for one in found)
 
     def _letters(
-        self, row: Mapping[str, Any], where: str
+        self, values: Mapping[str, Any], where: str
     ) -> Iterator[tuple[str, tuple[Sample, ...]]]:
         """One letter a model, in the order of models.json."""
         if self._columns is None:
             self._columns = _columns(self._files["records"].parent / _MODELS, self._mark)
-        if len(row["preds"]) != len(self._columns):
-            count = len(row["preds"])
+        if len(values["preds"]) != len(self._columns):
+            count = len(values["preds"])
             raise FleetError(f"has {count} letters for {len(self._columns)} models", where=where)
-        for model, letter in zip(self._columns, row["preds"], strict=True):
+        for model, letter in zip(self._columns, values["preds"], strict=True):
             text = None if letter == _UNREAD else letter
-            right = letter == row.get("gold") if "gold" in row else None
+            right = letter == values["gold"] if "gold" in values else None
             yield model, (Sample(text, 1, correct=right),)
 
     def _sample(self, found: Any, qid: str, where: str) -> Sample:
@@ -144,9 +166,11 @@ class _Reader:
         characters, score = found.get("chars"), found.get(self._score or "")
         if self._score is not None and not isinstance(score, int | float):
             raise FleetError(f"a sample has no number {self._score!r}", where=where)
+        if characters is not None and (not isinstance(characters, int) or characters < 0):
+            raise FleetError(f"a sample has {characters!r} 'chars'", where=where)
         return Sample(
             text,
-            characters if isinstance(characters, int) else len(text or ""),
+            len(text or "") if characters is None else characters,
             None if score is None else float(score),
             self._verdict(found, where),
         )
@@ -174,21 +198,23 @@ class _Reader:
         if self._texts is None:
             if "completions" not in self._files:
                 raise FleetError("samples name completions; their file is absent", where=where)
-            rows = _rows(self._files["completions"], self._mark)
-            self._texts = {str(row["qid"]): row["completions"] for _, row in rows}
-        try:
-            return str(self._texts[qid][number])
-        except (KeyError, IndexError, TypeError):
-            raise FleetError(f"{qid!r} has no completion {number!r}", where=where) from None
+            self._texts = _by_id(_rows(self._files["completions"], self._mark), "completions", list)
+        texts = self._texts[qid].values["completions"] if qid in self._texts else []
+        if not isinstance(number, int) or not 0 <= number < len(texts):
+            raise FleetError(f"{qid!r} has no completion {number!r}", where=where)
+        return str(texts[number])
 
 
 def _columns(file: Path, mark: blake2b) -> list[str]:
-    try:
-        data = file.read_bytes()
-        mark.update(data)
-        return [str(row["model"]) for row in json.loads(data)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FleetError(f"does not name the models in order: {error}", where=str(file)) from error
+    if not file.is_file():
+        raise FleetError(
+            "is absent; it names the models whose letters were recorded", where=str(file)
+        )
+    rows = list(read_rows(file, Faults(error=FleetError), tap=mark.update))
+    bad = next((row for row in rows if not isinstance(row.values.get("model"), str)), None)
+    if bad is not None:
+        raise FleetError("does not name its 'model'", where=bad.where)
+    return [row.values["model"] for row in rows]
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -210,19 +236,6 @@ def _files(path: Path) -> dict[str, Path]:
     return found
 
 
-def _rows(file: Path, mark: blake2b) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The lines of a file with their places; what is read goes into the digest too."""
-    try:
-        data = file.read_bytes()
-        data = gzip.decompress(data) if file.suffix == ".gz" else data
-    except (OSError, EOFError) as error:
-        raise FleetError(f"cannot be read: {error}", where=str(file)) from error
-    mark.update(data)
-    for number, line in enumerate(data.splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise FleetError(f"is not JSON: {error}", where=f"{file}:{number}") from error
-        if not isinstance(row, Mapping):
-            raise FleetError("is no object", where=f"{file}:{number}")
-        yield f"{file}:{number}", row
+def _rows(file: Path, mark: blake2b) -> Iterator[Row]:
+    """The lines of a file; what is read goes into the digest too."""
+    return read_jsonl(file, Faults(error=FleetError), tap=mark.update)

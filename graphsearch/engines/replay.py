@@ -187,7 +187,9 @@ class ReplayEngine:
             return
         expected = self._asked.get(call.item)
         if expected is None:
-            question = str(record.questions.get(call.item, {}).get("question", ""))
+            if call.item not in record.questions:
+                raise Rejected(f"{self._path} has no question of item {call.item!r}")
+            question = str(record.questions[call.item].values["question"])
             expected = self._asked[call.item] = self._prompt.replace("{question}", question).split()
         if call.messages[-1].content.split() != expected:
             raise Rejected(

@@ -143,9 +143,22 @@ def test_the_fingerprint_changes_with_the_files_and_the_seed(folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "records.jsonl:1: is not JSON"),
-        ("[]", "records.jsonl:1: is no object"),
-        ('{"qid": 1, "preds": "ABC"}', "does not name the models in order"),
+        ("{}x", "records.jsonl:1: is no JSON: Extra data, at column 3"),
+        ("[]", "records.jsonl:1: must be a JSON object"),
+        (
+            '{"qid": 1, "qid": 2}',
+            "records.jsonl:1: an object has the key 'qid' twice, at column 12",
+        ),
+        (
+            '{"model": "m", "samples": []}',
+            "records.jsonl:1: has no 'qid'; a line says by a text or",
+        ),
+        ('{"qid": [], "model": "m", "samples": []}', "records.jsonl:1: its 'qid' is []"),
+        ('{"qid": 1, "preds": "ABC"}', "models.json: is absent; it names the models whose letters"),
+        (
+            '{"qid": 1, "model": "m", "samples": [{"answer": "x", "chars": "9"}]}',
+            "records.jsonl:1: a sample has '9' 'chars'",
+        ),
         ('{"qid": 1}', "expected a line with qid, model and samples"),
         ('{"qid": 1, "model": "m", "samples": [{"chars": 3}]}', "no text and no answer"),
         ('{"qid": 1, "model": "m", "samples": [{"completion": 3}]}', "their file is absent"),
@@ -153,7 +166,7 @@ def test_the_fingerprint_changes_with_the_files_and_the_seed(folder):
             '{"qid": 1, "model": "m", "samples": [{"answer": 3, "correct": "false"}]}',
             "'false'; true or false it is",
         ),
-        ('{"qid": 1, "model": "m", "samples": []}\n' * 2, "records.jsonl:2: 'm' answers 1 twice"),
+        ('{"qid": 1, "model": "m", "samples": []}\n' * 2, "records.jsonl:2: 'm' answers '1' twice"),
     ],
 )
 def test_bad_records_are_named(tmp_path, text, said):
@@ -161,6 +174,37 @@ def test_bad_records_are_named(tmp_path, text, said):
     with pytest.raises(FleetError) as caught:
         ReplayEngine(tmp_path).info("m")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"qid": "q0"}', "questions.jsonl:1: 'q0' has no 'question'"),
+        ('{"qid": "q0", "question": ""}', "questions.jsonl:1: 'q0' has no 'question'"),
+        ('{"question": "why?"}', "questions.jsonl:1: has no 'qid'"),
+        ('{"qid": 1, "question": "a"}\n{"qid": "1", "question": "b"}', "'1' is already in line 1"),
+    ],
+)
+def test_bad_questions_of_a_record_are_named(folder, text, said):
+    (folder / "questions.jsonl").write_text(text)
+    with pytest.raises(FleetError) as caught:
+        ReplayEngine(folder).info("big")
+    assert said in str(caught.value)
+
+
+async def test_an_answer_whose_question_is_missing_is_refused(folder):
+    lines(folder / "questions.jsonl", [{"qid": "q1", "question": "what is\n1 ?"}])
+    engine = ReplayEngine(folder)
+    assert (await engine.generate(call("q1"))).text
+    with pytest.raises(Rejected, match="has no question of item 'q0'"):
+        await engine.generate(call("q0", prompt=""))
+
+
+def test_models_of_letters_are_named_by_row(tmp_path):
+    lines(tmp_path / "records.jsonl", [{"qid": 7, "preds": "BA"}])
+    (tmp_path / "models.json").write_text('[{"model": "x"}, {"name": "y"}]')
+    with pytest.raises(FleetError, match=r"models\.json: row 2: does not name its 'model'"):
+        ReplayEngine(tmp_path).info("x")
 
 
 def test_a_folder_without_records_is_named(tmp_path):

@@ -55,7 +55,7 @@ def test_a_record_that_is_none_is_named(tmp_path):
     path = shared_data("replay/mot-date")
     with pytest.raises(TaskError, match="no model 'gpt-9'"):
         get_task("replay", path=path, models=["gpt-9"])
-    with pytest.raises(TaskError, match="has no 'chapter'"):
+    with pytest.raises(TaskError, match=r"questions\.jsonl:1: no field 'chapter'"):
         get_task("replay", path=path, group_field="chapter")
 
 
