@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
 
-__all__ = ["Extract", "final_answer", "last_boxed", "last_line"]
+from graphsearch.evaluators._boxed import last_boxed
+
+__all__ = ["Extract", "final_answer", "last_line"]
 
 Extract = Literal[
     "auto", "tags", "line", "hashes", "json", "boxed", "sentence", "last-line", "whole"
@@ -26,11 +28,8 @@ _HASHES: Final = re.compile(r"####\s*(?P<found>[^\n]+)")
 _FIELD: Final = re.compile(
     r'"(?:final[_ ]?)?answer"\s*:\s*(?P<found>"(?:[^"\\\n]|\\.)*"|[^"\s,}][^,}\n]*)', re.I
 )
-_BOXED: Final = re.compile(r"\\f?boxe?d?\s*\{")
-_BETWEEN_BOXES: Final = re.compile(r"[\s$,;.]*(?:(?:and|or)[\s$]*)?")
 _CODE: Final = ("```", "{")
 """What follows `Answer:` where a block of JSON or code is the answer."""
-_MOST_BOXES: Final = 20
 
 
 def final_answer(text: str, how: Extract = "auto") -> str | None:
@@ -54,40 +53,11 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
     return None
 
 
-def last_boxed(text: str) -> str | None:
-    r"""Content of the last `\boxed{...}`; boxes right before it are listed before it."""
-    opened = list(_BOXED.finditer(text))[-_MOST_BOXES:]
-    found: list[str] = []
-    begun = len(text)
-    for match in reversed(opened):
-        end = _closing(text, match.end())
-        if end is None or end >= begun:
-            continue  # it is never closed, or holds the box that was found
-        if found and not _BETWEEN_BOXES.fullmatch(text[end + 1 : begun]):
-            break
-        found.insert(0, text[match.end() : end].strip())
-        begun = match.start()
-    return ", ".join(dict.fromkeys(found)) if found else None
-
-
 def last_line(text: str) -> str | None:
     """The last line with anything on it."""
     tail = text[-_TAIL:].rstrip()
     line = tail.rpartition("\n")[2].strip()
     return line or None
-
-
-def _closing(text: str, begin: int) -> int | None:
-    """Where the brace that was opened before `begin` is closed."""
-    depth = 1
-    for match in _BRACE.finditer(text, begin):
-        depth += 1 if match[0] == "{" else -1
-        if depth == 0:
-            return match.start()
-    return None
-
-
-_BRACE: Final = re.compile(r"(?<!\\)[{}]")
 
 
 def _matched(pattern: re.Pattern[str]) -> Callable[[str], str | None]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from graphsearch.errors import TaskError
+from graphsearch.evaluators._boxed import last_boxed
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.rows import Faults, Row, read_rows
 from graphsearch.tasks import TokenProfile
 
-__all__ = ["SUBJECTS", "Math", "boxed"]
+__all__ = ["SUBJECTS", "Math"]
 
 SUBJECTS: Final = (
     "algebra",
@@ -31,7 +32,8 @@ LEVELS: Final = (1, 2, 3, 4, 5)
 class Math(Benchmark):
     r"""MATH: a folder `test/algebra/1.json`, ..., a JSONL file of problems, or the hub's files.
 
-    The gold answer is the field `answer`, else the last `\boxed{...}` of the solution.
+    The gold answer is the field `answer`, else what the last `\boxed{...}` of the solution holds
+    (several in a row are a list).
 
     Attributes:
         levels: levels to ask, of 1 to 5; None for all.
@@ -102,26 +104,12 @@ class Math(Benchmark):
 def _gold(row: Row, solution: str | None) -> str:
     if not _fields.is_absent(row.values.get("answer")):
         return _fields.text(row, "answer")
-    found = boxed(solution or _fields.text(row, "solution"))
+    found = last_boxed(solution or _fields.text(row, "solution"))
     if not found:
         raise TaskError(
             r"has neither a field 'answer' nor a \boxed{...} in its solution", where=row.where
         )
     return found
-
-
-def boxed(text: str) -> str | None:
-    r"""Content of the last `\boxed{...}` of a text (also `\fbox`), braces matched; else None."""
-    for found in reversed(list(re.finditer(r"\\(?:boxed|fbox)\b\s*", text))):
-        rest = text[found.end() :]
-        if not rest.startswith("{"):
-            return rest.split()[0].split("$")[0] if rest.split() else None
-        depth = 0
-        for i, letter in enumerate(rest):
-            depth += {"{": 1, "}": -1}.get(letter, 0)
-            if depth == 0:
-                return rest[1:i].strip()
-    return None
 
 
 def _level(row: Row) -> int | None:

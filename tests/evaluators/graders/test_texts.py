@@ -5,7 +5,7 @@ import pytest
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._final import final_answer, last_boxed
+from graphsearch.evaluators.graders._final import final_answer
 from graphsearch.evaluators.graders.f1 import normal_words, token_f1
 from graphsearch.tasks import Item
 
@@ -70,12 +70,6 @@ def test_one_place_alone(how, said):
     assert final_answer(text, how) == said
     assert final_answer("nothing", how) == ("nothing" if how == "last-line" else None)
     assert final_answer(text, "whole") == text.strip()
-
-
-def test_a_box_that_is_empty_or_far_away():
-    assert last_boxed("no box") is None
-    assert last_boxed(r"\boxed{}") == ""
-    assert last_boxed(r"\boxed{1}" + "x" * 90 + r"\boxed{2}") == "2"
 
 
 # -- F1 --------------------------------------------------------------------------------------------

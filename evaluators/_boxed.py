@@ -1,0 +1,62 @@
+r"""What stands in LaTeX's boxes: the answer of a reply, or of a worked solution."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["last_boxed"]
+
+_BOX: Final = re.compile(
+    r"\\f?boxe?d?(?:\s*(?P<opened>\{)"
+    r"|(?![A-Za-z])\s*(?P<bare>[-+]?(?:\d|\\[A-Za-z])(?:(?!\\[\])])[^\s$])*))"
+)
+"""A box with braces, or without them before a number or a command, as in `\boxed 5`."""
+
+_BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
+"""Braces; what is escaped is passed over, so that `\\}` is the end of a line and a brace."""
+
+_BETWEEN: Final = re.compile(r"[\s$,;.]*(?:(?:and|or)[\s$]*)?")
+_MOST: Final = 20
+
+
+class _Box(NamedTuple):
+    begin: int
+    end: int
+    content: str
+
+
+def last_boxed(text: str) -> str | None:
+    r"""Content of the last `\boxed{...}` or `\fbox{...}`, braces matched; None without one.
+
+    Boxes right before it, with no more than `,`, `and` or `or` between, are listed before it. A box
+    that is never closed is none; of boxes in each other the inner one counts.
+    """
+    found: list[_Box] = []
+    for box in _from_the_last(text):
+        if found and found[0].begin < box.end:
+            continue  # it holds the one that was found
+        if found and not _BETWEEN.fullmatch(text[box.end : found[0].begin]):
+            break
+        found.insert(0, box)
+    return ", ".join(dict.fromkeys(box.content for box in found)) if found else None
+
+
+def _from_the_last(text: str) -> Iterator[_Box]:
+    for match in reversed(list(_BOX.finditer(text))[-_MOST:]):
+        if match["opened"] is None:
+            yield _Box(match.start(), match.end(), match["bare"].rstrip(".,;:"))
+            continue
+        end = _closing(text, match.end())
+        if end is not None:
+            yield _Box(match.start(), end + 1, text[match.end() : end].strip())
+
+
+def _closing(text: str, begin: int) -> int | None:
+    """Where the brace that was opened before `begin` is closed."""
+    depth = 1
+    for match in _BRACE.finditer(text, begin):
+        if match[0] in "{}":
+            depth += 1 if match[0] == "{" else -1
+        if depth == 0:
+            return match.start()
+    return None
