@@ -102,7 +102,7 @@ def _is_list(value: Any) -> bool:
 
 def _named(noun: str, *needed: str) -> _Kind:
     """A registered name, or a thing that has these methods."""
-    words = f"a registered name or {noun}"
+    words = f"a registered name, a mapping, or {noun}"
     return _Kind(words, lambda v: isinstance(v, str) or all(hasattr(v, name) for name in needed))
 
 
@@ -124,8 +124,8 @@ def _kinds() -> Mapping[str, _Kind]:
         lambda v: amount.fits(v) or (_is_list(v) and all(map(amount.fits, v))),
     )
     return {
-        "task": _of("a registered name, a file of questions, or a Task", str, Path, Task),
-        "fleet": _of("the name of a fleet, a file, or a Fleet", str, Path, Fleet),
+        "task": _of("a name, a file of questions, a mapping, or a Task", str, Path, Task),
+        "fleet": _of("the name of a fleet, a file, a mapping, or a Fleet", str, Path, Fleet),
         "prices": _or_none(_of("a file of prices or a PriceList", str, Path, PriceList)),
         "graph_budget": amount,
         "search_budget": amounts,
@@ -137,10 +137,10 @@ def _kinds() -> Mapping[str, _Kind]:
         "agent_options": _OPTIONS,
         "task_options": _OPTIONS,
         "prompt_set": _or_none(_of("the name of a prompt set or its folder", str, Path)),
-        "profile": _or_none(_of("a TokenProfile", TokenProfile)),
+        "profile": _or_none(_of("a mapping or a TokenProfile", TokenProfile)),
         "engines": _or_none(_of("a mapping from models to engines", Mapping)),
-        "settings": _or_none(_of("Settings", Settings)),
+        "settings": _or_none(_of("a mapping or Settings", Settings)),
         "seed": _Kind("a whole number from 0 to 2**63", lambda v: _is_whole(v) and 0 <= v < 2**63),
         "concurrency": _or_none(_WHOLE),
-        "retries": _or_none(_of("a RetryPolicy", RetryPolicy)),
+        "retries": _or_none(_of("a mapping or a RetryPolicy", RetryPolicy)),
     }

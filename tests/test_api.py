@@ -14,7 +14,7 @@ from graphsearch.api import _check_keys, join, open_study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError, TaskError
+from graphsearch.errors import BudgetRefused, ConfigError, FleetError, InputError, TaskError
 from graphsearch.events import read_events
 from graphsearch.execution import RetryPolicy
 from graphsearch.fleet import Fleet, ModelSpec
@@ -22,6 +22,7 @@ from graphsearch.prices import PriceList
 from graphsearch.study import Result, Settings
 from graphsearch.study.quote import NO_ROUND
 from graphsearch.study.usable import never_used
+from graphsearch.tasks import TokenProfile
 from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
 
 FEW = {"rounds": 1, "selection_items": 8, "test_items": 8, "baselines": ("single",)}
@@ -187,8 +188,8 @@ def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, err
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"task": 5}, "task: must be a registered name, a file of questions, or a Task, got 5"),
-        ({"fleet": 3}, "fleet: must be the name of a fleet, a file, or a Fleet, got 3"),
+        ({"task": 5}, "task: must be a name, a file of questions, a mapping, or a Task, got 5"),
+        ({"fleet": 3}, "fleet: must be the name of a fleet, a file, a mapping, or a Fleet, got 3"),
         ({"prices": 3}, "prices: must be a file of prices or a PriceList, or None, got 3"),
         ({"graph_budget": None}, "graph_budget: must be an amount with its currency, such as '18"),
         ({"search_budget": None}, "search_budget: must be an amount with its currency, such as '5"),
@@ -199,30 +200,101 @@ def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, err
         ({"space": {"models": "small"}}, "space.models: must be a list of names of models, or N"),
         ({"space": {"roles": [3]}}, "space.roles: must be a list of names of roles or RoleOpt"),
         ({"space": {"sinks": [3]}}, "space.sinks: must be a list of names of sinks or SinkOpt"),
-        ({"searcher": 3}, "searcher: must be a registered name or a searcher, got 3"),
+        ({"searcher": 3}, "searcher: must be a registered name, a mapping, or a searcher, got 3"),
         ({"searcher_options": [1]}, "searcher_options: must be a mapping of options"),
-        ({"agent": 3}, "agent: must be a registered name or an agent, or None, got 3"),
+        ({"agent": 3}, "agent: must be a registered name, a mapping, or an agent, or None, got 3"),
         ({"agent_options": 3}, "agent_options: must be a mapping of options"),
         ({"task_options": "x"}, "task_options: must be a mapping of options"),
         ({"prompt_set": 3}, "prompt_set: must be the name of a prompt set or its folder"),
-        ({"profile": (1, 2)}, "profile: must be a TokenProfile, or None, got (1, 2)"),
+        ({"profile": (1, 2)}, "profile: must be a mapping or a TokenProfile, or None, got (1, 2)"),
         ({"engines": [1]}, "engines: must be a mapping from models to engines, or None, got [1]"),
         ({"engines": {"small": 3}}, "engines['small']: must be an engine, got 3"),
-        ({"settings": {}}, "settings: must be Settings, or None, got {}"),
+        ({"settings": 3}, "settings: must be a mapping or Settings, or None, got 3"),
         ({"seed": True}, "seed: must be a whole number from 0 to 2**63, got True"),
         ({"concurrency": "8"}, "concurrency: must be a whole number, or None, got '8'"),
-        ({"retries": {}}, "retries: must be a RetryPolicy, or None, got {}"),
+        ({"retries": 3}, "retries: must be a mapping or a RetryPolicy, or None, got 3"),
+        ({"task": {}}, "task: give either a name or a file"),
+        ({"task": {"nam": "puzzle"}}, "task.nam: unknown key; did you mean 'name'?"),
+        ({"task": {"name": "puzzle", "options": 3}}, "task.options: must be a mapping, got 3"),
+        (
+            {"task": {"name": "puzzle", "options": {"most": 9}}, "task_options": {"most": 3}},
+            "task_options: is given by task already",
+        ),
+        ({"fleet": {"models": 3}}, "fleet"),
+        ({"searcher": {"nam": "random"}}, "searcher.nam: unknown key"),
+        ({"agent": {"name": "chat"}}, "agent: the chat agent needs a model of the fleet"),
+        ({"profile": {"question": 3}}, "profile: question and answer go together"),
+        ({"settings": {"round": 3}}, "settings.round: unknown key; did you mean 'rounds'?"),
+        ({"retries": {"attempts": 0}}, "retries.attempts: must be at least 1, got 0"),
+        ({"space": {"preset": "published"}}, "space: preset and sink_model go together"),
         ({"out": 3}, "out: must be a path, or None, got 3"),
         ({"on_event": 3}, "on_event: must be a function that takes an event, or None, got 3"),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_named(changes, said):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(InputError) as caught:
         graphsearch.optimize(**arguments(**changes))
     assert str(caught.value).startswith(said)
     if not {"out", "on_event"} & set(changes):
-        with pytest.raises(ConfigError, match=re.escape(said)):
+        with pytest.raises(InputError, match=re.escape(said)):
             graphsearch.quote(**arguments(**changes))
+
+
+def test_arguments_may_be_written_as_in_a_configuration(tmp_path):
+    """What YAML says of each part, Python may say in the same words."""
+    path = tmp_path / "q.jsonl"
+    rows = [{"question": f"What is {i} + {i}?", "answer": 2 * i} for i in range(60)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    grading = {"grader": "numeric", "grader_options": {"tolerance": 0.5}}
+    task = {"file": str(path), "options": grading, "profile": {"question": 50, "answer": 7}}
+    written = {
+        "task": task,
+        "fleet": {
+            "name": "f",
+            "unit_model": "small",
+            "models": [
+                {"name": n, "parameters": 9, "layers": 1, "width": 1} for n in ("small", "large")
+            ],
+        },
+        "space": {"preset": "published", "sink_model": "small", "slots": 3},
+        "searcher": {"name": "optuna", "options": {"sampler": "random"}},
+        "agent": {"name": "rules"},
+        "settings": {"rounds": 2, "blocks": [4]},
+        "retries": {"attempts": 3, "concurrency": 5},
+    }
+    parts = join(**arguments(**written))
+    assert parts.names["grader"] == {"name": "numeric", "options": {"tolerance": 0.5}}
+    assert parts.task.profile == TokenProfile(50, 7)
+    assert parts.fleet.names == ("small", "large")
+    (sink,) = parts.space.sinks
+    assert (sink.role, sink.model, sink.min_parents) == ("assistant", "small", 1)
+    assert parts.names["searcher"] == {"name": "optuna", "options": {"sampler": "random"}}
+    assert parts.names["agent"] == {"name": "rules", "options": {}}
+    assert (parts.settings.rounds, parts.settings.blocks) == (2, (4,))
+    assert (parts.retries.attempts, parts.concurrency) == (3, 5)
+    from graphsearch.config import parse_config, study_arguments
+
+    both = {"graph_budget": "6 units", "search_budget": "200000 units"}
+    told = {"evaluation": written["settings"], "calls": written["retries"]}
+    yaml = {k: v for k, v in written.items() if k not in {"settings", "retries"}}
+    same = join(**study_arguments(parse_config({**yaml, **told, **both})), engines=parts.engines)
+    assert same.identity() == parts.identity()
+
+
+def test_a_grader_of_ones_own_may_stand_in_a_mapping(tmp_path):
+    path = tmp_path / "q.jsonl"
+    rows = [{"question": f"What is {i} + {i}?", "answer": 2 * i} for i in range(60)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    mine = SumGrader()
+    task = {"file": path.as_posix(), "options": {"grader": mine}}
+    assert join(**arguments(task=task)).task.grader is mine
+
+
+def test_unknown_and_missing_arguments_are_named():
+    with pytest.raises(TypeError, match=r"no argument 'taks'; there are task, fleet, graph_budget"):
+        graphsearch.quote(taks="puzzle")
+    with pytest.raises(TypeError, match="the argument 'graph_budget' is missing"):
+        graphsearch.quote(task="puzzle", fleet="embedded", search_budget="9 units")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from graphsearch.config._models import (
     TaskConfig,
 )
 from graphsearch.config._place import placed
+from graphsearch.config._python import taken_apart
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -55,5 +56,6 @@ __all__ = [
     "pinned",
     "placed",
     "study_arguments",
+    "taken_apart",
     "written_fleet",
 ]

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Message, Reply
 from graphsearch.config._fleets import written_fleet
-from graphsearch.config._models import Config, LengthsConfig, ProfileConfig, SpaceConfig
+from graphsearch.config._models import (
+    AgentConfig,
+    CallsConfig,
+    Config,
+    EvaluationConfig,
+    LengthsConfig,
+    ProfileConfig,
+    SearcherConfig,
+    SpaceConfig,
+    TaskConfig,
+)
 from graphsearch.errors import Cancelled, ConfigError
 from graphsearch.fleet import Fleet
 
@@ -23,34 +33,63 @@ def study_arguments(config: Config) -> dict[str, Any]:
     Names stay names: the API looks them up in its registries. A file of questions is given as a
     path, which is what tells it from a name there.
     """
-    from graphsearch.execution import RetryPolicy
-    from graphsearch.study.settings import Settings
-
-    task, agent, calls = config.task, config.agent, config.calls.model_dump()
-    agent_options = None if agent is None else dict(agent.options)
-    if agent is not None and agent.model is not None:
-        agent_options = {**agent.options, "model": agent.model}
     return {
-        "task": task.name if task.name is not None else Path(str(task.file)),
-        "task_options": dict(task.options),
-        "prompt_set": task.prompt_set,
-        "profile": _profile(task.profile),
-        "lengths": _lengths(task.profile),
+        **task_arguments(config.task),
         "fleet": config.fleet if isinstance(config.fleet, str) else Fleet.from_json(config.fleet),
         "prices": config.prices,
         "graph_budget": config.graph_budget,
         "search_budget": config.search_budget,
         "evaluation_budget": config.evaluation_budget,
         "space": space_arguments(config.space),
-        "searcher": config.searcher.name,
-        "searcher_options": dict(config.searcher.options),
-        "agent": None if agent is None else agent.name,
-        "agent_options": agent_options,
-        "settings": Settings(**config.evaluation.model_dump()),
-        "concurrency": calls.pop("concurrency"),
-        "retries": RetryPolicy(**calls),
+        **searcher_arguments(config.searcher),
+        **agent_arguments(config.agent),
+        **settings_arguments(config.evaluation),
+        **calls_arguments(config.calls),
         "seed": config.seed,
     }
+
+
+def task_arguments(task: TaskConfig) -> dict[str, Any]:
+    """`task` and what goes with it."""
+    return {
+        "task": task.name if task.name is not None else Path(str(task.file)),
+        "task_options": dict(task.options),
+        "prompt_set": task.prompt_set,
+        **profile_arguments(task.profile),
+    }
+
+
+def profile_arguments(told: ProfileConfig | None) -> dict[str, Any]:
+    """`profile` and `lengths`."""
+    return {"profile": _profile(told), "lengths": _lengths(told)}
+
+
+def searcher_arguments(searcher: SearcherConfig) -> dict[str, Any]:
+    """`searcher` and its options."""
+    return {"searcher": searcher.name, "searcher_options": dict(searcher.options)}
+
+
+def agent_arguments(agent: AgentConfig | None) -> dict[str, Any]:
+    """`agent` and its options, the model among them."""
+    if agent is None:
+        return {"agent": None, "agent_options": None}
+    model = {} if agent.model is None else {"model": agent.model}
+    return {"agent": agent.name, "agent_options": {**agent.options, **model}}
+
+
+def settings_arguments(evaluation: EvaluationConfig) -> dict[str, Any]:
+    """`settings`."""
+    from graphsearch.study.settings import Settings
+
+    return {"settings": Settings(**evaluation.model_dump())}
+
+
+def calls_arguments(told: CallsConfig) -> dict[str, Any]:
+    """`retries` and `concurrency`."""
+    from graphsearch.execution import RetryPolicy
+
+    calls = told.model_dump()
+    return {"concurrency": calls.pop("concurrency"), "retries": RetryPolicy(**calls)}
 
 
 def _profile(told: ProfileConfig | None) -> "TokenProfile | None":

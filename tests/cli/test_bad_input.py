@@ -198,8 +198,14 @@ PARTS = [
     ),
     ({"task": {"name": "puzzle", "options": {"test": "9"}}}, "c.yaml: task.options.test: must be"),
     ({"task": {"file": "q.jsonl", "options": {"path": "x"}}}, "c.yaml: task.options.path: the"),
-    ({"task": {"name": "puzzle", "prompt_set": "zz"}}, "c.yaml: no prompt set 'zz'"),
-    ({"task": {"file": "q.jsonl", "options": {"grader": "zz"}}}, "c.yaml: task: no grader 'zz'"),
+    (
+        {"task": {"name": "puzzle", "prompt_set": "zz"}},
+        "c.yaml: task.prompt_set: no prompt set 'zz'",
+    ),
+    (
+        {"task": {"file": "q.jsonl", "options": {"grader": "zz"}}},
+        "c.yaml: task.options.grader: no grader 'zz'",
+    ),
     ({"task": {"file": "none.jsonl"}}, "{tmp}/none.jsonl: cannot be read: No such file"),
     ({"task": {"file": "binary.jsonl"}}, "{tmp}/binary.jsonl: is UTF-16 text; save"),
     ({"task": {"file": "broken.jsonl"}}, "{tmp}/broken.jsonl:1: is no JSON"),

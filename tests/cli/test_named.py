@@ -167,7 +167,7 @@ class TestRefusals:
             (("--data", "none.jsonl"), "{tmp}/none.jsonl: cannot be read"),
             (("--data", "sums.txt"), "{tmp}/sums.txt: cannot be read: No such file"),
             (("--searcher", "luck"), "--searcher: "),
-            (("--prompt-set", "none"), "no prompt set 'none': known sets are chat"),
+            (("--prompt-set", "none"), "--prompt-set: no prompt set 'none': known sets"),
             (("--profile", "0,9"), "--profile: no known task"),
         ],
     )

@@ -36,6 +36,7 @@ import graphsearch.export
                 "pinned",
                 "placed",
                 "study_arguments",
+                "taken_apart",
                 "written_fleet",
             },
         ),
