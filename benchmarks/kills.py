@@ -36,6 +36,7 @@ from benchmarks._world import SETTINGS, SPACE, answer, fleet, prompt_set, questi
 from graphsearch.calls import digest
 from graphsearch.store import Store
 from graphsearch.study.settings import Settings
+from graphsearch.testing.stub import StubServer
 
 KILLS = 200
 SIDE_BY_SIDE = 2
@@ -152,7 +153,7 @@ def _torture(home: Path, settings: Settings, todo: _Todo, seen: _Seen) -> None:
         while kills := todo.take():
             books.clear()
             run = home / "run"
-            flights = [_kill(config, run, books, undisturbed, rng) for _ in range(kills)]
+            flights = [_kill(config, run, books, server, undisturbed, rng) for _ in range(kills)]
             end(config, run)
             todo.give_back(sum(flight is None for flight in flights))
             told = [flight for flight in flights if flight is not None]
@@ -163,7 +164,12 @@ def _torture(home: Path, settings: Settings, todo: _Todo, seen: _Seen) -> None:
 
 
 def _kill(
-    config: Path, run: Path, books: _Books, undisturbed: int, rng: random.Random
+    config: Path,
+    run: Path,
+    books: _Books,
+    server: StubServer,
+    undisturbed: int,
+    rng: random.Random,
 ) -> int | None:
     """Start or go on, kill at a random moment; calls in flight then, None if it had ended."""
     before, on_disk = books.asked, len(keys_in(run))
@@ -174,9 +180,18 @@ def _kill(
     time.sleep(rng.uniform(0, 0.05))
     process.kill()  # does nothing where it has ended by itself
     killed = process.wait() == -signal.SIGKILL
-    time.sleep(5 * LATENCY)  # what was sent is still read
+    _hear_out(server, books)
     flight = (books.asked - before) - (len(keys_in(run)) - on_disk)
     return flight if killed else None
+
+
+def _hear_out(server: StubServer, books: _Books) -> None:
+    """Let the server read all that a killed process has sent: requests after it are the next's."""
+    quiet = 0
+    while quiet < 2:
+        asked = books.asked
+        time.sleep(5 * LATENCY)
+        quiet = quiet + 1 if server.connections == 0 and books.asked == asked else 0
 
 
 def _judge(run: Path, books: _Books, flights: list[int], *, undisturbed: int) -> dict[str, Any]:

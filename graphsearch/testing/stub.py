@@ -171,6 +171,11 @@ class StubServer:
         host, port = self._server.sockets[0].getsockname()[:2]
         return f"http://{host}:{port}/v1"
 
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._connections)
+
     async def start(self, port: int = 0) -> None:
         """Listen, on any free port when none is named."""
         self._server = await asyncio.get_running_loop().create_server(
