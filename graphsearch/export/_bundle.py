@@ -10,7 +10,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from graphsearch.calls import Outcome, Usage, digest
-from graphsearch.errors import ConfigError, Unavailable
+from graphsearch.errors import (
+    CallTimeout,
+    ConfigError,
+    EngineError,
+    RateLimited,
+    Rejected,
+    TaskError,
+    Unavailable,
+)
 from graphsearch.fits import Fit
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
@@ -28,6 +36,12 @@ __all__ = ["Answer", "Bundle"]
 T = TypeVar("T")
 
 _STREAM = "served"
+_LONGEST_VALUE = 60
+_FAILED: Mapping[Outcome, type[EngineError]] = {
+    Outcome.REJECTED: Rejected,
+    Outcome.TIMEOUT: CallTimeout,
+    Outcome.RATE_LIMITED: RateLimited,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,20 @@ class Bundle:
         self._store: Store | None = None
         self._executor: Executor | None = None
 
+    def __repr__(self) -> str:
+        models = ", ".join(sorted(self.record["fingerprints"]))
+        test = self.record["evidence"]["test"]
+        if test is None or test["accuracy"] is None:
+            proof = "no sealed test"
+        else:
+            low, high = (100 * end for end in test["interval"])
+            proof = (
+                f"{100 * test['accuracy']:.1f} % ({low:.1f} to {high:.1f} %) "
+                f"of {test['n']} sealed test questions"
+            )
+        name = f"{self.record['task']['name']}: {self.graph.describe()}"
+        return f"<Bundle {name}; models {models}; {proof}; digest {self.digest[:12]}>"
+
     @property
     def digest(self) -> str:
         """Digest of the content."""
@@ -119,16 +147,19 @@ class Bundle:
             meta: what the prompts use beside the question.
 
         Raises:
-            Unavailable: a call failed for a reason of the infrastructure.
+            TaskError: nothing is asked, or what is asked is no text; nobody was called.
+            Rejected: a server refuses the question; asking again will not help.
+            CallTimeout, RateLimited, Unavailable: a call failed for another reason of the
+                infrastructure.
         """
-        key = digest([question, draw, dict(meta or {})])
-        item = Item(key, question, None, meta=dict(meta or {}))
+        item = _asked(question, draw, meta)
         executor = self._open()
         (run,) = await executor.run(
             self.graph, [item], stream=_STREAM, account=_STREAM, cap=self._cap()
         )
         if run.verdict is None and run.outcome is not Outcome.BUDGET_STOPPED:
-            raise Unavailable(run.error or f"the question was not answered: {run.outcome}")
+            error = _FAILED.get(run.outcome, Unavailable)
+            raise error(run.error or f"the question was not answered: {run.outcome}")
         return Answer(
             run.text,
             None if run.verdict is None else run.verdict.parsed,
@@ -242,6 +273,33 @@ class Bundle:
 
         cap = self.record["caps"]["per_question"]
         return None if cap is None else Amount.parse(cap)
+
+
+def _asked(question: Any, draw: Any, meta: Any) -> Item:
+    """The question as an item; refused here, where it has cost nothing yet.
+
+    Raises:
+        TaskError: it is no text, or one of blanks alone, or `draw` or `meta` cannot be.
+    """
+    if not isinstance(question, str):
+        raise TaskError(f"must be a text, got {_short(question)}", where="question")
+    if not question.strip():
+        raise TaskError("is empty, so nothing would be asked", where="question")
+    if type(draw) is not int or draw < 0:
+        raise TaskError(f"must be a whole number from 0, got {_short(draw)}", where="draw")
+    if meta is not None and not isinstance(meta, Mapping):
+        raise TaskError(f"must be a mapping, got {_short(meta)}", where="meta")
+    told = dict(meta or {})
+    try:
+        key = digest([question, draw, told])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskError(f"cannot be kept as JSON: {error}", where="question") from None
+    return Item(key, question, None, meta=told)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
 
 
 def _wait_for(work: "Coroutine[Any, Any, T]") -> T:

@@ -15,7 +15,14 @@ from graphsearch.calls import Outcome
 from graphsearch.cli._app import app
 from graphsearch.config import config_yaml, parse_config
 from graphsearch.engines.keys import bare_url
-from graphsearch.errors import BudgetRefused, ConfigError, InputError, StoreError, TaskError
+from graphsearch.errors import (
+    BudgetRefused,
+    ConfigError,
+    InputError,
+    Rejected,
+    StoreError,
+    TaskError,
+)
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
@@ -409,3 +416,41 @@ def test_places_are_checked_as_input(bundle, given, message):
         load_bundle(bundle, **given)
     assert str(caught.value).startswith(message)
     assert "12345678" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"question": ""}, "question: is empty, so nothing would be asked"),
+        ({"question": " \n\t\u3000"}, "question: is empty"),
+        ({"question": None}, "question: must be a text, got None"),
+        ({"question": b"P 2 7"}, "question: must be a text, got b'P 2 7'"),
+        ({"question": ["x" * 99]}, "question: must be a text, got ['xxx"),
+        ({"question": "\ud800"}, "question: cannot be kept as JSON: "),
+        ({"draw": -1}, "draw: must be a whole number from 0, got -1"),
+        ({"draw": True}, "draw: must be a whole number from 0, got True"),
+        ({"meta": ["x"]}, "meta: must be a mapping, got ['x']"),
+        ({"meta": {"x": {1, 2}}}, "question: cannot be kept as JSON: "),
+    ],
+)
+def test_what_is_no_question_is_refused_before_a_call(bundle, monkeypatch, given, said):
+    with load_bundle(bundle) as loaded:
+        monkeypatch.setattr(loaded, "_open", lambda: pytest.fail("somebody was asked"))
+        with pytest.raises(TaskError) as caught:
+            loaded.answer_sync(**{"question": QUESTION, **given})
+    assert str(caught.value).startswith(said)
+
+
+def test_a_question_that_is_refused_is_not_worth_asking_again(bundle):
+    with load_bundle(bundle) as loaded, pytest.raises(Rejected, match="does not know the word"):
+        loaded.answer_sync("What is the capital of France?")
+
+
+def test_a_bundle_says_what_it_is_on_one_line(bundle, tmp_path):
+    loaded = load_bundle(bundle)
+    assert repr(loaded) == (
+        f"<Bundle puzzle: {loaded.graph.describe()}; models nano, xs; 40.0 % (20.0 to 60.0 %) of "
+        f"20 sealed test questions; digest {loaded.digest[:12]}>"
+    )
+    untested = run_folder(tmp_path / "bare", graph_of("nano", "xs"), test=None)
+    assert "; no sealed test; digest " in repr(write_bundle(untested, tmp_path / "other"))
