@@ -11,6 +11,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims, fingerprint
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
+from graphsearch.functions import reference
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["PythonGrader"]
@@ -177,13 +178,16 @@ class PythonGrader(NoClaims):
 
 
 def _setup(function: str) -> dict[str, Any]:
-    where, _, name = function.rpartition(":")
-    if not where or not all(part.isidentifier() for part in name.split(".")):
+    found = reference(function)
+    if found is None:
         raise TaskError(
             f"function {function!r} of the python grader is neither file.py:function nor "
             "module:function"
         )
-    setup = {"function": name, "folder": str(Path.cwd()), "file": None, "module": None}
-    if not where.endswith(".py"):
-        return setup | {"module": where}
-    return setup | {"file": str(Path(where).expanduser().absolute())}
+    file = None if found.file is None else str(found.file.absolute())
+    return {
+        "function": found.name,
+        "folder": str(Path.cwd()),
+        "file": file,
+        "module": found.home if file is None else None,
+    }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.errors import TaskError
 from graphsearch.evaluators._options import check_options
 from graphsearch.evaluators._registry import Registry
+from graphsearch.functions import reference
 from graphsearch.rows import ENDINGS, ending
 from graphsearch.tasks import Task
 
@@ -91,8 +92,6 @@ def is_file(task: str | Path) -> bool:
 
 def names_code(task: str | Path) -> bool:
     """Whether a task is named as a Python function: `file.py:function`, `module:function`."""
-    from graphsearch.evaluators.tasks.function import reference
-
     return reference(str(task)) is not None
 
 
@@ -140,7 +139,7 @@ def source_of(task: str | Path, /, **options: Any) -> "Source | None":
 
 def _made(task: str, options: Mapping[str, Any]) -> "Task | Source":
     """What the function of that name makes."""
-    from graphsearch.evaluators.tasks.function import FunctionRows, call, reference
+    from graphsearch.evaluators.tasks.function import FunctionRows, call
 
     found = reference(task)
     assert found is not None

@@ -1,12 +1,11 @@
 """The job of the `python` grader: a user's function. Runs in a worker."""
 
-import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from graphsearch.functions import Reference, load_function
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["start"]
@@ -19,32 +18,17 @@ def start(setup: Any) -> Callable[[Any], Any]:
         setup: `file` (a path) or `module` (a name), `function`, and `folder`, where modules are
             looked for.
     """
-    found = _load(setup)
-    for name in str(setup["function"]).split("."):
-        found = getattr(found, name)
-    if not callable(found):
-        raise TypeError(f"{setup['function']} is a {type(found).__name__}, not a function")
-    function: Callable[..., Any] = found
+    file = setup["file"]
+    # Here for good: what the function imports while it judges is looked for there too.
+    sys.path.insert(0, setup["folder"] if file is None else str(Path(file).parent))
+    function = load_function(
+        Reference(file or setup["module"], setup["function"]), folder=Path(setup["folder"])
+    )
 
     def judge(request: Any) -> Any:
         return _plain(function(Item(**request["item"]), request["answer"]))
 
     return judge
-
-
-def _load(setup: Any) -> Any:
-    if setup["file"] is None:
-        sys.path.insert(0, setup["folder"])
-        return importlib.import_module(setup["module"])
-    path = Path(setup["file"])
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("graphsearch_users_grader", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _plain(result: Any) -> Any:
