@@ -44,7 +44,7 @@ class BbhGrader(NoClaims):
 
     def _of(self, item: Item) -> Any:
         form = item.meta.get("form", "exact")
-        if form not in self._by_form:
+        if not isinstance(form, str) or form not in self._by_form:
             known = ", ".join(self._by_form)
             raise TaskError(f"item {item.id!r}: its form is {form!r}, must be one of {known}")
         return self._by_form[form]

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from math import isfinite
 from typing import Any, ClassVar, Final, Literal
 
 from graphsearch.calls import Outcome
@@ -94,6 +95,8 @@ class NumericGrader(NoClaims):
         """The gold number; texts may reason first, as GSM8K's do."""
         number = None
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, float) and not isfinite(value):
+                raise TaskError(f"item {where!r}: the gold answer {value!r} is no number")
             number = Fraction(str(value))
         elif isinstance(value, str):
             number = NumericGrader()._read(value)

@@ -9,6 +9,7 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
 from graphsearch.tasks import Item
 from graphsearch.testing import GraderConformance
+from tests.support import ROOT
 
 FUNCTIONS = Path(__file__).with_name("functions.py")
 
@@ -191,6 +192,12 @@ def test_another_text_of_the_users_file_is_another_fingerprint(tmp_path):
     file.unlink()
     with pytest.raises(TaskError, match="No such file"):
         _ = get_grader("python", function=f"{file}:f").fingerprint
+
+
+def test_every_registered_grader_is_in_the_table_of_the_note():
+    lines = (ROOT / "design/graders.md").read_text().splitlines()
+    rows = [line.split("|")[1].strip(" `") for line in lines if line.startswith("| `")]
+    assert [name for name in grader_names() if rows.count(name) != 1] == []
 
 
 def test_the_suite_finds_a_bad_grader():
