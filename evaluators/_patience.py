@@ -46,10 +46,12 @@ class Stopwatch:
 
     Args:
         pid: the process; None where there is none that could be asked.
+        descends: whether what descends from it works for it, and is counted too.
     """
 
-    def __init__(self, pid: int | None) -> None:
+    def __init__(self, pid: int | None, *, descends: bool = False) -> None:
         self._pid = pid
+        self._descends = descends
         self._begun = self._read()
 
     def spent(self) -> Spent:
@@ -64,19 +66,31 @@ class Stopwatch:
         return Spent(cpu, max(waited for _, waited in runs) / 1e9 if runs else None)
 
     def _read(self) -> _Reading:
-        if self._pid is None:
-            return _Reading(0.0, {})
-        base = Path("/proc", str(self._pid))
-        cpu, threads = 0.0, {}
-        with contextlib.suppress(OSError, ValueError):  # it is gone, or nobody tells
-            # The name before the last bracket may hold anything.
-            fields = (base / "stat").read_text().rpartition(")")[2].split()
-            cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-            for task in (base / "task").iterdir():
-                with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-                    ran, waited = (task / "schedstat").read_text().split()[:2]
-                    threads[task.name] = (int(ran), int(waited))
-        return _Reading(cpu, threads)
+        found = _Reading(0.0, {})
+        waiting = [] if self._pid is None else [str(self._pid)]
+        while waiting:
+            base = Path("/proc", waiting.pop())
+            one = _of_one(base)
+            found = _Reading(found.cpu + one.cpu, found.threads | one.threads)
+            if self._descends:
+                for told in base.glob("task/*/children"):
+                    with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+                        waiting += told.read_text().split()
+        return found
+
+
+def _of_one(base: Path) -> _Reading:
+    """What the kernel tells of one process; nothing once it is gone."""
+    cpu, threads = 0.0, {}
+    with contextlib.suppress(OSError, ValueError):  # it is gone, or nobody tells
+        # The name before the last bracket may hold anything.
+        fields = (base / "stat").read_text().rpartition(")")[2].split()
+        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        for task in (base / "task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+                ran, waited = (task / "schedstat").read_text().split()[:2]
+                threads[task.name] = (int(ran), int(waited))
+    return _Reading(cpu, threads)
 
 
 class Patience:

@@ -49,9 +49,9 @@ class Jail:
         """Whether the program's process is known."""
         return self._number is not None
 
-    def stopwatch(self) -> Stopwatch:
-        """Counts what the process uses from now on."""
-        return Stopwatch(self._number)
+    def stopwatch(self, *, descends: bool = False) -> Stopwatch:
+        """Counts what the process, or with all that descend from it, uses from now on."""
+        return Stopwatch(self._number, descends=descends)
 
     def kill(self) -> None:
         """End the process and everything in its sandbox; returns when it is gone."""

@@ -241,7 +241,8 @@ class _Hearing:
         if line != b"started":
             said = _stderr(jail)
             raise GraderFailed(f"sandbox {self._level.name!r} did not start: {said!r}")
-        program, judge = jail.stopwatch(), self._judge.jail.stopwatch()
+        # What judges this program is a fork of the judge, below whatever guards it.
+        program, judge = jail.stopwatch(), self._judge.jail.stopwatch(descends=True)
         patience = Patience(self._limits.seconds)
         line = self._judge.line(patience.wait())
         while line is None:

@@ -50,9 +50,9 @@ def proc(tmp_path, monkeypatch):
     """A process 7 as the kernel tells of it."""
     monkeypatch.setattr(_patience, "Path", lambda _, pid: tmp_path / pid)
 
-    def tell(ticks, **threads):
+    def tell(ticks, pid=7, children="", **threads):
         """Ticks of CPU of all, seconds that each thread ran and waited."""
-        folder = tmp_path / "7"
+        folder = tmp_path / str(pid)
         (folder / "task").mkdir(parents=True, exist_ok=True)
         (folder / "stat").write_text(f"7 (a) (b) S {'0 ' * 10}{ticks} 0 0 0\n")
         for name, (ran, waited) in threads.items():
@@ -60,6 +60,7 @@ def proc(tmp_path, monkeypatch):
             (folder / "task" / name / "schedstat").write_text(
                 f"{int(ran * 1e9)} {int(waited * 1e9)} 1\n"
             )
+            (folder / "task" / name / "children").write_text(children)
 
     return tell
 
@@ -73,6 +74,16 @@ def test_what_was_before_is_not_counted(proc):
     assert watch.spent() == (1.0, 2.0)  # the most patient thread, since then
     proc(900, main=(9.5, 32.0), watch=(0.1, 50.5), new=(0.2, 1.0))
     assert watch.spent().cpu == pytest.approx(0.7)
+
+
+def test_what_descends_from_it_may_count_too(proc):
+    proc(10, children="8 ", guard=(0.1, 0.0))
+    proc(20, pid=8, children="9 10 ", judge=(0.2, 1.0))
+    proc(30, pid=9, fork=(0.3, 2.0))
+    watch, alone = Stopwatch(7, descends=True), Stopwatch(7)
+    proc(130, pid=9, fork=(1.3, 5.0))
+    assert watch.spent() == (1.0, 3.0)
+    assert alone.spent() == (0.0, 0.0)
 
 
 def test_what_nobody_tells_is_unknown(proc, tmp_path):

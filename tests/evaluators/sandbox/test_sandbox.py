@@ -10,11 +10,13 @@ import sys
 import pytest
 
 from graphsearch.errors import GraderFailed, TaskError
+from graphsearch.evaluators._patience import Patience
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.sandbox import (
     Judges,
     Limits,
     Trial,
+    _judges,
     _levels,
     _probe,
     level_fault,
@@ -154,6 +156,22 @@ def test_tests_that_hang_are_ended_with_their_judge(strong):
     assert judges.judge(alone).state == "time"
     assert judges.judge(RIGHT).state == "passed"
     judges.close()
+
+
+def test_the_time_of_the_judges_fork_is_the_judges(strong, monkeypatch):
+    told = []
+
+    class Watched(Patience):
+        def over(self, *spent):
+            told.append(spent)
+            return super().over(*spent)
+
+    monkeypatch.setattr(_judges, "Patience", Watched)
+    judges = strong.judges(Limits(seconds=0.5))
+    assert judges.judge(Trial(RIGHT.program, ("while True: pass",))).state == "time"
+    judges.close()
+    _, judge = told[-1]
+    assert judge.cpu + (judge.delay or 0) > 0.1
 
 
 # -- the filter of system calls --------------------------------------------------------------------
