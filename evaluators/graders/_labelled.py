@@ -1,11 +1,11 @@
 """A file of answers that people have judged, to see what a judge is worth."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from graphsearch.errors import TaskError
+from graphsearch.rows import Faults, read_jsonl
 from graphsearch.tasks import Item, LabelledAnswer
 
 __all__ = ["read_labelled"]
@@ -25,13 +25,7 @@ def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]
     Raises:
         TaskError: with the file and line of what is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise TaskError(f"cannot be read: {reason}", where=str(path)) from None
-    rows = enumerate(text.split("\n"), start=1)
-    found = [_row(line, f"{path}:{number}", items) for number, line in rows if line.strip()]
+    found = [_answer(row.values, row.where, items) for row in read_jsonl(path, Faults())]
     if not found:
         raise TaskError("holds no labelled answers", where=str(path))
     if len({row.right for row in found}) == 1:
@@ -41,13 +35,7 @@ def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]
     return found
 
 
-def _row(line: str, where: str, items: Mapping[str, Item]) -> LabelledAnswer:
-    try:
-        row: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise TaskError(f"is no JSON: {error}", where=where) from None
-    if not isinstance(row, dict):
-        raise TaskError("is no JSON object", where=where)
+def _answer(row: Mapping[str, Any], where: str, items: Mapping[str, Item]) -> LabelledAnswer:
     unknown = sorted(set(row) - _KEYS)
     if unknown:
         known = ", ".join(sorted(_KEYS))

@@ -286,7 +286,7 @@ GOOD = {"item": "q1", "answer": "Paris", "right": True}
         ([], "holds no labelled answers"),
         ([GOOD, GOOD], "all 2 answers are right"),
         ([GOOD, "{"], r"l.jsonl:2: is no JSON"),
-        ([GOOD, "[1]"], r"l.jsonl:2: is no JSON object"),
+        ([GOOD, "[1]"], r"l.jsonl:2: must be a JSON object"),
         ([{**GOOD, "score": 1}], "unknown key 'score'"),
         ([{**GOOD, "right": "yes"}], "true or false"),
         ([{**GOOD, "item": "q9"}], "no item 'q9' outside its sealed test split"),
