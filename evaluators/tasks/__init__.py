@@ -5,7 +5,8 @@ options by keyword and returns a `graphsearch.tasks.Task`.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ _TASKS = Registry(
         "gsm8k": "graphsearch.evaluators.tasks.gsm8k:Gsm8k",
         "hotpotqa": "graphsearch.evaluators.tasks.hotpotqa:HotpotQa",
         "humaneval": "graphsearch.evaluators.tasks.code:HumanEval",
-        "local": "graphsearch.evaluators.tasks.local:load_local",
+        "local": "graphsearch.evaluators.tasks.local:LocalFile",
         "math": "graphsearch.evaluators.tasks.math:Math",
         "mbpp": "graphsearch.evaluators.tasks.code:Mbpp",
         "mmlu": "graphsearch.evaluators.tasks.mmlu:Mmlu",
@@ -66,14 +67,33 @@ def get_task(name: str, /, **options: Any) -> Task:
     Raises:
         TaskError: the name or an option is unknown, or the data is wrong.
     """
+    return _loaded(name, _registered(name, options))
+
+
+def load_task(task: str | Path, /, **options: Any) -> Task:
+    """A task by its registered name, from a file of questions, or from a Python function.
+
+    Args:
+        task: a name; a file; or `path/to/file.py:function` or `module:function`, which returns a
+            `Task` or rows of named fields. Such code is run in this process.
+        **options: of the loader; those of a function are named `arguments`.
+
+    Raises:
+        TaskError: the name or an option is unknown, or the data is wrong.
+    """
+    return _loaded(str(task), _found(task, options))
+
+
+def source_of(task: str | Path, /, **options: Any) -> "Source | None":
+    """The rows a task is made of, unread; None for a task that is not made of rows.
+
+    Raises:
+        TaskError: the name or an option is unknown.
+    """
     from graphsearch.evaluators.tasks._source import Source
 
-    task = _TASKS.make(name, options)
-    if isinstance(task, Source):
-        task = task.load()
-    if not isinstance(task, Task):
-        raise TaskError(f"task {name!r}: its loader returned {type(task).__name__}, not a Task")
-    return task
+    found = _found(task, options)
+    return found if isinstance(found, Source) else None
 
 
 def takes_path(name: str) -> bool:
@@ -95,49 +115,45 @@ def names_code(task: str | Path) -> bool:
     return reference(str(task)) is not None
 
 
-def load_task(task: str | Path, /, **options: Any) -> Task:
-    """A task by its registered name, from a file of questions, or from a Python function.
+def _loaded(task: str, found: "Source | Callable[[], Any]") -> Task:
+    from graphsearch.evaluators.tasks._source import Source
 
-    Args:
-        task: a name; a file; or `path/to/file.py:function` or `module:function`, which returns a
-            `Task` or rows of named fields. Such code is run in this process.
-        **options: of the loader; those of a function are named `arguments`.
+    made = found if isinstance(found, Source) else found()
+    if isinstance(made, Source):
+        made = made.load()
+    if not isinstance(made, Task):
+        raise TaskError(f"task {task!r}: its loader returned {type(made).__name__}, not a Task")
+    return made
 
-    Raises:
-        TaskError: the name or an option is unknown, or the data is wrong.
-    """
+
+def _found(task: str | Path, options: Mapping[str, Any]) -> "Source | Callable[[], Any]":
+    """The rows a task is made of, or what makes it."""
     if names_code(task):
-        made = _made(str(task), options)
-        return made if isinstance(made, Task) else made.load()
-    if not is_file(task):
-        return get_task(str(task), **options)
+        return _of_function(str(task), options)
+    if not is_file(task) and (str(task) in task_names() or not _may_be_path(str(task))):
+        return _registered(str(task), options)
     if "path" in options:
         raise TaskError("the file is given as the task itself", where="task.options.path")
-    return get_task("local", path=task, **options)
+    return _registered("local", {"path": task, **options})
 
 
-def source_of(task: str | Path, /, **options: Any) -> "Source | None":
-    """The rows a task is made of, unread; None for a task that is not made of rows.
+def _may_be_path(text: str) -> bool:
+    """Whether a name is likely to be meant for a file or a folder."""
+    return bool(Path(text).suffix) or "/" in text or "\\" in text or Path(text).is_file()
 
-    Raises:
-        TaskError: the name or an option is unknown.
-    """
+
+def _registered(name: str, options: Mapping[str, Any]) -> "Source | Callable[[], Any]":
     from graphsearch.evaluators.tasks._source import Source
-    from graphsearch.evaluators.tasks.local import LocalFile
 
-    if names_code(task):
-        made = _made(str(task), options)
-        return None if isinstance(made, Task) else made
-    if is_file(task):
-        task, options = "local", {"path": task, **options}
-    maker = LocalFile if task == "local" else _TASKS.find(str(task))
-    if not (isinstance(maker, type) and issubclass(maker, Source)):
-        return None
-    check_options(f"task {str(task)!r}", maker, options, "task.options")
-    return maker(**options)
+    maker = _TASKS.find(name)
+    check_options(f"task {name!r}", maker, options, "task.options")
+    if isinstance(maker, type) and issubclass(maker, Source):
+        made: Source = maker(**options)
+        return made
+    return partial(maker, **options)
 
 
-def _made(task: str, options: Mapping[str, Any]) -> "Task | Source":
+def _of_function(task: str, options: Mapping[str, Any]) -> "Source | Callable[[], Task]":
     """What the function of that name makes."""
     from graphsearch.evaluators.tasks.function import FunctionRows, call
 
@@ -160,4 +176,4 @@ def _made(task: str, options: Mapping[str, Any]) -> "Task | Source":
             "known: arguments",
             where="task.options",
         )
-    return made
+    return lambda: made

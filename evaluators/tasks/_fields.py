@@ -93,8 +93,14 @@ def name_of(row: Row, field: str | None) -> str:
     return "" if own is None else str(own).strip()
 
 
-def choices(row: Row, found: Any, field: str) -> list[str]:
+def choices(row: Row, found: Any, field: str, *, distinct: bool = False) -> list[str]:
     """The texts to choose from: a list, or `{"text": [...], "label": [...]}`.
+
+    Args:
+        row: whose they are.
+        found: what the row holds.
+        field: where it holds it.
+        distinct: whether two that are the same are a mistake; some published questions have them.
 
     Raises:
         TaskError: there are fewer than 2 or more than 26, one is empty, or two are the same.
@@ -112,6 +118,9 @@ def choices(row: Row, found: Any, field: str) -> list[str]:
         if isinstance(choice, bool | list | dict) or not str(choice).strip() or choice is None:
             raise TaskError(f"field {field!r} has the choice {shown(choice)}", where=row.where)
         texts.append(str(choice).strip())
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if distinct and twice is not None:
+        raise TaskError(f"field {field!r} has the choice {shown(twice)} twice", where=row.where)
     return texts
 
 

@@ -31,7 +31,7 @@ class FunctionRows(LocalFile):
 
     def rows(self, faults: Faults) -> Iterator[Row]:
         """All rows that can be used."""
-        return checked_rows(Path(self.path), self.given, faults)
+        return checked_rows(Path(str(self.path)), self.given, faults)
 
 
 def call(found: Reference, arguments: Mapping[str, Any]) -> "Task | Iterable[Any]":

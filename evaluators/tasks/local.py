@@ -9,21 +9,42 @@ from typing import Any, ClassVar
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._near import THRESHOLD
-from graphsearch.evaluators.tasks._repeats import Contradictions, Repeats
+from graphsearch.evaluators.tasks._repeats import Repeats
 from graphsearch.evaluators.tasks._source import Source
-from graphsearch.evaluators.tasks._splits import ORDER, SHARES
+from graphsearch.evaluators.tasks._splits import ORDER
 from graphsearch.rows import Faults, Row, read_rows
-from graphsearch.tasks import Grader, Split, Task, TokenProfile
+from graphsearch.tasks import Split
 
-__all__ = ["SHARES", "LocalFile", "load_local"]
+__all__ = ["LocalFile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFile(Source):
-    """Questions of a file of the user's; `load_local` tells of the attributes."""
+    """Questions with answers of a file of the user's.
 
-    path: str | Path
+    Formats: `.jsonl` (one object a line), `.csv` and `.tsv` (with a header), `.json` (a list of
+    objects), `.parquet` and `.arrow` (with the extra `data`); the text formats may be gzipped.
+    Where nobody names a grader `exact` judges. Expected costs lean on 4 bytes a token plus 60 for
+    the instructions, and on 256 for the answer, unless `profile` says better. Fields that are not
+    named below become `item.meta`.
+
+    Attributes:
+        path: the file.
+        name: the task's name; the file's stem by default.
+        question_field: field of the question.
+        answer_field: field of the known answer.
+        id_field: field of the id; where a row has none, a digest of its question is taken.
+        group_field: field whose equal values mark questions that are not independent.
+        choices_field: field of the texts to choose from; they follow the question as lettered
+            lines, and become `item.meta["choices"]`.
+        context_field: field of a text, or of several, to be read before the question.
+        tests_field: field of the tests of code, which become `item.meta["tests"]`.
+        split_field: field that gives a question's split: search, selection or test. Rows without
+            one are split by hash.
+        split_names: what other names in that field mean, such as `{"validation": "selection"}`.
+    """
+
+    path: str | Path | None = None
     name: str | None = None
     question_field: str = "question"
     answer_field: str = "answer"
@@ -40,7 +61,8 @@ class LocalFile(Source):
     @property
     def title(self) -> str:
         """The task's name: the file's own without its endings."""
-        return self.name or Path(self.path).name.partition(".")[0] or Path(self.path).name
+        file = Path(str(self.path)).name
+        return self.name or file.partition(".")[0] or file
 
     @property
     def origin(self) -> str:
@@ -49,7 +71,27 @@ class LocalFile(Source):
 
     def rows(self, faults: Faults) -> Iterator[Row]:
         """All rows that can be read."""
-        return read_rows(Path(self.path), faults)
+        return read_rows(Path(str(self.path)), faults)
+
+    def check_options(self) -> None:
+        """Refuse options that no file can make right."""
+        Source.check_options(self)
+        if self.path is None:
+            raise TaskError(
+                "task 'local' needs the option 'path', a file of questions; the file itself can be "
+                "named as the task, too",
+                where="task.options.path",
+            )
+        if Path(self.path).is_dir():
+            raise TaskError(
+                "is a folder; name a file of questions, or, where it holds a benchmark, that as "
+                "the task (gsm8k, math, ...) and the folder as its path",
+                where=str(self.path),
+            )
+        used = self._used()
+        twice = next((name for name in used if name is not None and used.count(name) > 1), None)
+        if twice is not None:
+            raise TaskError(f"field {twice!r} is to be two things at once", where="task.options")
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
@@ -74,8 +116,8 @@ class LocalFile(Source):
             split=self._split(row),
         )
 
-    def _used(self) -> set[str | None]:
-        return {
+    def _used(self) -> list[str | None]:
+        return [
             self.question_field,
             self.answer_field,
             self.id_field,
@@ -84,7 +126,7 @@ class LocalFile(Source):
             self.context_field,
             self.tests_field,
             self.split_field,
-        }
+        ]
 
     def _gold(self, row: Row, meta: Mapping[str, Any]) -> Any:
         """The known answer; code that is judged by its tests needs none."""
@@ -111,7 +153,7 @@ class LocalFile(Source):
             return []
         if isinstance(found, str):  # a cell of a CSV file
             found = _cell(found)
-        return _fields.choices(row, found, str(self.choices_field))
+        return _fields.choices(row, found, str(self.choices_field), distinct=True)
 
     def _split(self, row: Row) -> Split | None:
         found = _present(row, self.split_field)
@@ -123,74 +165,12 @@ class LocalFile(Source):
         if split is None:
             raise TaskError(
                 f"field {self.split_field!r} is {_fields.shown(found)}, must be one of "
-                f"{', '.join(known)}; say what other names mean by split_names "
-                "(validation: selection), or set split_field to null",
+                f"{', '.join(known)}; say what each other name means with the option split_names, "
+                f"such as split_names: {{{_plainly(found)}: selection}} (task show: -o "
+                f"'split_names={{{_plainly(found)}: selection}}'), or set split_field to null",
                 where=row.where,
             )
         return split
-
-
-def load_local(
-    path: str | Path,
-    *,
-    grader: str | Grader | None = None,
-    grader_options: Mapping[str, Any] | None = None,
-    question_field: str = "question",
-    answer_field: str = "answer",
-    id_field: str = "id",
-    group_field: str | None = None,
-    choices_field: str | None = "choices",
-    context_field: str | None = "context",
-    tests_field: str | None = "tests",
-    split_field: str | None = "split",
-    split_names: Mapping[str, Split] | None = None,
-    shares: Mapping[Split, float] = SHARES,
-    most: int | None = None,
-    near_duplicates: float | None = THRESHOLD,
-    contradictions: Contradictions = "refuse",
-    profile: TokenProfile | None = None,
-    prompt_set: str | None = None,
-    name: str | None = None,
-) -> Task:
-    """Questions with answers from a file.
-
-    Formats: `.jsonl` (one object a line), `.csv` (with a header), `.json` (a list of objects),
-    `.parquet` and `.arrow` (with the extra `data`); the text formats may be gzipped.
-
-    A question's split follows from a hash of its text (or of its group), so it stays in its split
-    when the file grows or is re-ordered; near-duplicates share one. Fields that are not named
-    below become `item.meta`.
-
-    Args:
-        path: the file.
-        grader: a grader or its name; `exact` when None.
-        grader_options: options of the named grader.
-        question_field: field of the question.
-        answer_field: field of the known answer.
-        id_field: field of the id; where a row has none, a digest of its question is taken.
-        group_field: field whose equal values mark questions that are not independent.
-        choices_field: field of the texts to choose from; they follow the question as lettered
-            lines, and become `item.meta["choices"]`.
-        context_field: field of a text, or of several, to be read before the question.
-        tests_field: field of the tests of code, which become `item.meta["tests"]`.
-        split_field: field that gives a question's split: search, selection or test. Rows without
-            one are split by hash.
-        split_names: what other names in that field mean, such as `{"validation": "selection"}`.
-        shares: share of each split; they are scaled to a sum of 1.
-        most: most questions a split keeps, 1 or more, the first of them by hash; None keeps all.
-        near_duplicates: overlap of word triples from which on two questions count as one and stay
-            on one side; None compares whole texts only.
-        contradictions: whether a question that is there twice with different known answers is an
-            error (`refuse`), or all that ask it are left out (`leave-out`).
-        profile: mean token lengths. By default the question is taken at 4 bytes a token plus 60
-            for the instructions, and the answer at 256: only expected costs lean on it.
-        prompt_set: prompts the roles use; those that suit the grader when None.
-        name: the task's name; the file's stem by default.
-
-    Raises:
-        TaskError: with the file and line of what is wrong.
-    """
-    return LocalFile(**locals()).load()
 
 
 def _present(row: Row, field: str | None) -> Any:
@@ -206,6 +186,11 @@ def _cell(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _plainly(found: Any) -> str:
+    """A name as an example shows it."""
+    return found if isinstance(found, str) and found.isidentifier() else "validation"
 
 
 def _tests(row: Row, found: Any, field: str | None) -> str | list[str]:

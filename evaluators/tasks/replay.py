@@ -72,7 +72,7 @@ class Replay(Source):
         if self.path is None:
             raise TaskError(
                 "task 'replay' needs the option 'path', the folder of a record with records.jsonl "
-                "in it (task show and task check: --path FOLDER; run: --data FOLDER)",
+                "in it (run CONFIG --data FOLDER gives it too)",
                 where="task.options.path",
             )
         if self.grader is None and self.grader_options:

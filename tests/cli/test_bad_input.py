@@ -211,7 +211,10 @@ PARTS = [
     ({"task": {"file": "broken.jsonl"}}, "{tmp}/broken.jsonl:1: is no JSON"),
     ({"task": {"file": "same.jsonl"}}, "{tmp}/same.jsonl:2: id 'x' is already in line 1"),
     ({"task": {"file": "empty.jsonl"}}, "{tmp}/empty.jsonl: holds no questions"),
-    ({"task": {"file": "folder.jsonl"}}, "{tmp}/folder.jsonl: cannot be read: Is a directory"),
+    (
+        {"task": {"file": "folder.jsonl"}},
+        "{tmp}/folder.jsonl: is a folder; name a file of questions",
+    ),
     ({"searcher": "zz"}, "c.yaml: searcher: unknown searcher 'zz'"),
     (
         {"searcher": {"name": "random", "options": {"x": 1}}},

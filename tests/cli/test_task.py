@@ -112,6 +112,25 @@ def test_show_of_a_function(tmp_path):
         (("show", "chess"), "error: no task 'chess'; known: bbh, "),
         (("show", "sums.jsonl", "-o", "most"), "error: --option: 'most' is not NAME=VALUE"),
         (("show", "sums.jsonl", "-o", "most=x"), "error: --option most: must be a valid int"),
+        (
+            ("show", "replay"),
+            "error: --path: task 'replay' needs the option 'path', the fold",
+        ),
+        (
+            ("check", "local"),
+            "error: --path: task 'local' needs the option 'path', a file",
+        ),
+        (
+            ("check", "mmlu"),
+            "error: --path: task 'mmlu' needs the file or folder that holds",
+        ),
+        (("show", "sums.xlsx"), "error: sums.xlsx: cannot be read: No such file or directory"),
+        (
+            ("show", "book.xlsx"),
+            "error: book.xlsx: is none of .jsonl, .csv, .tsv, .json, .parq",
+        ),
+        (("check", "./there"), "error: ./there: is a folder; name a file of questions, or, where"),
+        (("show", "parts.jsonl"), "error: parts.jsonl:1: field 'split' is 'dev', must be one of"),
         (("check", "puzzle"), "error: task 'puzzle' is not made of rows; there is nothing to"),
         (("check", "sums.jsonl", "--grader", "taste"), "error: --grader: no grader 'taste'; known"),
         (
@@ -129,10 +148,22 @@ def test_show_of_a_function(tmp_path):
         ),
     ],
 )
-def test_what_is_refused(bad, sums, arguments, message):
+def test_what_is_refused(bad, sums, tmp_path, arguments, message):
+    (tmp_path / "book.xlsx").write_bytes(b"PK")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "parts.jsonl").write_text('{"question": "q", "answer": 1, "split": "dev"}')
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith(message)
+
+
+def test_names_of_splits_can_be_said_on_the_command_line(sums):
+    rows = [json.loads(line) for line in sums.read_text().splitlines()]
+    names = ("train", "dev", "test")
+    rows = [row | {"split": names[n % 3]} for n, row in enumerate(rows)]
+    sums.write_text("\n".join(map(json.dumps, rows)))
+    code, found = as_json("show", sums, "-o", "split_names={train: search, dev: selection}")
+    assert (code, found["splits"]) == (0, {"search": 20, "selection": 20, "test": 20})
 
 
 def test_check_lists_everything_with_its_line(bad):

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks import get_task, task_names
-from graphsearch.evaluators.tasks.local import load_local
+from graphsearch.evaluators.tasks import get_task, load_task, task_names
 from graphsearch.tasks import Task, TokenProfile
 from tests.support import shared_data
 
@@ -30,8 +29,8 @@ def many(count, start=0):
 
 
 def test_questions_are_split_by_content_and_stay_where_they_are(write):
-    small = load_local(write(lines(*many(200))))
-    large = load_local(write(lines(*reversed(many(400))), "more.jsonl"))
+    small = load_task(write(lines(*many(200))))
+    large = load_task(write(lines(*reversed(many(400))), "more.jsonl"))
     sizes = {split: len(items) for split, items in small.splits.items()}
     assert sum(sizes.values()) == 200
     assert 70 < sizes["search"] < 130
@@ -43,7 +42,7 @@ def test_questions_are_split_by_content_and_stay_where_they_are(write):
 
 def test_items_of_a_group_are_never_split(write):
     rows = [row | {"document": f"d{n % 20}"} for n, row in enumerate(many(200))]
-    task = load_local(write(lines(*rows)), group_field="document")
+    task = load_task(write(lines(*rows)), group_field="document")
     groups = [{item.group for item in items} for items in task.splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
 
@@ -51,13 +50,13 @@ def test_items_of_a_group_are_never_split(write):
 def test_csv_and_jsonl_give_the_same_task(write):
     rows = many(50)
     text = "question,answer\n" + "\n".join(f"{r['question']},{r['answer']}" for r in rows)
-    assert load_local(write(text, "q.csv")).splits == load_local(write(lines(*rows))).splits
+    assert load_task(write(text, "q.csv")).splits == load_task(write(lines(*rows))).splits
 
 
 def test_fields_ids_and_further_columns(write):
     rows = [{"q": f"Why {n}?", "a": ["x", "y"], "n": n, "level": 3} for n in range(40)]
     path = write(lines(*rows))
-    task = load_local(path, question_field="q", answer_field="a", id_field="n", name="mine")
+    task = load_task(path, question_field="q", answer_field="a", id_field="n", name="mine")
     item = task.splits["search"][0]
     assert task.name == "mine"
     assert item.question == f"Why {item.id}?"
@@ -77,17 +76,17 @@ def test_options_shares_most_and_profile(write):
     )
     assert task.profile == TokenProfile(9, 7)
     assert {len(items) for items in task.splits.values()} == {20}
-    assert load_local(path).profile.question == 60 + 4
+    assert load_task(path).profile.question == 60 + 4
     with pytest.raises(TaskError, match="shares"):
-        load_local(path, shares={"search": 1})
+        load_task(path, shares={"search": 1})
 
 
 def test_the_fingerprint_follows_the_content(write):
-    first = load_local(write(lines(*many(60)))).fingerprint
-    assert load_local(write(lines(*reversed(many(60))))).fingerprint == first
+    first = load_task(write(lines(*many(60)))).fingerprint
+    assert load_task(write(lines(*reversed(many(60))))).fingerprint == first
     rows = many(60)
     rows[7]["answer"] = "another"
-    assert load_local(write(lines(*rows))).fingerprint != first
+    assert load_task(write(lines(*rows))).fingerprint != first
 
 
 GOOD = '{"question": "q1", "answer": "a"}\n'
@@ -125,7 +124,7 @@ GOOD = '{"question": "q1", "answer": "a"}\n'
 )
 def test_wrong_data_is_refused_with_its_line(write, text, name, complaint):
     with pytest.raises(TaskError, match=complaint):
-        load_local(write(text, name))
+        load_task(write(text, name))
 
 
 @pytest.mark.parametrize(
@@ -143,18 +142,18 @@ def test_wrong_data_is_refused_with_its_line(write, text, name, complaint):
 )
 def test_lines_that_could_not_be_kept_are_refused(write, content, words):
     with pytest.raises(TaskError, match=f"jsonl{words}"):
-        load_local(write(content + b"\n" + lines(*many(60)).encode()))
+        load_task(write(content + b"\n" + lines(*many(60)).encode()))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_data(write):
-    plain = load_local(write(lines(*many(60))))
-    marked = load_local(write("\ufeff" + lines(*many(60)), "marked.jsonl"))
+    plain = load_task(write(lines(*many(60))))
+    marked = load_task(write("\ufeff" + lines(*many(60)), "marked.jsonl"))
     assert marked.fingerprint == plain.fingerprint
 
 
 def test_a_column_that_is_there_twice_is_refused(write):
     with pytest.raises(TaskError, match=r"csv:1: the header names 'question' twice"):
-        load_local(write("question,answer,question\na,1,b\n", "twice.csv"))
+        load_task(write("question,answer,question\na,1,b\n", "twice.csv"))
 
 
 @pytest.mark.parametrize(
@@ -183,15 +182,15 @@ def test_options_of_a_wrong_kind_are_refused_with_their_path(write, options, wor
 
 def test_an_absent_file_is_said_to_be_absent(tmp_path):
     with pytest.raises(TaskError, match="No such file"):
-        load_local(tmp_path / "none.jsonl")
+        load_task(tmp_path / "none.jsonl")
     with pytest.raises(TaskError, match="cannot be read: embedded null byte"):
-        load_local(tmp_path / "null\0byte.jsonl")
+        load_task(tmp_path / "null\0byte.jsonl")
 
 
 def test_a_gold_answer_that_its_grader_cannot_read_is_refused_with_its_line(write):
     rows = [*many(10), {"question": "What?", "answer": "many"}]
     with pytest.raises(TaskError, match=r":11: .*gold answer 'many' is no number"):
-        load_local(write(lines(*rows)), grader="numeric")
+        load_task(write(lines(*rows)), grader="numeric")
 
 
 def test_tasks_by_name():
@@ -206,7 +205,7 @@ def test_tasks_by_name():
 
 
 def test_gsm8k_as_it_comes():
-    task = load_local(shared_data("gsm8k/test.jsonl"), grader="numeric")
+    task = load_task(shared_data("gsm8k/test.jsonl"), grader="numeric")
     items = [item for split in task.splits.values() for item in split]
     assert len(items) == 1319
     assert all(task.grader.grade(item, item.gold).score == 1 for item in items)

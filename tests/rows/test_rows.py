@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task, is_file, load_task
-from graphsearch.evaluators.tasks.local import load_local
 from graphsearch.rows import Faults, _text, read_rows
 
 GOOD = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(60)]
@@ -70,7 +69,7 @@ def same_in_every_format(tmp_path):
 
 
 def test_every_format_gives_the_same_task(same_in_every_format):
-    found = [load_local(path) for path in same_in_every_format]
+    found = [load_task(path) for path in same_in_every_format]
     assert {task.fingerprint for task in found} == {found[0].fingerprint}
     assert {task.name for task in found} == {"q", "q2"}
 
@@ -257,7 +256,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     path = tmp_path / "q.parquet"
     path.write_bytes(b"PAR1")
     with pytest.raises(TaskError, match=r"q\.parquet: needs the package pyarrow: pip install 'gr"):
-        load_local(path)
+        load_task(path)
 
 
 @given(st.binary(max_size=200), st.sampled_from([".jsonl", ".csv", ".json", ".jsonl.gz"]))

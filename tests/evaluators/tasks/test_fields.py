@@ -5,9 +5,8 @@ import json
 import pytest
 
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.tasks import source_of
+from graphsearch.evaluators.tasks import load_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
-from graphsearch.evaluators.tasks.local import load_local
 from graphsearch.tasks import Task, check_task
 
 ONE = {"question": "Which is even?", "answer": "B", "choices": ["three", "four"]}
@@ -18,7 +17,7 @@ def load(tmp_path):
     def put(rows, name="q.jsonl", **options):
         path = tmp_path / name
         path.write_text("\n".join(json.dumps(row) for row in rows))
-        return load_local(path, **options)
+        return load_task(path, **options)
 
     return put
 
@@ -51,7 +50,7 @@ def test_choices_of_a_cell_and_of_texts_with_labels(tmp_path, load):
     path = tmp_path / "q.csv"
     rows = [f'Which is {n}?,B,"[""{n}"", ""x""]"' for n in range(60)]
     path.write_text("\n".join(["question,answer,choices", *rows]))
-    assert one(load_local(path, grader="choice"), "Which is 7?").meta["choices"] == ["7", "x"]
+    assert one(load_task(path, grader="choice"), "Which is 7?").meta["choices"] == ["7", "x"]
     arc = {"text": ["three", "four"], "label": ["A", "B"]}
     task = load([*fill(), {**ONE, "choices": arc}])
     assert one(task, "Which is even?").question.endswith("\n\nA. three\nB. four")
@@ -133,12 +132,27 @@ def test_rows_without_a_split_are_split_by_hash_beside_the_others(load):
 
 
 @pytest.mark.parametrize(
+    ("found", "shown"), [("dev", "dev"), ("part 2", "validation"), (3, "validation")]
+)
+def test_names_of_splits_are_explained_where_they_are_met(load, found, shown):
+    with pytest.raises(TaskError) as caught:
+        load([*fill(3), {"question": "Why?", "answer": "so", "split": found}])
+    assert f"split_names: {{{shown}: selection}} (task show: -o 'split_names=" in str(caught.value)
+
+
+def test_one_field_is_not_two_things(load):
+    with pytest.raises(TaskError, match=r"task\.options: field 'question' is to be two things at"):
+        load(fill(9), answer_field="question")
+
+
+@pytest.mark.parametrize(
     ("row", "words"),
     [
         ({"choices": ["one"]}, "field 'choices' is ['one'], must be a list of 2 to 26 texts"),
         ({"choices": ["a"] * 27}, "must be a list of 2 to 26 texts"),
         ({"choices": ["a", " "]}, "field 'choices' has the choice ' '"),
         ({"choices": ["a", None]}, "field 'choices' has the choice None"),
+        ({"choices": ["a", "b", "a "]}, "field 'choices' has the choice 'a' twice"),
         ({"choices": "a or b"}, "field 'choices' is 'a or b', must be a list"),
         ({"context": 3}, "field 'context' is 3, must be a text or a list of texts"),
         ({"context": ["a", 3]}, "field 'context' is ['a', 3], must be a text"),
