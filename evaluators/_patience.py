@@ -97,18 +97,20 @@ class Patience:
     """The time a program has left.
 
     It ends when its own time or its CPU time passes the limit: at once where cores are free. A
-    program that others kept waiting gets more, up to five times the limit and 5 s; if that does
-    not do, the machine is at fault, not the program.
+    program that others kept waiting gets more; if that does not do, the machine is at fault, not
+    the program.
 
     Args:
         seconds: the limit.
+        most: seconds on the clock after which the machine is at fault; by default five times the
+            limit and 5 s.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, most: float | None = None) -> None:
         self._seconds = seconds
         self._begun = time.monotonic()
         self._until = self._begun + seconds
-        self._last = self._begun + seconds * _MOST_TIMES + _MOST_MORE
+        self._last = self._begun + (seconds * _MOST_TIMES + _MOST_MORE if most is None else most)
 
     def wait(self) -> float:
         """Seconds until the next look."""

@@ -24,7 +24,12 @@ __all__ = ["Job", "Worker", "WorkerKilled"]
 _ROOT: Final = Path(graphsearch.__file__).parents[1]
 _SERVE: Final = Path(__file__).with_name("_serve.py")
 _LOOK_SECONDS: Final = 0.02
-_START_SECONDS: Final = 120.0
+_START_SECONDS: Final = 60.0
+_MOST_TIMES: Final = 10
+_MOST_MORE: Final = 30.0
+"""Seconds on the clock that a busy machine may take over a request, by its limit. An answer that
+needs all of its limit must come to a verdict at five busy processes a core too."""
+
 _END_SECONDS: Final = 0.5
 _LONGEST_ANSWER: Final = 1 << 20
 _MIB: Final = 1 << 20
@@ -183,7 +188,8 @@ class Worker:
 
     def _exchange(self, data: bytes, seconds: float) -> bytes:
         """Send a line and wait for the one that answers it."""
-        watch, patience = Stopwatch(self._process.pid), Patience(seconds)
+        watch = Stopwatch(self._process.pid)
+        patience = Patience(seconds, most=_MOST_MORE + _MOST_TIMES * seconds)
         poller = select.poll()
         poller.register(self._out, select.POLLIN)
         poller.register(self._in, select.POLLOUT)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from graphsearch.errors import GraderFailed, TaskError
-from graphsearch.evaluators import _patience
 from graphsearch.evaluators._patience import Spent
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.evaluators.workers import _process as process
@@ -119,7 +118,7 @@ def test_a_worker_that_was_lost_while_idle_is_replaced():
 
 def test_a_worker_that_gets_no_time_is_the_machines_fault(monkeypatch):
     monkeypatch.setattr(process, "Stopwatch", Starved)
-    monkeypatch.setattr(_patience, "_MOST_MORE", 0.2)
+    monkeypatch.setattr(process, "_MOST_MORE", 0.2)
     with pytest.raises(GraderFailed, match="the machine is too busy"):
         pool("act", seconds=0.01).ask(request("sleep"))
 
