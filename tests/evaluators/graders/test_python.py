@@ -62,12 +62,19 @@ def test_an_exception_is_named_with_its_item(make):
     assert lenient.grade(ITEM, "right").score == 1
 
 
-def test_an_answer_that_makes_it_hang_is_wrong(make):
+def test_an_answer_that_makes_it_hang_is_wrong(make, monkeypatch):
     grader = make("hangs_on_bad", seconds=0.2)
     verdict = grader.grade(ITEM, "bad")
     assert (verdict.score, verdict.outcome) == (0, Outcome.ANSWERED)
     assert "took more than 0.2 s" in verdict.reason
     assert grader.grade(ITEM, "good").score == 1
+    asked = []
+    ask = grader._ask
+    monkeypatch.setattr(
+        grader, "_ask", lambda item, answer: asked.append(answer) or ask(item, answer)
+    )
+    assert grader.grade(ITEM, "bad").score == 0
+    assert asked == ["bad"]  # the gold answer was tried once
 
 
 @pytest.mark.parametrize("name", ["hangs", "dies"])
