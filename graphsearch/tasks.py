@@ -141,6 +141,7 @@ class JudgeCall:
         messages: the prompt without the answer.
         max_tokens: most tokens of the reply.
         answers: how many times the answer stands in the prompt.
+        stretch: how many tokens one of the answer may become there at worst (fences, quoting).
         more_prompt: further tokens that the prompt may have (an earlier reply that it quotes).
         is_spare: True when it is only made where an earlier one went wrong.
     """
@@ -149,6 +150,7 @@ class JudgeCall:
     messages: tuple[Message, ...]
     max_tokens: int
     answers: int = 1
+    stretch: int = 1
     more_prompt: int = 0
     is_spare: bool = False
 

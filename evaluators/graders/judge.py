@@ -143,7 +143,7 @@ class JudgeGrader:
         self, prompt: tuple[Message, ...], most: int, *, is_spare: bool, more: int
     ) -> JudgeCall:
         # A fence lengthens an answer by a token a line at most, and a line has one of its own.
-        return JudgeCall(self._model, prompt, most, answers=2, more_prompt=more, is_spare=is_spare)
+        return JudgeCall(self._model, prompt, most, stretch=2, more_prompt=more, is_spare=is_spare)
 
     async def judge(self, item: Item, text: str, ask: Ask) -> Verdict:
         """Right, wrong, or undecided between the two orders."""

@@ -64,7 +64,7 @@ class WorstCases:
 
     def _judge_call(self, call: JudgeCall, said: Iterable[tuple[str, int]]) -> Spend:
         heard = max((most * self._stretch(model, call.model) for model, most in said), default=0)
-        more = call.answers * heard + call.more_prompt
+        more = call.answers * call.stretch * heard + call.more_prompt
         return self._sender.worst_of(call.model, call.messages, call.max_tokens, more_prompt=more)
 
     def _call(self, plan: Plan, step: Step, item: Item) -> Spend:

@@ -26,7 +26,7 @@ from graphsearch.trials import Proposal, TrialRecord
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
 
-__all__ = ["Advice", "Advisable", "Agent", "AgentView", "Edit", "Searcher"]
+__all__ = ["Advice", "Advisable", "Agent", "AgentView", "Edit", "Opening", "Searcher"]
 
 
 class Searcher(Protocol):
@@ -48,6 +48,16 @@ class Searcher(Protocol):
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a state; raises `StoreError` for a version it does not know."""
+        ...
+
+
+@runtime_checkable
+class Opening(Protocol):
+    """A searcher that begins with known graphs, whatever it is told: a quote counts these."""
+
+    @property
+    def opening(self) -> "Sequence[CollaborationGraph]":
+        """The graphs it proposes first, in order; reading them changes nothing."""
         ...
 
 

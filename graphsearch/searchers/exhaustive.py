@@ -33,6 +33,11 @@ class ExhaustiveSearcher:
     def __len__(self) -> int:
         return len(self._graphs)
 
+    @property
+    def opening(self) -> Sequence[CollaborationGraph]:
+        """All graphs of the space."""
+        return tuple(self._graphs)
+
     def ask(self, k: int) -> Sequence[Proposal]:
         """The next `k` graphs; none when all were proposed."""
         graphs = self._graphs[self._next : self._next + k]

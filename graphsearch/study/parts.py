@@ -13,7 +13,7 @@ from graphsearch.tasks import AskingGrader, Task
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
-    from graphsearch.cost import Amount, Lengths
+    from graphsearch.cost import Amount, CostModel, Currency, Lengths
     from graphsearch.engines.base import Engine
     from graphsearch.execution import RetryPolicy
     from graphsearch.fleet import Fleet
@@ -75,8 +75,7 @@ class Parts:
 
     def __post_init__(self) -> None:
         for budget in (*self.search_budget, *self.evaluation_budget):
-            # Models that only judge are in the fleet and not in the space.
-            cost = replace(self.space.cost.in_currency(budget.currency), fleet=self.fleet)
+            cost = self.pricing(budget.currency)
             reasons = [cost.can_price(model) for model in self.models]
             reason = next((r for r in reasons if r is not None), None)
             if reason is not None:
@@ -93,6 +92,13 @@ class Parts:
     def graph_budget(self) -> "Amount":
         """Most a graph may be expected to spend on one question."""
         return self.space.budget
+
+    def pricing(self, currency: "Currency") -> "CostModel":
+        """What calls cost in a currency, also of models that only judge.
+
+        Those are in the fleet and not in the space.
+        """
+        return replace(self.space.cost.in_currency(currency), fleet=self.fleet)
 
     def evidence(self, results: Sequence[ItemResult], *, planned: float) -> Evidence:
         """What results of one graph are worth, at this study's level and in its currency.

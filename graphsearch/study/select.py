@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from graphsearch.study.study import Study
     from graphsearch.tasks import Item
 
-__all__ = ["Choice", "choose", "chunks"]
+__all__ = ["PLAIN_FINALISTS", "Choice", "choose", "chunks"]
 
-_PLAIN = 3
+PLAIN_FINALISTS = 3
 """Plain graphs that are finalists anyway."""
 
 
@@ -68,7 +68,7 @@ async def choose(study: "Study") -> Choice:
     if settings.winner == "last":
         return _last(study, items)
     best = ranking[: settings.finalists]
-    plain = [entry for entry in ranking if is_plain(entry.graph)][:_PLAIN]
+    plain = [entry for entry in ranking if is_plain(entry.graph)][:PLAIN_FINALISTS]
     entries = best + [entry for entry in plain if entry not in best]
     _announce(study, entries, len(items), plain=len(entries) - len(best))
     field = await race(

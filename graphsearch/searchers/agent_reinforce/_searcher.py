@@ -73,6 +73,11 @@ class AgentReinforceSearcher:
         """Settings of the study that belong to the preset, `{}` for none."""
         return dict(PRESETS[self._preset].study)
 
+    @property
+    def opening(self) -> Sequence[CollaborationGraph]:
+        """The plain graphs that are tried first."""
+        return tuple(self._plain)
+
     # -- proposing -----------------------------------------------------------------------------
 
     def ask(self, k: int) -> Sequence[Proposal]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.study.judge_cost import judge_calls
 from graphsearch.study.lengths import length_items
-from graphsearch.study.quote._play import Bill, Play, cost_of
+from graphsearch.study.quote._calls import Calls
+from graphsearch.study.quote._play import Bill, Course, Play
 from graphsearch.study.quote._record import Phase, Quote, Range
 from graphsearch.study.usable import never_used
 from graphsearch.words import counted
@@ -22,8 +22,12 @@ _LENGTHS = (0.7, 1.4)
 """How far real token lengths commonly lie from a task's profile; widens every range."""
 _MEASURED = (0.9, 1.1)
 """The same for lengths that were measured, model by model."""
-_KEPT = {"low": 0.4, "expected": 0.7, "high": 1.0}
-"""Share of the graphs in a race that go on after each block."""
+_COURSES = (
+    Course(kept=0.7, opened=0.75, overlap=0.5, finalists=0.75),
+    Course(kept=0.4, opened=0.5, overlap=1.0, finalists=0.5),
+    Course(kept=1.0, opened=1.0, overlap=0.0, finalists=1.0),
+)
+"""As expected, and the least and the most that is likely."""
 _FEW_GRAPHS = 20
 
 
@@ -33,48 +37,57 @@ def make_quote(parts: "Parts") -> Quote:
     Args:
         parts: of the study; its searcher is not asked.
     """
-    plays = {name: Play(parts, kept) for name, kept in _KEPT.items()}
-    for play in plays.values():
+    calls = Calls(parts)
+    plays = [Play(parts, calls, course) for course in _COURSES]
+    for play in plays:
         play.run()
-    low, expected, high = plays["low"], plays["expected"], plays["high"]
+    expected = plays[0]
     phases = {
-        name: _phase(parts, [play.bills[name] for play in (expected, low, high)])
+        name: _phase(parts, calls, [play.bills[name] for play in plays])
         for name in ("search", "selection", "test")
     }
-    phases["total"] = _phase(parts, [play.total() for play in (expected, low, high)])
+    phases["total"] = _phase(parts, calls, [play.total() for play in plays])
     phases = {name: _capped(parts, name, phase) for name, phase in phases.items()}
     costs = sorted(expected.costs)
-    judged = [play.total().judged() for play in (expected, low, high)]
+    judged = [play.total().judged() for play in plays]
     return Quote(
-        rounds=_ordered(expected.rounds, low.rounds, high.rounds),
-        graphs=_ordered(*(len(play.seen) for play in (expected, low, high))),
+        rounds=_ordered(*(play.rounds for play in plays)),
+        graphs=_ordered(*(len(play.seen) for play in plays)),
         stopped_by=expected.stopped_by,
         graph_cost=Range(sum(costs) / len(costs), costs[0], costs[-1]),
         currency=parts.graph_budget.currency,
         phases=phases,
-        test_items=_ordered(expected.test_items, low.test_items, high.test_items),
+        test_items=_ordered(*(play.test_items for play in plays)),
         lengths=_lengths(parts),
         warnings=tuple(_warnings(parts, expected)),
         no_time=_no_time(parts),
-        judge=_phase(parts, judged) if judge_calls(parts) else None,
+        judge=_phase(parts, calls, judged) if calls.judged else None,
+        ceiling=tuple(_ceiling(parts)),
+        grader=parts.identity()["task"]["grader"],
     )
 
 
-def _phase(parts: "Parts", bills: Sequence[Bill]) -> Phase:
+def _ceiling(parts: "Parts") -> Iterable[str]:
+    apart = parts.evaluation_budget
+    yield from (
+        f"{amount} for search and selection" if apart else str(amount)
+        for amount in parts.search_budget
+    )
+    yield from (f"{amount} for test and baselines" for amount in apart)
+
+
+def _phase(parts: "Parts", calls: Calls, bills: Sequence[Bill]) -> Phase:
     """From the expected, the low and the high play."""
-    calls = [sum(bill.made.values()) for bill in bills]
     budgets = (parts.graph_budget, *parts.search_budget, *parts.evaluation_budget)
     currencies = dict.fromkeys([amount.currency for amount in budgets])
     priced = [c for c in (*currencies, "seconds") if _can_price(parts, c)]
-    made = _ordered(*calls)
+    made = _ordered(*(round(sum(bill.made.values())) for bill in bills))
     cost = {
-        c: made
-        if c == "calls"
-        else _widened(parts, *(cost_of(parts, bill.made, c) for bill in bills))
+        c: made if c == "calls" else _widened(parts, *(calls.cost(bill.made, c) for bill in bills))
         for c in ("tokens", *priced)
     }
     return Phase(
-        asked=_ordered(*(bill.asked for bill in bills)),
+        asked=_ordered(*(round(bill.asked) for bill in bills)),
         made=made,
         tokens=cost["tokens"],
         cost={c: cost[c] for c in priced},

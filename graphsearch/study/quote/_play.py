@@ -1,66 +1,123 @@
 """The schedule of a study, played without running anything."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from copy import deepcopy
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from graphsearch.rolenames import role_name
-from graphsearch.study.baselines import Prices, affordable, alternatives
+from graphsearch.searchers.base import Opening
+from graphsearch.study.baselines import (
+    FITTED,
+    PROBED,
+    Alternative,
+    Prices,
+    affordable,
+    alternatives,
+    is_plain,
+)
 from graphsearch.study.budgets import SELECTION_SHARE
-from graphsearch.study.judge_cost import expected_judge_cost, judge_calls
+from graphsearch.study.judge_cost import labelled_answers
+from graphsearch.study.lengths import length_graphs, length_items
+from graphsearch.study.quote._calls import Calls, Kind, Use
 from graphsearch.study.race import blocks_of
+from graphsearch.study.select import PLAIN_FINALISTS
 
 if TYPE_CHECKING:
+    from graphsearch.cost import Currency
     from graphsearch.graph import CollaborationGraph
     from graphsearch.study.parts import Parts
 
-__all__ = ["Bill", "Play", "cost_of"]
+__all__ = ["Bill", "Course", "Play"]
 
 _MOST_ROUNDS = 200
 _TRIES = 20
+_SAMPLED = 40
+"""Questions of selection and test that are played and multiplied where gates differ by question."""
+_SHRINK = 0.9
 
-Call = tuple[str, int]
-"""Model and in-degree of a call: what its expected cost depends on. Calls of a judge have the
-in-degrees -1, -2, ...: -1 less their place among those that judge one answer."""
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What nobody knows before a study has run, taken as it may be.
+
+    Attributes:
+        kept: share of the graphs in a race that go on after each block.
+        opened: share of the questions that a gate lets through at most on which it really opens.
+        overlap: how far gates open on the same questions: 1 wherever they can, 0 by chance alone.
+        finalists: which graphs become finalists, by cost: 1 the dearest, 0.5 those in the middle.
+    """
+
+    kept: float
+    opened: float
+    overlap: float
+    finalists: float
 
 
 @dataclass(slots=True)
 class Bill:
-    """Calls by model and in-degree."""
+    """Calls by kind; whole numbers only where no gate opens on some questions."""
 
-    asked: int = 0
-    made: Counter[Call] = field(default_factory=Counter)
+    asked: float = 0
+    made: dict[Kind, float] = field(default_factory=dict)
 
-    def add(self, calls: Iterable[tuple[int, Call]], known: set[int]) -> None:
-        for identity, call in calls:
+    def add(self, uses: Iterable[Use], known: set[int]) -> None:
+        """Calls for one question; those known already are asked for and not made."""
+        for use in uses:
             self.asked += 1
-            if identity not in known:
-                known.add(identity)
-                self.made[call] += 1
+            if use.name not in known:
+                known.add(use.name)
+                self.made[use.kind] = self.made.get(use.kind, 0) + 1
+
+    def times(self, factor: float) -> "Bill":
+        """So many times as much."""
+        made = {kind: count * factor for kind, count in self.made.items()}
+        return Bill(self.asked * factor, made)
+
+    def plus(self, other: "Bill") -> "Bill":
+        """Both together."""
+        kinds = {**self.made, **other.made}
+        made = {kind: self.made.get(kind, 0) + other.made.get(kind, 0) for kind in kinds}
+        return Bill(self.asked + other.asked, made)
 
     def judged(self) -> "Bill":
         """The calls of a judge alone."""
-        made = Counter({call: count for call, count in self.made.items() if call[1] < 0})
+        made = {kind: n for kind, n in self.made.items() if kind.judge is not None}
         return Bill(sum(made.values()), made)
 
 
 class Play:
-    """One way the study may go: which share of a race goes on after each block is given."""
+    """One way the study may go.
 
-    def __init__(self, parts: "Parts", kept: float) -> None:
+    Args:
+        parts: of the study; its searcher is only asked what it would begin with.
+        calls: names and prices, shared by all plays.
+        course: what is taken for granted.
+    """
+
+    def __init__(self, parts: "Parts", calls: Calls, course: Course) -> None:
         import numpy as np
 
         from graphsearch.space import Distribution
 
         self._parts = parts
-        self._kept = kept
+        self._calls = calls
+        self._course = course
         self._rng = np.random.default_rng(parts.seed)
         self._distribution = Distribution(parts.space)
-        self._names: dict[Any, int] = {}
-        self._calls: dict[str, list[tuple[int, Call]]] = {}
+        searcher = parts.searcher
+        self._opening = list(searcher.opening) if isinstance(searcher, Opening) else []
+        self._luck = random.Random(parts.seed)
+        self._hard = [self._luck.random() for _ in range(len(parts.task.splits["search"]))]
+        self._hard += [self._luck.random() for _ in range(_SAMPLED)]
+        self._opens: dict[tuple[str, int], list[bool]] = {}
+        settings = parts.settings
+        count = len(parts.task.splits["search"])
+        self._pool = min(settings.search_items, count)
+        self._calibration = min(settings.calibration_items, count)
+        self._known: list[set[int]] = [set() for _ in range(count)]
+        self._ran: list[set[str]] = [set() for _ in range(count)]
+        self._fitted: set[str] = set()
+        self._met: dict[int, set[int]] = {}
         self.bills = {name: Bill() for name in ("search", "selection", "test")}
         self.seen: dict[str, CollaborationGraph] = {}
         self.costs: list[float] = []
@@ -68,204 +125,287 @@ class Play:
         self.first_items = 0
         self.stopped_by = "rounds"
         self.test_items = 0
+        self.dropped = 0
+        """Proposals that no round had room for, although the budget would pay what they use."""
 
     def run(self) -> None:
         """Search, selection, test."""
         self._search()
         if self.rounds == 0:
             return  # without a trial there is no winner to select or to test
-        self._select()
-        self._test()
+        finalists = self._select()
+        self._test(finalists)
 
     def total(self) -> Bill:
         """All bills together."""
-        whole = Bill()
-        for bill in self.bills.values():
-            whole.asked += bill.asked
-            whole.made += bill.made
-        return whole
+        search, selection, test = (self.bills[name] for name in ("search", "selection", "test"))
+        return search.plus(selection).plus(test)
+
+    # -- search --------------------------------------------------------------------------------
 
     def _search(self) -> None:
         settings = self._parts.settings
-        pool = min(settings.search_items, len(self._parts.task.splits["search"]))
-        known: list[set[int]] = [set() for _ in range(pool)]
-        kept = settings.reserve * (SELECTION_SHARE if self._parts.evaluation_budget else 1)
+        share = 1 - settings.reserve * (SELECTION_SHARE if self._parts.evaluation_budget else 1)
+        self._before(share)
         position = 0
         while self.rounds < (settings.rounds or _MOST_ROUNDS):
-            graphs = self._incumbents() + self._draw(settings.per_round)
-            places = [(position + i) % pool for i in range(min(settings.window, pool))]
-            covered = self._round(graphs, blocks_of(places, settings.blocks), known, 1 - kept)
+            places = [(position + i) % self._pool for i in range(min(settings.window, self._pool))]
+            graphs = self._ready(self._incumbents() + self._draw(settings.per_round), share)
+            covered = self._round(graphs, blocks_of(places, settings.blocks), share)
             self.rounds += covered > 0
-            if self.rounds == 1:
+            if self.rounds <= 1:
                 self.first_items = covered
             if covered < len(places):
                 self.stopped_by = "budget"
                 break
-            position = (position + settings.window) % max(pool, 1)
+            position = (position + settings.window) % max(self._pool, 1)
+
+    def _before(self, share: float) -> None:
+        """What is asked before the first round: a judge's labelled sample, and lengths."""
+        sample = labelled_answers(self._parts)
+        for place, length in enumerate(self._calls.judged):
+            if sample and not length.is_spare:
+                judged = Bill(sample, {Kind(length.model, 0, place): sample})
+                self.bills["search"] = self.bills["search"].plus(judged)
+        count = min(length_items(self._parts), self._pool, self._parts.settings.window)
+        if count:
+            self._block(length_graphs(self._parts.space), range(count), share)
+
+    def _ready(
+        self, graphs: "Sequence[CollaborationGraph]", share: float
+    ) -> "list[CollaborationGraph]":
+        """Those that a round has room for, their fitted parts worked out and paid for."""
+        ready: list[CollaborationGraph] = []
+        for graph in graphs:
+            if self._fit(graph, share) and self._room(share, [*ready, graph]):
+                ready.append(graph)
+        self.dropped += len(graphs) - len(ready)
+        return ready
+
+    def _fit(self, graph: "CollaborationGraph", share: float) -> bool:
+        below = [use for use in self._calls.of(graph) if use.is_below]
+        if not below or graph.key in self._fitted:
+            return True
+        if not self._room(share, [graph], times=self._calibration):
+            return False
+        self._fitted.add(graph.key)
+        for place in range(self._calibration):
+            self.bills["search"].add(below, self._known[place])
+        return True
 
     def _round(
         self,
         graphs: "list[CollaborationGraph]",
         blocks: Iterable[Sequence[int]],
-        known: list[set[int]],
         share: float,
     ) -> int:
         """A race, as far as the budget covers it; how many items that were."""
         done = 0
         for block in blocks:
-            covered = self._block(graphs, block, known, share)
+            covered = self._block(graphs, block, share) if graphs else 0
             done += covered
             if covered < len(block):
                 break
-            graphs = graphs[: max(1, round(self._kept * len(graphs)))]
+            graphs = graphs[: max(1, round(self._course.kept * len(graphs)))]
         return done
 
     def _block(
-        self,
-        graphs: "Sequence[CollaborationGraph]",
-        places: Sequence[int],
-        known: list[set[int]],
-        share: float,
+        self, graphs: "Sequence[CollaborationGraph]", places: Sequence[int], share: float
     ) -> int:
-        """A block of items, or as many from its front as the budget covers; how many that were."""
-        before = deepcopy(self.bills["search"]), {place: set(known[place]) for place in places}
-        for graph in graphs:
-            for place in places:
-                self.bills["search"].add(self._calls_of(graph), known[place])
-        if not self._over(self.bills["search"].made, share):
-            return len(places)
-        self.bills["search"] = before[0]
-        for place, calls in before[1].items():
-            known[place] = calls
-        if len(places) == 1:
-            return 0
-        singles = (self._block(graphs, [place], known, share) for place in places)
-        return sum(takewhile(bool, singles))
-
-    def _select(self) -> None:
-        settings = self._parts.settings
-        finalists = list(self.seen.values())[: settings.finalists]
-        items = min(settings.selection_items, len(self._parts.task.splits["selection"]))
-        kept = 0.0 if self._parts.evaluation_budget else (1 - SELECTION_SHARE) * settings.reserve
-        while items:
-            self.bills["selection"] = Bill()
-            self._race("selection", finalists, items)
-            if not self._over(self.total().made, 1 - kept):
+        """A block of items, admitted part by part at its worst case; how many that were."""
+        done = 0
+        while done < len(places):
+            count = self._admitted(graphs, places[done:], share)
+            if count == 0:
                 break
-            items = int(items * 0.9)
+            for place in places[done : done + count]:
+                for graph in graphs:
+                    self._ask(graph, place)
+            done += count
+        return done
 
-    def _test(self) -> None:
-        parts = self._parts
-        if not self.costs:
-            return
-        used = sum(self.costs) / len(self.costs)
-        prices = {model: parts.space.cost.gamma(model) for model in affordable(parts)}
-        plan = alternatives(parts, Prices(prices, claims=False), used=used)
-        winner = min(
-            self.seen.values(), key=lambda graph: abs(parts.space.cost.graph(graph) - used)
-        )
-        staying = [winner, *(a.graph for a in plan if a.kind == "single")]
-        # Crowds of the smallest models mostly lose first.
-        others = sorted((a.graph for a in plan), key=len)
-        graphs = {graph.key: graph for graph in [*staying, *others]}
-        wanted = min(parts.settings.test_items, len(parts.task.splits["test"]))
-        self.test_items = wanted
-        while self.test_items:
-            self.bills["test"] = Bill()
-            self._race("test", list(graphs.values()), self.test_items, staying=len(staying))
-            if not self._over_evaluation():
-                break
-            self.test_items = int(self.test_items * 0.9)
+    def _admitted(
+        self, graphs: "Sequence[CollaborationGraph]", places: Sequence[int], share: float
+    ) -> int:
+        left = self._left(share)
+        for count, place in enumerate(places):
+            for graph in graphs:
+                if graph.key not in self._ran[place]:
+                    for currency, worst in self._calls.worst(graph).items():
+                        if currency in left:
+                            left[currency] -= worst
+            if any(rest < 0 for rest in left.values()):
+                return count
+        return len(places)
 
-    def _race(
-        self,
-        phase: str,
-        graphs: "Sequence[CollaborationGraph]",
-        items: int,
-        *,
-        staying: int = 1,
-    ) -> None:
-        """Blocks of the selection or the test; the first graphs stay, of the rest a share does."""
-        size = self._parts.settings.test_block
-        running = list(graphs)
-        for start in range(0, items, size):
-            self._measure(phase, running, min(size, items - start))
-            others = round(self._kept * (len(running) - staying))
-            running = running[: staying + max(others, 0)]
-
-    def _measure(self, phase: str, graphs: "Sequence[CollaborationGraph]", items: int) -> None:
-        """The same calls for every item, so one item is played and multiplied."""
-        one = Bill()
-        known: set[int] = set()
-        for graph in graphs:
-            one.add(self._calls_of(graph), known)
-        self.bills[phase].asked += one.asked * items
-        self.bills[phase].made += Counter({c: count * items for c, count in one.made.items()})
-
-    def _over(self, made: Counter[Call], share: float) -> bool:
-        return any(
-            cost_of(self._parts, made, amount.currency) > share * float(amount)
-            for amount in self._parts.search_budget
-        )
-
-    def _over_evaluation(self) -> bool:
-        parts = self._parts
-        if parts.evaluation_budget:
-            made = self.bills["test"].made
-            return any(
-                cost_of(parts, made, amount.currency) > float(amount)
-                for amount in parts.evaluation_budget
-            )
-        return self._over(self.total().made, 1.0)
+    def _ask(self, graph: "CollaborationGraph", place: int) -> None:
+        if graph.key not in self._ran[place]:
+            self._ran[place].add(graph.key)
+            self.bills["search"].add(self._open(graph, place), self._known[place])
 
     def _draw(self, count: int) -> "list[CollaborationGraph]":
-        """Graphs not drawn before, as long as they are easily found: searchers avoid repeats."""
-        graphs: list[CollaborationGraph] = []
+        """What the searcher begins with, then graphs not drawn before, if easily found."""
+        graphs = self._new(self._opening[:count])
+        self._opening = self._opening[count:]
         for _ in range(_TRIES):
-            for trace in self._distribution.sample_many(self._rng, count - len(graphs)):
-                if trace.graph.key not in self.seen:
-                    self.seen[trace.graph.key] = trace.graph
-                    self.costs.append(self._parts.space.cost.graph(trace.graph))
-                    graphs.append(trace.graph)
             if len(graphs) == count:
                 break
+            traces = self._distribution.sample_many(self._rng, count - len(graphs))
+            graphs += self._new([trace.graph for trace in traces])
         return graphs
+
+    def _new(self, graphs: "Sequence[CollaborationGraph]") -> "list[CollaborationGraph]":
+        found = []
+        for graph in graphs:
+            if graph.key not in self.seen:
+                self.seen[graph.key] = graph
+                self.costs.append(self._parts.space.cost.graph(graph))
+                found.append(graph)
+        return found
 
     def _incumbents(self) -> "list[CollaborationGraph]":
         return list(self.seen.values())[: self._parts.settings.incumbents] if self.rounds else []
 
-    def _calls_of(self, graph: "CollaborationGraph") -> list[tuple[int, Call]]:
-        """Every call of a graph, named so that calls two graphs share have the same name."""
-        if graph.key in self._calls:
-            return self._calls[graph.key]
-        whole = graph.canonical()
-        names: dict[int, int] = {}
-        copies: Counter[Any] = Counter()
-        calls = []
-        for i in whole.topological():
-            node, parents = whole.nodes[i], whole.parents(i)
-            same = (node.role, node.model, i == whole.sink, tuple(names[p] for p in parents))
-            key = (*same, copies[same])
-            copies[same] += 1
-            names[i] = self._names.setdefault(key, len(self._names))
-            if node.model is not None:
-                # A gate asks the plain question; how often it will, nobody knows beforehand.
-                read = 0 if role_name(node.role).gate is not None else len(parents)
-                calls.append((names[i], (node.model, read)))
-        for place, call in enumerate(judge_calls(self._parts)):
-            # Equal answers are judged once, but how many are equal nobody knows beforehand.
-            name = self._names.setdefault(("judge", place, graph.key), len(self._names))
-            calls.append((name, (call.model, -1 - place)))
-        self._calls[graph.key] = calls
-        return calls
+    # -- selection and test --------------------------------------------------------------------
 
+    def _select(self) -> "list[CollaborationGraph]":
+        parts, settings = self._parts, self._parts.settings
+        cost = parts.space.cost.graph
+        ranked = sorted(self.seen.values(), key=cost)
+        end = max(settings.finalists, round(self._course.finalists * len(ranked)))
+        finalists = ranked[max(0, end - settings.finalists) : end][::-1]
+        plain = [graph for graph in ranked if is_plain(graph) and graph not in finalists]
+        meeting = finalists + plain[-PLAIN_FINALISTS:]
+        kept = 0.0 if parts.evaluation_budget else (1 - SELECTION_SHARE) * settings.reserve
+        items = min(settings.selection_items, len(parts.task.splits["selection"]))
+        while items:
+            self.bills["selection"] = self._race(meeting, items)
+            if self._room(1 - kept, meeting):
+                break
+            items = int(items * _SHRINK)
+        if not items:
+            self.bills["selection"] = Bill()
+        return finalists
 
-def cost_of(parts: "Parts", made: Counter[Call], currency: Any) -> float:
-    cost, judged = parts.space.cost.in_currency(currency), judge_calls(parts)
-    each = {
-        (model, degree): cost.node(model, degree)
-        if degree >= 0
-        else expected_judge_cost(parts, judged[-1 - degree], currency)
-        for model, degree in made
-    }
-    return sum(count * each[call] for call, count in made.items())
+    def _test(self, finalists: "Sequence[CollaborationGraph]") -> None:
+        parts = self._parts
+        used = parts.space.cost.graph(finalists[0])
+        prices = {model: parts.space.cost.gamma(model) for model in affordable(parts)}
+        plan = alternatives(parts, Prices(prices, claims=False), used=used)
+        staying = [finalists[0], *(a.graph for a in plan if a.kind == "single")]
+        # Crowds of the smallest models mostly lose first.
+        others = sorted((a.graph for a in plan), key=len)
+        graphs = list({graph.key: graph for graph in [*staying, *others]}.values())
+        before = self._measuring(plan)
+        self.test_items = min(parts.settings.test_items, len(parts.task.splits["test"]))
+        while self.test_items:
+            race = self._race(graphs, self.test_items, staying=len(staying))
+            self.bills["test"] = before.plus(race)
+            if self._covers_test(graphs):
+                break
+            self.test_items = int(self.test_items * _SHRINK)
+
+    def _measuring(self, plan: "Sequence[Alternative]") -> Bill:
+        """What single calls and fusers really use, measured on selection questions."""
+        from graphsearch.graph import CollaborationGraph
+
+        parts = self._parts
+        there = min(parts.settings.selection_items, len(parts.task.splits["selection"]))
+        pairs = [CollaborationGraph.combine("vote", [m, m]) for m in affordable(parts)]
+        fusers = [a.graph for a in plan if a.kind == "fuser"]
+        bill = Bill()
+        for graphs, items in ((pairs, min(PROBED, there)), (fusers, min(FITTED, there))):
+            one = Bill()
+            for place, known in self._met.items():
+                for graph in graphs:
+                    one.add(self._open(graph, place), known)
+            bill = bill.plus(one.times(items / max(len(self._met), 1)))
+        return bill if parts.settings.baselines else Bill()
+
+    def _race(
+        self, graphs: "Sequence[CollaborationGraph]", items: int, *, staying: int = 1
+    ) -> Bill:
+        """Blocks of the selection or the test; the first graphs stay, of the rest a share does.
+
+        The same calls for every question, so one is played and multiplied, or a few where gates
+        open on some only.
+        """
+        size = self._parts.settings.test_block
+        running, bill = list(graphs), Bill()
+        for start in range(0, items, size):
+            played, met = self._played(running)
+            bill = bill.plus(played.times(min(size, items - start) / len(met)))
+            if start == 0:
+                self._met = met
+            others = round(self._course.kept * (len(running) - staying))
+            running = running[: staying + max(others, 0)]
+        return bill
+
+    def _played(self, graphs: "Sequence[CollaborationGraph]") -> tuple[Bill, dict[int, set[int]]]:
+        """Graphs on a few fresh questions, and the calls made for each of these."""
+        gated = any(use.gate is not None for graph in graphs for use in self._calls.of(graph))
+        first = len(self._known)
+        met: dict[int, set[int]] = {first + i: set() for i in range(_SAMPLED if gated else 1)}
+        bill = Bill()
+        for place, known in met.items():
+            for graph in graphs:
+                bill.add(self._open(graph, place), known)
+        return bill, met
+
+    # -- what is made, and what that leaves ----------------------------------------------------
+
+    def _open(self, graph: "CollaborationGraph", place: int) -> list[Use]:
+        """The calls of a graph on a question: all but those of gates that stay shut on it."""
+        uses = self._calls.of(graph)
+        if all(use.gate is None for use in uses):
+            return uses
+        return [
+            use
+            for index, use in enumerate(uses)
+            if use.gate is None or self._opened(graph.key, index, use.gate)[place]
+        ]
+
+    def _opened(self, key: str, index: int, share: float) -> list[bool]:
+        """On which questions a gate opens: partly the hard ones, on which others open as well."""
+        found = self._opens.get((key, index))
+        if found is None:
+            luck, course = self._luck.random, self._course
+            found = [
+                (hard if luck() < course.overlap else luck()) < share * course.opened
+                for hard in self._hard
+            ]
+            self._opens[key, index] = found
+        return found
+
+    def _left(self, share: float) -> "dict[Currency, float]":
+        """What a share of the search budget leaves after all that was played so far."""
+        made = self.total().made
+        return {
+            amount.currency: share * float(amount) - self._calls.cost(made, amount.currency)
+            for amount in self._parts.search_budget
+        }
+
+    def _room(
+        self, share: float, graphs: "Sequence[CollaborationGraph]", *, times: int = 1
+    ) -> bool:
+        """Whether the worst case of graphs on a question, or on several, is covered."""
+        return self._covers(self._left(share), graphs, times)
+
+    def _covers(
+        self,
+        left: "Mapping[Currency, float]",
+        graphs: "Sequence[CollaborationGraph]",
+        times: int = 1,
+    ) -> bool:
+        return all(
+            times * sum(self._calls.worst(graph)[currency] for graph in graphs) <= rest
+            for currency, rest in left.items()
+        )
+
+    def _covers_test(self, graphs: "Sequence[CollaborationGraph]") -> bool:
+        apart = self._parts.evaluation_budget
+        if not apart:
+            return self._room(1.0, graphs)
+        made = self.bills["test"].made
+        left = {a.currency: float(a) - self._calls.cost(made, a.currency) for a in apart}
+        return self._covers(left, graphs)

@@ -1,6 +1,7 @@
 """What is predicted for a study, as numbers and in words."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Phase", "Quote", "Range"]
@@ -63,6 +64,8 @@ class Quote:
         lengths: mean tokens of question and answer that costs are expected by, in words.
         judge: the part of the total that a judge takes, None where no model judges.
         warnings: what to mend before one starts.
+        ceiling: the budgets, which nothing that happens can pass.
+        grader: who judges the answers: `name` and `options` (None where nobody knows them).
         no_time: why no time is predicted, "" when it is.
     """
 
@@ -77,6 +80,8 @@ class Quote:
     warnings: tuple[str, ...]
     no_time: str = ""
     judge: Phase | None = None
+    ceiling: tuple[str, ...] = ()
+    grader: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
@@ -90,6 +95,8 @@ class Quote:
             "lengths": self.lengths,
             "judge": None if self.judge is None else self.judge.to_json(),
             "no_time": self.no_time,
+            "ceiling": list(self.ceiling),
+            "grader": dict(self.grader),
             "warnings": list(self.warnings),
         }
 
@@ -108,11 +115,20 @@ class Quote:
                 f"{name:<10} {_counted(phase.made, 'call')} of {_text(phase.asked)} asked for, "
                 + ", ".join([f"{_text(phase.tokens)} tokens", *costs])
             )
+        if self.ceiling:
+            lines.append(f"never over {' and '.join(self.ceiling)} (hard ceiling)")
         lines.append(f"test items {_text(self.test_items)}")
+        if self.grader:
+            lines.append(f"grader     {_grader_text(self.grader)}")
         lines.append(f"lengths    {self.lengths}")
         if self.no_time:
             lines.append(f"time       not known: {self.no_time}")
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+
+def _grader_text(grader: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in (grader["options"] or {}).items())
+    return f"{grader['name']} ({options})" if options else str(grader["name"])
 
 
 def _counted(part: Range, noun: str) -> str:
