@@ -9,7 +9,7 @@ from typing import Final
 from graphsearch.calls import Call, Message, Sampling
 from graphsearch.errors import GraphError
 from graphsearch.execution._sender import Order
-from graphsearch.graph import CollaborationGraph
+from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.roles import (
     CombiningRole,
     FittedRole,
@@ -84,6 +84,11 @@ class Step:
     seed_prefix: str
     key_prefix: str
     stream: str
+
+    @property
+    def asks(self) -> tuple[str, Sampling, int]:
+        """What nodes that may make the same call have in common."""
+        return self.model, self.sampling, len(self.reads)
 
     def order(
         self, item: str, messages: tuple[Message, ...], body: str, *, sample: int, account: str
@@ -161,28 +166,14 @@ def _step(
     role = _role(roles, node.role, index)
     _check_place(role, node.role, index, len(parents))
     context = NodeContext(len(parents), index == graph.sink)
-    speaker = role if role.speaks and isinstance(role, SpeakingRole) else None
-    if (speaker is None) != (node.model is None):
-        needs = "needs a model" if speaker is not None else "has no use for a model"
-        raise GraphError(f"node {index}: role {node.role!r} {needs}")
-    combiner = role if speaker is None and isinstance(role, CombiningRole) else None
-    if speaker is None and combiner is None:
-        raise GraphError(f"role {node.role!r} neither speaks nor combines")
-    sampling = speaker.sampling(context) if speaker is not None else Sampling()
-    gate = role if speaker is not None and isinstance(role, GatedRole) else None
+    speaker, combiner = _kind(role, node, index)
+    gate = speaker if isinstance(speaker, GatedRole) else None
     reads = parents if gate is None else ()
-    model = node.model or ""
-    seed_prefix, key_prefix = ("", "")
+    model, sampling, prefixes = "", Sampling(), ("", "")
     if speaker is not None:
-        seed_prefix, key_prefix = identity.prefixes(model, sampling, speaker.prompt_version)
-    rivals = tuple(
-        other.index
-        for other in lower
-        if speaker is not None
-        and other.model == model
-        and other.sampling == sampling
-        and len(other.reads) == len(reads)
-    )
+        model, sampling = node.model or "", speaker.sampling(context)
+        prefixes = identity.prefixes(model, sampling, speaker.prompt_version)
+    asks = (model, sampling, len(reads))
     return Step(
         index=index,
         role=role,
@@ -194,11 +185,24 @@ def _step(
         parents=parents,
         reads=reads,
         sampling=sampling,
-        rivals=rivals,
-        seed_prefix=seed_prefix,
-        key_prefix=key_prefix,
+        rivals=tuple(other.index for other in lower if speaker is not None and other.asks == asks),
+        seed_prefix=prefixes[0],
+        key_prefix=prefixes[1],
         stream=identity.stream,
     )
+
+
+def _kind(role: Role, node: Node, index: int) -> tuple[SpeakingRole | None, CombiningRole | None]:
+    """A role as what it is, one of the two; refuses a model too few or too many."""
+    if role.speaks and isinstance(role, SpeakingRole):
+        if node.model is None:
+            raise GraphError(f"node {index}: role {node.role!r} needs a model")
+        return role, None
+    if node.model is not None:
+        raise GraphError(f"node {index}: role {node.role!r} has no use for a model")
+    if not isinstance(role, CombiningRole):
+        raise GraphError(f"role {node.role!r} neither speaks nor combines")
+    return None, role
 
 
 def _role(roles: Mapping[str, Role], name: str, index: int) -> Role:
