@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphsearch.errors import BudgetRefused
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.rolenames import role_name
 
 if TYPE_CHECKING:
     from graphsearch.space._space import Space
@@ -16,15 +17,17 @@ __all__ = ["all_graphs"]
 def all_graphs(space: "Space", limit: int) -> list[CollaborationGraph]:
     """See `Space.graphs`.
 
-    Every graph with k nodes is one with k - 1 nodes and a new root that feeds some of them; its
-    cost is not lower. So shapes are grown root by root within the budget, and roles are given at
-    the end, when in-degrees are known.
+    Every graph with k nodes is one with k - 1 nodes and a new root that feeds some of them; the
+    least that it can cost is not lower. So shapes are grown root by root within the budget, and
+    roles are given at the end, when in-degrees are known.
     """
     found: dict[str, CollaborationGraph] = {}
     layer = {g.key: g for g in _lone_sinks(space) if _grows(space, g)}
     while layer:
         for shape in layer.values():
             for graph in _with_roles(space, shape):
+                if space.has_gates and space.too_dear(graph) is not None:
+                    continue
                 found.setdefault(graph.key, graph.canonical())
         # Shapes that no roles fit yet may still grow into graphs, so they count as well.
         if len(found) > limit or len(layer) > 10 * limit + 1000:
@@ -62,7 +65,19 @@ def _grows(space: "Space", shape: CollaborationGraph) -> bool:
         return False
     if any(shape.in_degree(i) > most for i in range(len(shape))):
         return False
-    return space.cost.graph_ticks(shape) <= space.cost.budget_ticks(space.budget)
+    return _least(space, shape) <= space.cost.budget_ticks(space.budget)
+
+
+def _least(space: "Space", shape: CollaborationGraph) -> int:
+    """The least that a shape can cost, whatever roles its slots get and however it grows."""
+    cost, gates = space.cost, [o.name for o in space.role_options if role_name(o.name).gate]
+    nodes = []
+    for i, node in enumerate(shape.nodes):
+        ticks = cost.role_ticks(node.role, node.model, shape.in_degree(i))
+        if i != shape.sink:
+            ticks = min([ticks, *(cost.role_ticks(gate, node.model, 1) for gate in gates)])
+        nodes.append(ticks)
+    return cost.combine_ticks(shape, nodes)
 
 
 def _with_roles(space: "Space", shape: CollaborationGraph) -> Iterator[CollaborationGraph]:

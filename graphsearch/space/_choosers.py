@@ -4,15 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphsearch.errors import ConfigError
-from graphsearch.space._logits import Floats, Logits, log_softmax, sigmoid
+from graphsearch.space._logits import Floats, Logits, gate_logits, log_softmax, sigmoid
 from graphsearch.space._walk import Bools, Ints
 
 __all__ = ["Draw", "Expand", "Follow", "Greedy", "uniforms_needed"]
 
 
-def uniforms_needed(slots: int) -> int:
-    """Uniform numbers one graph takes: sink, models, edges and roles, whether drawn or not."""
-    return 1 + slots + slots * (slots + 1) // 2 + slots
+def uniforms_needed(slots: int, gates: tuple[int, ...] = ()) -> int:
+    """Uniform numbers one graph takes: sink, models, edges and roles, whether drawn or not.
+
+    Where slots may be gates, these come last.
+    """
+    return 1 + slots + slots * (slots + 1) // 2 + slots + (slots if gates else 0)
 
 
 class Draw:
@@ -21,8 +24,9 @@ class Draw:
     Each decision has its own column, so a row's graph depends on its own numbers only.
     """
 
-    def __init__(self, logits: Logits, uniforms: Floats) -> None:
+    def __init__(self, logits: Logits, uniforms: Floats, gates: tuple[int, ...] = ()) -> None:
         self._logits = logits
+        self._gates = gate_logits(logits.roles, gates)
         self._uniforms = uniforms
         self._slots = len(logits.models)
         sources, targets = _edge_columns(self._slots)
@@ -38,6 +42,11 @@ class Draw:
     def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
         return _inverse(self._uniforms[:, 1 + slot], self._logits.models[slot], mask), None
+
+    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+        """See `Chooser`."""
+        column = uniforms_needed(self._slots) + slot
+        return _inverse(self._uniforms[:, column], self._gates[slot], mask), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
@@ -74,8 +83,9 @@ def _edge_columns(n: int) -> tuple[Ints, Ints]:
 class Greedy:
     """Takes the likeliest at each step; the first of equals, and no edge at even odds."""
 
-    def __init__(self, logits: Logits) -> None:
+    def __init__(self, logits: Logits, gates: tuple[int, ...] = ()) -> None:
         self._logits = logits
+        self._gates = gate_logits(logits.roles, gates)
 
     def _pick(self, logits: Floats, mask: Bools) -> Ints:
         best = np.argmax(np.where(mask, logits, -np.inf), axis=-1)
@@ -88,6 +98,10 @@ class Greedy:
     def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
         return self._pick(self._logits.models[slot], mask), None
+
+    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+        """See `Chooser`."""
+        return self._pick(self._gates[slot], mask), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
@@ -109,13 +123,22 @@ class Follow:
         models: [n] model of each slot.
         taken: [n+1, n+1] edges.
         roles: [n] role of each live slot.
+        gates: roles that are drawn before the edges.
 
     Raises:
         ConfigError: while walking, where a decision is not allowed.
     """
 
-    def __init__(self, sink: int, models: Ints, taken: Bools, roles: Ints) -> None:
+    def __init__(
+        self,
+        sink: int,
+        models: Ints,
+        taken: Bools,
+        roles: Ints,
+        gates: tuple[int, ...] = (),
+    ) -> None:
         self._sink, self._models, self._taken, self._roles = sink, models, taken, roles
+        self._gates = gates
 
     def _check(self, choice: int, mask: Bools, what: str) -> Ints:
         if not mask.any():
@@ -131,6 +154,12 @@ class Follow:
     def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
         return self._check(int(self._models[slot]), mask, f"model of slot {slot + 1}"), None
+
+    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
+        """See `Chooser`."""
+        role = int(self._roles[slot])
+        gate = self._gates.index(role) + 1 if role in self._gates else 0
+        return self._check(gate, mask, f"role of slot {slot + 1}"), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
@@ -177,6 +206,10 @@ class Expand:
         return self._all(mask)
 
     def model(self, slot: int, mask: Bools) -> tuple[Ints, Ints]:
+        """See `Chooser`."""
+        return self._all(mask)
+
+    def gate(self, slot: int, mask: Bools) -> tuple[Ints, Ints]:
         """See `Chooser`."""
         return self._all(mask)
 

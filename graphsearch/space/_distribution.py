@@ -85,14 +85,14 @@ class Distribution:
         out: list[Trace] = []
         while len(out) < k:
             rows = min(_BATCH, k - len(out))
-            uniforms = rng.random((rows, uniforms_needed(self.space.slots)))
-            draws = self._walk(Draw(self.logits, uniforms), rows)
+            uniforms = rng.random((rows, uniforms_needed(self.space.slots, self._gates)))
+            draws = self._walk(Draw(self.logits, uniforms, self._gates), rows)
             out += self._traces(draws)
         return out
 
     def mode(self) -> Trace:
         """The likeliest decision at each step, given those before (no edge at even odds)."""
-        return self._traces(self._walk(Greedy(self.logits), 1))[0]
+        return self._traces(self._walk(Greedy(self.logits, self._gates), 1))[0]
 
     def enumerate(self, limit: int = 200_000) -> list[Trace]:
         """All traces of the space, with their log-probabilities.
@@ -110,7 +110,7 @@ class Distribution:
 
     def log_probs(self, traces: Sequence[Trace]) -> Floats:
         """Log-probabilities of traces, [len(traces)]."""
-        return log_probs(join(traces), self.logits) if traces else np.zeros(0)
+        return log_probs(join(traces), self.logits, self._gates) if traces else np.zeros(0)
 
     def gradient(self, trace: Trace) -> Logits:
         """Derivative of a trace's log-probability by every logit."""
@@ -120,7 +120,7 @@ class Distribution:
         """Sum over traces of weight times the gradient of the log-probability."""
         if not traces:
             return Logits.zeros(self.space)
-        return gradient(join(traces), self.logits, np.asarray(weights, dtype=float))
+        return gradient(join(traces), self.logits, np.asarray(weights, dtype=float), self._gates)
 
     def entropy(self, *, samples: int = 512, seed: int = 0, exact: bool | None = None) -> float:
         """Entropy over traces, in nats.
@@ -136,10 +136,10 @@ class Distribution:
         """
         draws = self._few(exact)
         if draws is not None:
-            log_p = log_probs(draws, self.logits)
+            log_p = log_probs(draws, self.logits, self._gates)
             return float(-(np.exp(log_p) * log_p).sum())
         traces = self.sample_many(np.random.default_rng(seed), samples)
-        return float(step_entropies(join(traces), self.logits).mean())
+        return float(step_entropies(join(traces), self.logits, self._gates).mean())
 
     def kl(
         self,
@@ -166,11 +166,14 @@ class Distribution:
         """
         draws = None if traces is not None else self._few(exact)
         if draws is not None:
-            mine, theirs = log_probs(draws, self.logits), log_probs(draws, other.logits)
+            mine, theirs = (
+                log_probs(draws, self.logits, self._gates),
+                log_probs(draws, other.logits, self._gates),
+            )
             return float((np.exp(mine) * (mine - theirs)).sum())
         if traces is None:
             traces = self.sample_many(np.random.default_rng(seed), samples)
-        return float(step_divergences(join(traces), self.logits, other.logits).mean())
+        return float(step_divergences(join(traces), self.logits, other.logits, self._gates).mean())
 
     # -- traces of given decisions -------------------------------------------------------------
 
@@ -262,11 +265,15 @@ class Distribution:
 
     # -- inside --------------------------------------------------------------------------------
 
+    @property
+    def _gates(self) -> tuple[int, ...]:
+        return self.space.tables.gates
+
     def _walk(self, chooser: Draw | Greedy | Follow | Expand, rows: int) -> Draws:
         return walk(self.space.tables, rows, chooser, star=self.space.edges == "star")
 
     def _traces(self, draws: Draws) -> list[Trace]:
-        log_p = log_probs(draws, self.logits).tolist()
+        log_p = log_probs(draws, self.logits, self._gates).tolist()
         return [Trace(self.space, value, draws, row) for row, value in enumerate(log_p)]
 
     def _follow(
@@ -276,7 +283,9 @@ class Distribution:
         taken = np.zeros((n + 1, n + 1), dtype=bool)
         for source, target in pairs:
             taken[source, target] = True
-        follow = Follow(sink, np.array(models, dtype=int), taken, np.array(roles, dtype=int))
+        follow = Follow(
+            sink, np.array(models, dtype=int), taken, np.array(roles, dtype=int), self._gates
+        )
         draws = self._walk(follow, 1)
         if not np.array_equal(draws.taken[0], taken):
             raise ConfigError("the trace has an edge into a slot that is not live", where="trace")

@@ -12,7 +12,16 @@ from graphsearch.errors import ConfigError
 if TYPE_CHECKING:
     from graphsearch.space._space import Space
 
-__all__ = ["Logits", "index_of", "log_sigmoid", "log_softmax", "named", "sigmoid"]
+__all__ = [
+    "Logits",
+    "gate_logits",
+    "index_of",
+    "log_sigmoid",
+    "log_softmax",
+    "named",
+    "plain_roles",
+    "sigmoid",
+]
 
 Floats = NDArray[np.float64]
 
@@ -170,3 +179,19 @@ def log_softmax(logits: Floats, mask: NDArray[np.bool_]) -> Floats:
     total = np.exp(kept - top).sum(axis=-1, keepdims=True)
     out: Floats = kept - top - np.log(np.where(total > 0, total, 1.0))
     return out
+
+
+def plain_roles(count: int, gates: tuple[int, ...]) -> list[int]:
+    """Of `count` roles those that are no gates."""
+    return [role for role in range(count) if role not in gates]
+
+
+def gate_logits(roles: Floats, gates: tuple[int, ...]) -> Floats:
+    """Log-odds of being no gate, and of each gate: [n, G+1] from those of all roles, [n, R].
+
+    So a role that nothing masks has the same probability whether it is drawn at once or in two
+    steps.
+    """
+    plain = roles[:, plain_roles(roles.shape[1], gates)]
+    none = np.logaddexp.reduce(plain, axis=1, keepdims=True)
+    return np.concatenate([none, roles[:, list(gates)]], axis=1)

@@ -4,18 +4,19 @@ This is the inner loop of drawing graphs, so it works on whole columns and keeps
 change from candidate to candidate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graphsearch.space._gates import least_cost
 from graphsearch.space._tables import Tables
 
 if TYPE_CHECKING:
     from graphsearch.space._walk import _State
 
-__all__ = ["Parents"]
+__all__ = ["GatedParents", "Parents"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -59,7 +60,9 @@ class Parents:
         is_sink = target == live.shape[1] - 1
         price = state.price[:, target]
         gammas = state.price[:, :target, 0]
-        need = state.need if is_sink else tables.slot_need[None]
+        if tables.gates:
+            gammas = state.least[:, :target]
+        need = state.need if is_sink else _slot_need(tables, state, target)
         return cls(
             active=live[:, target],
             degree=np.zeros(rows, dtype=np.int64),
@@ -137,3 +140,69 @@ class Parents:
         upto = each if self.longest else np.cumsum(each, axis=1)
         last = upto[np.arange(len(more)), np.maximum(more - 1, 0)]
         return np.where(more > 0, last, 0)
+
+
+@dataclass(slots=True)
+class GatedParents(Parents):
+    """The same where slots may be gates and costs add up.
+
+    The room is what is left of the budget for all that is still to be decided; candidates that were
+    taken, here or by other targets, are pending and take part of it.
+
+    Attributes:
+        live: [B, t] pending slots below the target.
+        plain: [B, t] their cost without parents, and that of the others.
+        least: [B, t] the least that each can cost.
+    """
+
+    live: Bools
+    plain: Ints
+    least: Ints
+
+    @classmethod
+    def of(cls, tables: Tables, state: "_State", target: int) -> "GatedParents":
+        """No parents yet."""
+        base = Parents.of(tables, state, target)
+        shared = {field.name: getattr(base, field.name) for field in fields(Parents)}
+        live = state.out.live[:, :target].copy()
+        plain, least = state.price[:, :target, 0], state.least[:, :target]
+        return cls(**shared, live=live, plain=plain, least=least)
+
+    def pick(self, rows: Ints) -> None:
+        """Continue with the given rows."""
+        Parents.pick(self, rows)
+        for name in ("live", "plain", "least"):
+            setattr(self, name, getattr(self, name)[rows])
+
+    def choices(self, source: int) -> tuple[Bools, Bools | None]:
+        """As for `Parents`."""
+        need_take, need_skip = self._needs()
+        take = self.active & (need_take <= source)
+        skip = self.active & (need_skip <= source)
+        taken = self.live.copy()
+        taken[:, source] = True
+        take &= self._takes(taken, 1, np.where(take, need_take, 0), source) <= self.room
+        skip &= self._takes(self.live, 0, np.where(skip, need_skip, 0), source) <= self.room
+        return take & skip, take & ~skip
+
+    def add(self, source: int, chosen: Bools) -> None:
+        """Take the candidate in the rows that chose it."""
+        after = self.price_at(self.degree + 1)
+        self.room = self.room - (after - self.now) * chosen
+        self.now = np.where(chosen, after, self.now)
+        self.degree = self.degree + chosen
+        self.live[:, source] |= chosen
+
+    def _takes(self, live: Bools, one: int, more: Ints, source: int) -> Ints:
+        """Least that the target's step and all pending slots take of the room."""
+        step = self.price_at(self.degree + one + more) - self.now
+        return step + least_cost(live, self.plain, self.least, more, source)
+
+
+def _slot_need(tables: Tables, state: "_State", slot: int) -> Ints:
+    """Further parents that a slot needs, by in-degree: [1, n+2], or [B, n+2] with gates."""
+    if not tables.gates:
+        return tables.slot_need[None]
+    gates = state.out.gates[:, slot]
+    both = np.concatenate([tables.slot_need[None], tables.gate_need])
+    return both[np.maximum(gates, 0)]

@@ -1,6 +1,6 @@
 """`Space`: slots, models, roles, sinks and the budget per question."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +146,7 @@ class Space:
 
     @property
     def has_gates(self) -> bool:
-        """Whether a slot may be a gate."""
+        """Whether a slot may have the role of a gate."""
         return any(role_name(option.name).gate is not None for option in self.role_options)
 
     @property
@@ -183,6 +183,7 @@ class Space:
             if degrees:
                 roots = [Node(role, model)] * degrees[0]
                 graphs.append(CollaborationGraph.star(roots, Node(sink.role, sink.model)))
+                graphs += self._with_gates(graphs[-1])
         if not graphs:
             raise ConfigError(
                 f"no sink can have the parents it needs: {self.slots} slots, "
@@ -190,6 +191,18 @@ class Space:
                 + ", ".join(f"{s.name} (at least {s.min_parents})" for s in self.sinks)
             )
         return min(graphs, key=self.cost.graph_ticks)
+
+    def _with_gates(self, star: CollaborationGraph) -> Iterator[CollaborationGraph]:
+        """The same sink over one root and gates that hear it, where that is cheaper."""
+        tables, first, count = self.tables, star.nodes[0], len(star) - 1
+        if not tables.gates or count < 2:
+            return
+        g, m = divmod(int(tables.gate_price.argmin()), len(self.models))
+        gate = Node(self.roles[tables.gates[g]], self.models[m])
+        edges = [*((0, i) for i in range(1, count)), *((i, count) for i in range(count))]
+        yield CollaborationGraph(
+            (first, *[gate] * (count - 1), star.nodes[count]), tuple(edges), count
+        )
 
     def _sink_allows(self, sink: SinkOption, in_degree: int) -> bool:
         most = self.slots if self.max_in_degree is None else min(self.slots, self.max_in_degree)

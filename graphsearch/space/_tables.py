@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from graphsearch.rolenames import role_name
+
 if TYPE_CHECKING:
     from graphsearch.space._space import Space
 
@@ -26,12 +28,15 @@ class Tables:
         tick: ticks of the cost model that one unit of these tables stands for (1 unless costs are
             astronomic; then costs are rounded up and the budget down).
         budget: the budget.
-        nodes: [M, n+1] cost of a slot by model and in-degree, in the dearest role: a gate costs
-            less, but which role a slot has is drawn when the edges are.
+        nodes: [M, n+1] cost of a slot by model and in-degree, in a role that reads its parents.
         sinks: [S, n+1] cost of a sink by kind and in-degree.
         slot_need: [n+2] fewest further parents until some role allows the in-degree.
         sink_need: [S, n+2] the same for each kind of sink.
-        role_allowed: [n+1, R] roles by in-degree.
+        role_allowed: [n+1, R] roles by in-degree, but for gates that are drawn before the edges.
+        gates: roles that a slot gets before its edges: gates that one parent is enough for. Others
+            are drawn among the roles, priced as if they read their parents.
+        gate_price: [G, M] cost of a slot as such a gate, whatever its in-degree.
+        gate_need: [G, n+2] as `slot_need`.
         sink_mask: [S] kinds of sink that fit the budget with their fewest parents.
         longest: True when a graph costs its longest path (`seconds`), False for the sum.
     """
@@ -43,8 +48,17 @@ class Tables:
     slot_need: NDArray[np.int64]
     sink_need: NDArray[np.int64]
     role_allowed: NDArray[np.bool_]
+    gates: tuple[int, ...]
+    gate_price: NDArray[np.int64]
+    gate_need: NDArray[np.int64]
     sink_mask: NDArray[np.bool_]
     longest: bool
+
+    @property
+    def least_gate(self) -> NDArray[np.int64]:
+        """[M] cost of a slot as its cheapest gate; beyond all budgets where there is none."""
+        least: NDArray[np.int64] = self.gate_price.min(axis=0, initial=_MOST * 2)
+        return least
 
     @classmethod
     def of(cls, space: "Space") -> "Tables":
@@ -61,6 +75,10 @@ class Tables:
         allowed = np.array(
             [[d <= most and option.allows(d) for option in space.role_options] for d in degrees]
         )
+        gates = _gates(space, most)
+        gate_price = [[cost.role_ticks(space.roles[g], m, 1) for m in space.models] for g in gates]
+        gate_allowed = allowed[:, list(gates)].T & (np.arange(n + 1) > 0)
+        allowed[:, list(gates)] = False
         slot_need = _need(np.any(allowed, axis=1))
         sink_need = np.stack(
             [
@@ -69,6 +87,7 @@ class Tables:
             ]
         )
         node_table, sink_table = _scaled(nodes, tick), _scaled(sinks, tick)
+        gate_table = _scaled(gate_price, tick).reshape(len(gates), len(space.models))
         longest = cost.currency == "seconds"
         return cls(
             tick=tick,
@@ -78,11 +97,34 @@ class Tables:
             slot_need=slot_need,
             sink_need=sink_need,
             role_allowed=allowed,
+            gates=gates,
+            gate_price=gate_table,
+            gate_need=np.array([_need(row) for row in gate_allowed], dtype=np.int64).reshape(
+                len(gates), n + 2
+            ),
             sink_mask=_sink_mask(
-                sink_table, sink_need[:, 0], int(node_table[:, 0].min()), budget // tick, longest
+                sink_table,
+                sink_need[:, 0],
+                (int(node_table[:, 0].min()), int(gate_table.min(initial=_MOST * 2))),
+                budget // tick,
+                longest,
             ),
             longest=longest,
         )
+
+
+def _gates(space: "Space", most: int) -> tuple[int, ...]:
+    """Roles that are drawn before the edges; none where no slot can have a parent."""
+    if space.edges == "star" or space.slots < 2 or most < 1:
+        return ()
+    options = enumerate(space.role_options)
+    return tuple(
+        r
+        for r, option in options
+        if role_name(option.name).gate is not None
+        and option.min_parents <= 1
+        and (option.max_parents is None or option.max_parents >= 1)
+    )
 
 
 def _scaled(rows: list[list[int]], tick: int) -> NDArray[np.int64]:
@@ -100,14 +142,19 @@ def _need(allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _sink_mask(
     sinks: NDArray[np.int64],
     need: NDArray[np.int64],
-    cheapest: int,
+    cheapest: tuple[int, int],
     budget: int,
     longest: bool,
 ) -> NDArray[np.bool_]:
-    """Sinks that fit with their fewest parents, all of them on the cheapest model."""
+    """Sinks that fit with their fewest parents: the cheapest call and cheapest gates that hear it.
+
+    `cheapest` has the costs of these; where no gate is cheaper all parents are calls.
+    """
     possible = need < IMPOSSIBLE
     degree = np.where(possible, need, 0)
-    parents = np.minimum(degree, 1) if longest else degree
-    total = sinks[np.arange(len(sinks)), degree] + parents * cheapest
+    calls = np.minimum(degree, 1)
+    total = sinks[np.arange(len(sinks)), degree] + calls * cheapest[0]
+    if not longest:
+        total += (degree - calls) * min(cheapest)
     mask: NDArray[np.bool_] = possible & (total <= budget)
     return mask

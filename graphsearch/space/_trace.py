@@ -46,7 +46,7 @@ class Trace:
     @property
     def cost(self) -> float:
         """Expected cost of one question, in the budget's currency."""
-        if self.space.has_gates:  # the tables price slots in their dearest role
+        if self.space.has_gates:  # tables price a gate that needs two parents as a reader
             return self.space.cost.graph(self.graph)
         ticks = int(self.draws.cost[self.row]) * self.space.tables.tick
         return self.space.cost.from_ticks(ticks)

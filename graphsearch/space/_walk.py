@@ -5,12 +5,13 @@ One walk serves drawing, replaying, the greedy mode and enumeration: they differ
 probabilities; so a trace keeps its masks, and its log-probability under any other distribution of
 the same space needs no second walk.
 
-Order of decisions: the sink; each slot's model; then for each target from the sink downwards its
-edges from lower slots, nearest first; then the roles of live slots.
+Order of decisions: the sink; each slot's model; then for each target from the sink downwards
+whether it is a gate (where slots may be gates) and its edges from lower slots, nearest first; then
+the roles of the other live slots.
 
 No dead ends: a step is allowed only if some way to go on exists after it. Costs never fall when a
 graph grows, and the cheapest way to give a target t more parents is to take its t cheapest
-candidates; so the check is exact.
+candidates; so the check is exact. (Gates need a closer look: `_gates.py`.)
 """
 
 from dataclasses import dataclass, fields
@@ -19,7 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._parents import Parents
+from graphsearch.space._gates import gate_mask, least_with
+from graphsearch.space._parents import GatedParents, Parents
 from graphsearch.space._tables import Tables
 
 __all__ = ["Chooser", "Draws", "walk"]
@@ -41,6 +43,10 @@ class Chooser(Protocol):
 
     def model(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
         """Model of `slot`; `mask` is [B, M]."""
+        ...
+
+    def gate(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
+        """0 for no gate, or which; `mask` is [B, G+1], all False (-1) where a slot is not live."""
         ...
 
     def edge(
@@ -66,6 +72,10 @@ class Draws:
         taken: [B, n+1, n+1] edges, source by target.
         free: [B, n+1, n+1] edges that were a free choice (neither masked nor forced).
         live: [B, n+1] nodes that are part of the graph.
+        gates: [B, n] 0 for live slots that are no gate, else which of the tables' gates; -1
+            elsewhere.
+        gate_mask: [B, n, G+1] what was allowed of these; G is 0 where no slot may be a gate, and
+            then nothing was.
         roles: [B, n] role of each live slot, -1 elsewhere.
         role_mask: [B, n, R] roles that were allowed, all False where not live.
         degree: [B, n+1] number of parents.
@@ -79,6 +89,8 @@ class Draws:
     taken: Bools
     free: Bools
     live: Bools
+    gates: Ints
+    gate_mask: Bools
     roles: Ints
     role_mask: Bools
     degree: Ints
@@ -104,13 +116,17 @@ class _State:
     Attributes:
         out: decisions so far.
         price: [B, n+1, n+1] cost of each node by in-degree (the sink in row n).
-        used: [B] cost so far (unused where a graph costs its longest path).
+        least: [B, n] least cost of a slot whose turn is still to come, or for the longest path
+            least time until it is done; of use where slots may be gates.
+        used: [B] cost so far (unused where a graph costs its longest path); where slots may be
+            gates without those whose turn is still to come.
         tail: [B, n+1] longest path from a node's end to the sink's end (longest path only).
         need: [B, n+2] further parents until the sink's in-degree is allowed.
     """
 
     out: Draws
     price: Ints
+    least: Ints
     used: Ints
     tail: Ints
     need: Ints
@@ -118,7 +134,7 @@ class _State:
     def pick(self, rows: Ints) -> None:
         """Continue with the given rows."""
         self.out = self.out.pick(rows)
-        for name in ("price", "used", "tail", "need"):
+        for name in ("price", "least", "used", "tail", "need"):
             setattr(self, name, getattr(self, name)[rows])
 
 
@@ -130,6 +146,8 @@ def walk(tables: Tables, rows: int, chooser: Chooser, *, star: bool = False) -> 
     for target in range(n, 0, -1):
         if star and target < n:
             break
+        if tables.gates and target < n:
+            _choose_gate(tables, state, chooser, target)
         _choose_parents(tables, state, chooser, target)
     _choose_roles(tables, state, chooser)
     state.out.cost = _total(tables, state)
@@ -151,6 +169,8 @@ def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
         taken=np.zeros((rows, n + 1, n + 1), dtype=bool),
         free=np.zeros((rows, n + 1, n + 1), dtype=bool),
         live=live,
+        gates=np.full((rows, n), -1, dtype=np.int64),
+        gate_mask=np.zeros((rows, n, len(tables.gates) + 1), dtype=bool),
         roles=np.full((rows, n), -1, dtype=np.int64),
         role_mask=np.zeros((rows, n, tables.role_allowed.shape[1]), dtype=bool),
         degree=np.zeros((rows, n + 1), dtype=np.int64),
@@ -161,6 +181,7 @@ def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
     return _State(
         out=out,
         price=price,
+        least=np.zeros((rows, n), dtype=np.int64),
         used=price[:, n, 0].copy(),
         tail=np.zeros((rows, n + 1), dtype=np.int64),
         need=tables.sink_need[sink],
@@ -178,6 +199,17 @@ def _choose_models(tables: Tables, state: _State, chooser: Chooser) -> None:
         state.out.model_mask[:, slot] = mask
         state.out.models[:, slot] = models
         state.price[:, slot] = tables.nodes[models]
+        if tables.gates:
+            state.least[:, slot] = _least(tables, state, slot, models)
+
+
+def _least(tables: Tables, state: _State, slot: int, models: Ints) -> Ints:
+    plain, gate = tables.nodes[models, 0], tables.least_gate[models]
+    if tables.longest:  # a gate waits for what it hears
+        never = np.full(len(gate), np.iinfo(np.int64).max // 4)
+        gate = gate + state.least[:, :slot].min(axis=1) if slot else never
+    least: Ints = np.minimum(plain, gate)
+    return least
 
 
 def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
@@ -194,32 +226,57 @@ def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
     if not len(tight):
         return mask
     need, wanted = state.need[tight, 0], wanted[tight]
-    gamma = tables.nodes[:, 0]
-    drawn = np.sort(state.price[tight, :slot, 0], axis=1)
+    sink = state.price[tight, n, need]
+    if tables.gates and not tables.longest:
+        least = least_with(tables, state, slot, need, tight)
+        mask[tight] = sink[:, None] + least <= tables.budget
+        return mask
+    gamma, before = tables.nodes[None, :, 0], state.price[tight, :slot, 0]
+    if tables.gates and slot:
+        before = state.least[tight, :slot]
+        gamma = np.minimum(gamma, tables.least_gate + before.min(axis=1)[:, None])
+    drawn = np.sort(before, axis=1)
     at = np.arange(len(tight))
     never = np.iinfo(np.int64).max // 4
     edges = np.concatenate(
         [np.zeros((len(tight), 1), dtype=np.int64), drawn, np.full((len(tight), 1), never)], axis=1
     )
     below, above = edges[at, wanted - 1], edges[at, wanted]
-    sink = state.price[tight, n, need]
     if tables.longest:
         # The wanted-th cheapest once this slot has joined, and the cheapest that come later.
-        worst = np.minimum(above[:, None], np.maximum(gamma[None, :], below[:, None]))
-        total = sink[:, None] + np.maximum(worst, gamma.min())
+        worst = np.minimum(above[:, None], np.maximum(gamma, below[:, None]))
+        total = sink[:, None] + np.maximum(worst, tables.nodes[:, 0].min())
     else:
         sums = np.cumsum(edges[:, :-1], axis=1)
-        new = np.minimum(gamma[None, :], above[:, None])
+        new = np.minimum(gamma, above[:, None])
         total = (sink + sums[at, wanted - 1] + later * gamma.min())[:, None] + new
     mask[tight] = total <= tables.budget
     return mask
+
+
+def _choose_gate(tables: Tables, state: _State, chooser: Chooser, slot: int) -> None:
+    """Whether a live slot is a gate; from here on it costs what it is, without parents so far."""
+    if not state.out.live[:, slot].any():
+        return
+    mask = gate_mask(tables, state, slot)
+    gates, split = chooser.gate(slot, mask)
+    if split is not None:
+        state.pick(split)
+        mask = mask[split]
+    out = state.out
+    out.gate_mask[:, slot], out.gates[:, slot] = mask, gates
+    rows = np.nonzero(gates > 0)[0]
+    price = tables.gate_price[gates[rows] - 1, out.models[rows, slot]]
+    state.price[rows, slot] = price[:, None]
+    state.used = state.used + np.where(out.live[:, slot], state.price[:, slot, 0], 0)
 
 
 def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int) -> None:
     out = state.out
     if not out.live[:, target].any():
         return
-    parents = Parents.of(tables, state, target)
+    adds_up = tables.gates and not tables.longest
+    parents = (GatedParents if adds_up else Parents).of(tables, state, target)
     for source in range(target - 1, -1, -1):
         free, forced = parents.choices(source)
         chosen, split = chooser.edge(source, target, free, forced)
@@ -242,7 +299,11 @@ def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int
 
 
 def _choose_roles(tables: Tables, state: _State, chooser: Chooser) -> None:
+    gates = state.out.gates
     masks = tables.role_allowed[state.out.degree[:, :-1]] & state.out.live[:, :-1, None]
+    for number, role in enumerate(tables.gates, 1):
+        masks &= (gates != number)[..., None]
+        masks[..., role] = gates == number
     roles, split = chooser.roles(masks)
     if split is not None:
         state.pick(split)

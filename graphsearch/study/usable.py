@@ -7,7 +7,7 @@ from graphsearch.graph import CollaborationGraph, Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from graphsearch.space import Space
+    from graphsearch.space import SinkOption, Space
 
 __all__ = ["never_used"]
 
@@ -42,6 +42,21 @@ def _smallest_with(space: "Space", model: str) -> "Iterator[CollaborationGraph]"
         if fed:
             others = [Node(role, cheapest)] * (fed[0] - 1)
             yield CollaborationGraph.star([Node(role, model), *others], Node(sink.role, sink.model))
+            yield from _through_gates(space, model, others or [Node(role, cheapest)], sink)
+
+
+def _through_gates(
+    space: "Space", model: str, roots: "list[Node]", sink: "SinkOption"
+) -> "Iterator[CollaborationGraph]":
+    """The sink hears a gate on the model, which hears a root, and as many roots as it needs."""
+    gate, end = len(roots), len(roots) + 1
+    if gate >= space.slots:
+        return
+    heard = range(max(sink.min_parents - 1, 0))
+    edges = ((0, gate), *((i, end) for i in heard), (gate, end))
+    for role in space.tables.gates:
+        nodes = (*roots, Node(space.roles[role], model), Node(sink.role, sink.model))
+        yield CollaborationGraph(nodes, edges, end)
 
 
 def _short(cost: float) -> str:

@@ -36,6 +36,11 @@ def build(budget, **options):
     return Space.build(COST, budget, **options)
 
 
+def gated(budget, *gates, roles=("assistant",), **options):
+    """A space whose slots may be gates."""
+    return build(budget, roles=(*roles, *gates), **options)
+
+
 SPACES = {
     "loose": lambda: build("1000 units", slots=2),
     "12 units": lambda: build("12 units", sinks=("fuser:m",)),
@@ -75,6 +80,38 @@ SPACES = {
         roles=(RoleOption("assistant", 0, 0), RoleOption("fuser", 2)),
         sinks=(SinkOption("assistant", "m", 1),),
     ),
+    "gates": lambda: gated("3.4 units", "cascade(share, 0.2)", slots=3, sinks=("assistant:m",)),
+    "gates, tight": lambda: gated("2.7 units", "cascade(share, 0.2)", slots=3, sinks=("vote",)),
+    "gates, tightest": lambda: gated("1.2 units", "cascade(share, 0.2)", slots=2, sinks=("vote",)),
+    "gates for a vote of three": lambda: gated(
+        "1.9 units", "cascade(share, 0.2)", sinks=(SinkOption("vote", None, 3),)
+    ),
+    "two gates": lambda: gated(
+        "6 units", "cascade(share, 0.5)", "cascade(margin>=0.5)", slots=2, sinks=("vote",)
+    ),
+    "gates, one parent": lambda: gated(
+        "5 units", "cascade(share, 0.2)", max_in_degree=1, sinks=("assistant:s",)
+    ),
+    "gates and fusers": lambda: gated(
+        "5.2 units",
+        "cascade(share, 0.1)",
+        models=("s",),
+        roles=(RoleOption("assistant", 0, 0), RoleOption("fuser", 2)),
+        sinks=("assistant:s", "vote"),
+    ),
+    "gates, tokens": lambda: gated(
+        "330 tokens", "cascade(share, 0.3)", models=("s",), sinks=("vote", "assistant")
+    ),
+    "gates, seconds": lambda: gated("1.6 s", "cascade(share, 0.2)", slots=3, sinks=("vote",)),
+    "gates, seconds, tight": lambda: gated(
+        "0.8 s", "cascade(share, 0.2)", sinks=(SinkOption("vote", None, 3),)
+    ),
+    "gates and a gate at the end": lambda: gated(
+        "2 units", "cascade(share, 0.2)", slots=2, sinks=("cascade(share, 0.2):m", "vote")
+    ),
+    "gates, star": lambda: gated(
+        "8 units", "cascade(share, 0.2)", edges="star", sinks=("fuser:m", "vote")
+    ),
     "no slots": lambda: build("3 units", slots=0, sinks=("assistant", "vote")),
 }
 
@@ -87,7 +124,14 @@ def random_logits(space, seed, scale=1.5):
 # -- The definition ----------------------------------------------------------------------------
 #
 # All decisions in the order of the design. A choice is allowed if some way to make all later
-# choices ends in a graph of the space; among the allowed ones, odds are as the logits say.
+# choices ends in a graph of the space; among the allowed ones, odds are as the logits say. Being no
+# gate (None) stands for all other roles.
+
+
+def _gate_roles(space):
+    if space.edges == "star" or space.slots < 2:
+        return []
+    return [r for r, name in enumerate(space.roles) if name.startswith("cascade")]
 
 
 def _steps(space):
@@ -99,6 +143,8 @@ def _steps(space):
     for target in range(n, 0, -1):
         if space.edges == "star" and target < n:
             break
+        if _gate_roles(space) and target < n:
+            yield "gates", (target,), (None, *_gate_roles(space))
         for source in range(target - 1, -1, -1):
             yield "edges", (source, target), (False, True)
     for slot in range(n):
@@ -140,12 +186,20 @@ def by_definition(space, logits):
             return [(tuple(made.items()), 0.0, graph)] if space.why_not(graph) is None else []
         kind, where, choices = steps[k]
         live = _live(space, made)
-        if (kind == "edges" and where[1] not in live) or (kind == "roles" and where[0] not in live):
+        if where and kind != "models" and where[-1] not in live:
             return rest(k + 1, made)
+        if kind == "roles" and _gate_roles(space) and where[0] > 0:
+            gate = made["gates", where]
+            others = [r for r in choices if r not in _gate_roles(space)]
+            choices = others if gate is None else [gate]
         ways = {c: rest(k + 1, {**made, (kind, where): c}) for c in choices}
         ways = {c: w for c, w in ways.items() if w}
         if kind == "edges":
             score = {True: logits.edges[where], False: 0.0}
+        elif kind == "gates":
+            score = dict(enumerate(logits.roles[where]))
+            plain = [value for r, value in score.items() if r not in _gate_roles(space)]
+            score[None] = np.logaddexp.reduce(plain)
         else:
             row = getattr(logits, kind)
             score = dict(enumerate(row[where] if where else row))
@@ -166,6 +220,9 @@ def decisions_of(trace):
         made["models", (slot,)] = space.models.index(trace.models[slot])
     live = {n, *trace.live}
     for target in range(n, 0, -1):
+        if target in live and target < n and _gate_roles(space):
+            role = space.roles.index(trace.roles[target])
+            made["gates", (target,)] = role if role in _gate_roles(space) else None
         if target in live and not (space.edges == "star" and target < n):
             for source in range(target - 1, -1, -1):
                 made["edges", (source, target)] = (source, target) in trace.edges
