@@ -213,7 +213,7 @@ PARTS = [
     ({"task": {"file": "empty.jsonl"}}, "{tmp}/empty.jsonl: holds no questions"),
     (
         {"task": {"file": "folder.jsonl"}},
-        "{tmp}/folder.jsonl: is a folder; name a file of questions",
+        "{tmp}/folder.jsonl: is a folder; name a file",
     ),
     ({"searcher": "zz"}, "c.yaml: searcher: unknown searcher 'zz'"),
     (
