@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
+from graphsearch.calls import canonical_json
 from graphsearch.errors import InputError, TaskError
 from graphsearch.evaluators.tasks._repeats import Entry
 from graphsearch.evaluators.tasks._source import Source
@@ -12,7 +14,12 @@ from graphsearch.evaluators.tasks._splits import Placed
 from graphsearch.rows import Faults
 from graphsearch.tasks import BYTES_PER_TOKEN, Task
 
-__all__ = ["Examination", "NearGroup", "examine"]
+__all__ = ["Examination", "NearGroup", "Outlier", "examine"]
+
+_FAR: Final = 100
+"""Times the median from which on a row is an outlier,"""
+_LONG: Final = 50_000
+"""and bytes; a context of that many is still read by most models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,25 @@ class NearGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlier:
+    """A question that is far longer than the others: a slip in the file, as a rule.
+
+    Attributes:
+        where: where it stands.
+        size: bytes of its row as JSON.
+        median: bytes of the row in the middle.
+    """
+
+    where: str
+    size: int
+    median: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return {"where": self.where, "size": self.size, "median": self.median}
+
+
+@dataclass(frozen=True, slots=True)
 class Examination:
     """What there is to say of questions in files.
 
@@ -44,6 +70,7 @@ class Examination:
         left_out: where questions stand that are there with different answers and are left out.
         near: groups of near-duplicates, the first of them only.
         more_near: how many more groups there are.
+        outliers: questions that are far longer than the others, the longest first.
         task: the task, where nothing is wrong.
         worked_tokens: mean tokens of the worked answers in the files, at 4 bytes a token; None
             where there are none.
@@ -56,6 +83,7 @@ class Examination:
     left_out: tuple[tuple[str, ...], ...]
     near: tuple[NearGroup, ...]
     more_near: int
+    outliers: tuple[Outlier, ...]
     task: Task | None
     worked_tokens: float | None
 
@@ -90,6 +118,7 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         left_out,
         tuple(groups[:most]),
         max(0, len(groups) - most),
+        tuple(_outliers(entries)[:most]),
         task,
         _worked(entries),
     )
@@ -107,6 +136,17 @@ def _near(entries: Sequence[Entry], placed: Placed) -> list[NearGroup]:
             where = tuple(entries[i].row.where for i in together)
             found.append(NearGroup(where, tuple(dict.fromkeys(placed.splits[i] for i in together))))
     return found
+
+
+def _outliers(entries: Sequence[Entry]) -> list[Outlier]:
+    sizes = [len(canonical_json(entry.row.values).encode()) for entry in entries]
+    middle = int(median(sizes)) if sizes else 0
+    found = [
+        Outlier(entry.row.where, size, middle)
+        for entry, size in zip(entries, sizes, strict=True)
+        if size > max(_LONG, _FAR * middle)
+    ]
+    return sorted(found, key=lambda outlier: -outlier.size)
 
 
 def _worked(entries: Sequence[Entry]) -> float | None:

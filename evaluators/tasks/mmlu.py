@@ -41,6 +41,9 @@ _COLUMNS: Final = ("question", "A", "B", "C", "D", "answer")
 class Mmlu(Benchmark):
     """MMLU: folders of CSV files without a header (`test/abstract_algebra_test.csv`), JSONL or hub.
 
+    In the release (github.com/hendrycks/test) a row is question, four choices and a letter; on the
+    hub (cais/mmlu, folder `all`) it has `question`, `subject`, `choices` and `answer`, from 0.
+
     Attributes:
         subjects: subjects to ask, such as `abstract_algebra`; None for all.
     """
@@ -99,6 +102,9 @@ class Mmlu(Benchmark):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MmluPro(Benchmark):
     """MMLU-Pro: the hub's Parquet files, or the same rows as JSON or JSONL; up to ten choices.
+
+    Rows have `question_id`, `question`, `options`, `answer`, `answer_index`, `cot_content` (worked
+    answers, in the part `validation` alone), `category` and `src` (card of TIGER-Lab/MMLU-Pro).
 
     Attributes:
         categories: categories to ask, of `CATEGORIES`; None for all.

@@ -222,6 +222,7 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "left_out": [list(places) for places in seen.left_out],
         "near_duplicates": [group.to_json() for group in seen.near],
         "more_near_duplicates": seen.more_near,
+        "outliers": [outlier.to_json() for outlier in seen.outliers],
         "splits": splits,
     }
 
@@ -240,6 +241,11 @@ def _print_checked(origin: str, seen: "Examination") -> None:
         typer.echo("\nleft out, since they are there with different known answers:")
     for places in seen.left_out:
         _hang(", ".join(_near_to(origin, place) for place in places))
+    if seen.outliers:
+        typer.echo("\nfar longer than the others, which every call on them pays for:")
+    for outlier in seen.outliers:
+        where = _near_to(origin, outlier.where)
+        _hang(f"{where}: {outlier.size:,} bytes, where others have {outlier.median:,}")
     if seen.near:
         groups = len(seen.near) + seen.more_near
         typer.echo(f"\n{groups:,} group{'s' * (groups > 1)} of near-duplicates:")

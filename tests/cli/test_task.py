@@ -203,6 +203,22 @@ def test_check_of_a_file_that_is_fine(sums):
     assert (code, found["ok"], sum(found["splits"].values())) == (0, True, 60)
 
 
+def test_check_names_a_line_that_is_far_longer_than_the_others(sums):
+    long = {"question": "Why? " + "x" * 5_000_000, "answer": 1}
+    text = sums.read_text()
+    sums.write_text(json.dumps(long) + "\n" + text)
+    code, out, _ = call("check", "sums.jsonl")
+    assert code == 0
+    assert "\nfar longer than the others, which every call on them pays for:\n" in out
+    assert "  line 1: 5,000,031 bytes, where others have " in out
+    code, found = as_json("check", "sums.jsonl")
+    assert [(o["where"], o["size"]) for o in found["outliers"]] == [("sums.jsonl:1", 5_000_031)]
+    sums.write_text(
+        "\n".join([text, *(json.dumps(long | {"question": f"{n}" * 40_000}) for n in range(5))])
+    )
+    assert as_json("check", "sums.jsonl")[1]["outliers"] == []
+
+
 def test_check_tells_what_the_file_splits_and_what_is_taken_once(tmp_path):
     path = tmp_path / "q.jsonl"
     names = ("search", "test", "selection")

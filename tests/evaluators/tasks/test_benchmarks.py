@@ -16,6 +16,14 @@ def lines(rows):
     return "\n".join(json.dumps(row) for row in rows)
 
 
+def put_parquet(path, rows):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+
+
 def items_of(task):
     return {item.id: item for items in task.splits.values() for item in items}
 
@@ -179,27 +187,69 @@ def test_humaneval_gzipped(tmp_path):
 # -- choices ---------------------------------------------------------------------------------------
 
 
-def test_mmlu_from_csv_files_without_a_header(tmp_path):
-    (tmp_path / "test").mkdir()
+def released_mmlu(folder, part, count):
+    """Files as in data.tar of hendrycks/test, whose evaluate.py reads them with `header=None`.
+
+    Six cells a row: question, four choices, letter. Cells are quoted only where they must be: those
+    with commas, and questions with line breaks and doubled quotes, as in computer science.
+    """
+    (folder / part).mkdir(parents=True)
     for subject in ("anatomy", "high_school_physics"):
-        rows = [f'"What, in {subject}, is {n}?",a{n},b,"c, d",e,C' for n in range(39)]
-        rows.append("Which is it?,a,b,c,d,A")  # some questions of MMLU are in two subjects
-        (tmp_path / "test" / f"{subject}_test.csv").write_text("\n".join(rows))
+        rows = [
+            f'"What, in {subject}, is {n} of {part}?",a{n},0.93,"c, d",15:02,C'
+            for n in range(count)
+        ]
+        rows.append(f'"What prints ""{part}""?\n FOR EACH i IN list\n   DISPLAY i\n ",a,b,c,d,A')
+        (folder / part / f"{subject}_{part}.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_mmlu_as_its_release_lays_it_out(tmp_path):
+    for part, count in (("test", 39), ("val", 30), ("dev", 5)):
+        released_mmlu(tmp_path / "data", part, count)
     task = get_task("mmlu", path=tmp_path, near_duplicates=None)
     assert (task.grader.name, task.prompt_set) == ("choice", "chat-choice")
     items = items_of(task).values()
     assert len(items) == 80
-    item = next(i for i in items if i.question.startswith("What, in anatomy, is 7?"))
-    assert item.question.splitlines()[2:] == ["A. a7", "B. b", "C. c, d", "D. e"]
+    item = next(i for i in items if i.question.startswith("What, in anatomy, is 7 of test?"))
+    assert item.question.splitlines()[2:] == ["A. a7", "B. 0.93", "C. c, d", "D. 15:02"]
     assert (item.gold, item.meta["subject"]) == ("C", "anatomy")
+    code = next(i for i in items if i.question.startswith("What prints"))
+    assert code.question.splitlines()[:3] == [
+        'What prints "test"?',
+        " FOR EACH i IN list",
+        "   DISPLAY i",
+    ]
     physics = get_task(
         "mmlu", path=tmp_path, subjects=["High School Physics"], near_duplicates=None
     )
     assert len(items_of(physics)) == 40
+    everything = get_task("mmlu", path=tmp_path / "data", part="all", near_duplicates=None)
+    assert len(items_of(everything)) == 80 + 62 + 12
     with pytest.raises(
         TaskError, match=r"task.options.subjects: holds 'law', of which there is no"
     ):
         get_task("mmlu", path=tmp_path, subjects=["law", "anatomy"])
+
+
+def test_mmlu_as_the_hub_lays_it_out(tmp_path):
+    """Features of cais/mmlu: question, subject, choices, answer as a class label (0 is A)."""
+    for part, count in (("test", 40), ("validation", 30), ("dev", 5)):
+        rows = [
+            {
+                "question": f"What is {n} of {part}?",
+                "subject": "abstract_algebra",
+                "choices": ["0", "4", "2", "6"],
+                "answer": n % 4,
+            }
+            for n in range(count)
+        ]
+        put_parquet(tmp_path / "all" / f"{part}-00000-of-00001.parquet", rows)
+        put_parquet(tmp_path / "abstract_algebra" / f"{part}-00000-of-00001.parquet", rows)
+    items = items_of(get_task("mmlu", path=tmp_path)).values()
+    assert len(items) == 40
+    assert {i.gold for i in items} == {"A", "B", "C", "D"}
+    assert {i.meta["subject"] for i in items} == {"abstract_algebra"}
+    assert len(items_of(get_task("mmlu", path=tmp_path, part="val"))) == 30
 
 
 def test_mmlu_from_csv_with_a_header_and_answers_that_count_from_0(tmp_path):
@@ -220,22 +270,45 @@ def test_mmlu_from_csv_with_a_header_and_answers_that_count_from_0(tmp_path):
         get_task("mmlu", path=tmp_path / "test.jsonl")
 
 
-def test_mmlu_pro_leaves_out_what_fills_up_to_ten(tmp_path):
-    rows = [
-        {
-            "question_id": n,
-            "question": f"q{n}",
-            "options": ["a", "b", "c", *["N/A"] * 7],
-            "answer": "C",
-            "category": ["math", "computer science"][n % 2],
-            "cot_content": "A: think.",
-        }
-        for n in range(60)
-    ]
-    (tmp_path / "test.jsonl").write_text(lines(rows))
-    task = get_task("mmlu-pro", path=tmp_path)
-    assert items_of(task)["3"].meta == {"category": "computer science", "choices": ["a", "b", "c"]}
-    assert len(items_of(get_task("mmlu-pro", path=tmp_path, categories=["Math"]))) == 30
+def pro(n, **more):
+    """A row with the features of TIGER-Lab/MMLU-Pro, in the order of its card.
+
+    `cot_content` is empty in the part `test` and begins "A: Let's think step by step" in
+    `validation`; the first release filled the options up to ten with "N/A".
+    """
+    return {
+        "question_id": 70 + n,
+        "question": f"q{n}",
+        "options": ["a", "b", "c", *["N/A"] * 7] if n % 2 else list("abcdefghij"),
+        "answer": "C",
+        "answer_index": 2,
+        "cot_content": "",
+        "category": ["math", "computer science"][n % 2],
+        "src": "ori_mmlu-business_ethics",
+        **more,
+    }
+
+
+def test_mmlu_pro_as_the_hub_lays_it_out(tmp_path):
+    validation = [pro(n, cot_content="A: Let's think.") for n in range(40)]
+    put_parquet(tmp_path / "data/test-00000-of-00001.parquet", [pro(n) for n in range(60)])
+    put_parquet(tmp_path / "data/validation-00000-of-00001.parquet", validation)
+    items = items_of(get_task("mmlu-pro", path=tmp_path))
+    assert len(items) == 60
+    assert items["73"].meta == {"category": "computer science", "choices": ["a", "b", "c"]}
+    assert items["74"].meta["choices"] == list("abcdefghij")
+    assert items["74"].question.splitlines()[-1] == "J. j"
+    assert items["74"].gold == "C"
+    assert len(items_of(get_task("mmlu-pro", path=tmp_path, part="validation"))) == 40
+    assert examine(source_of("mmlu-pro", path=tmp_path)).worked_tokens is None
+    worked = examine(source_of("mmlu-pro", path=tmp_path, part="validation")).worked_tokens
+    assert worked == len("A: Let's think.") / 4
+
+
+def test_mmlu_pro_as_lines_and_by_category(tmp_path):
+    (tmp_path / "test.jsonl").write_text(lines([pro(n) for n in range(60)]))
+    some = get_task("mmlu-pro", path=tmp_path, categories=["Math"], near_duplicates=None)
+    assert len(items_of(some)) == 30
     with pytest.raises(
         TaskError, match=r"task.options.categories: holds 'chess', must be of biolog"
     ):
