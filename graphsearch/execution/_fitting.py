@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphsearch.calls import Outcome
-from graphsearch.errors import BudgetReached, EngineError, GraphError
+from graphsearch.errors import BudgetReached, EngineError, GraphError, TaskError
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._walk import Walk, heard, ungraded
 from graphsearch.execution.records import FitRun, NodeRun, culprit_of
@@ -98,10 +98,19 @@ class Fitter:
                     failed.setdefault(item.id, one.lesson)
             if not lessons:
                 return FitRun(None, tuple(failed.values()))
-            nodes[index] = step.role.fit(lessons, self._grader)
+            nodes[index] = self._parameters(step.role, lessons)
             least = min(least, len(lessons))
             calls += sum(one.calls for one in taught)
         return FitRun(Fit(least, calls, nodes), tuple(failed.values()))
+
+    def _parameters(self, role: FittedRole, lessons: Sequence[Lesson]) -> Mapping[str, Any]:
+        try:
+            return role.fit(lessons, self._grader)
+        except Exception as error:
+            raise TaskError(
+                f"role {role.name!r} with grader {self._grader.name!r} could not be fitted on "
+                f"{len(lessons)} questions: {error!r}"
+            ) from error
 
     async def _teach(self, step: Step, item: Item, walk: Walk, verdict: Judge) -> Taught:
         """Run what is below a node on an item; each parent of a node stands before it in a plan."""

@@ -350,6 +350,20 @@ async def test_a_role_that_breaks_is_named(tmp_path):
             await ready.run(graph, ITEMS, **SEARCH)
 
 
+async def test_a_role_that_cannot_be_fitted_is_named(tmp_path):
+    class Odd(LastWord):
+        def parse(self, item, text):
+            if item.id == "i3":
+                raise KeyError("no key")
+            return super().parse(item, text)
+
+    graph = CollaborationGraph.fan_in(["a"] * 2, "cascade(share, 0.2)", "b")
+    with executor(tmp_path, roles=ALL_ROLES, grader=Odd()) as ready:
+        says = r"role 'cascade\(share, 0.2\)' with grader 'last-word' .* on 6 questions: KeyError"
+        with pytest.raises(TaskError, match=says):
+            await ready.fit(graph, ITEMS, **SEARCH)
+
+
 # -- cost ----------------------------------------------------------------------------------------
 
 
