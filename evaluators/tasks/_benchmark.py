@@ -29,7 +29,6 @@ class Benchmark(Source):
             selection and test splits are made of it.
     """
 
-    path: str | Path | None = None
     part: str = "test"
 
     benchmark: ClassVar[str]
@@ -49,19 +48,16 @@ class Benchmark(Source):
         return self.benchmark
 
     @property
-    def origin(self) -> str:
-        """Where it is read from."""
-        return str(self.path)
+    def needs(self) -> str:
+        """What is to be said where nobody told the path."""
+        return (
+            f"task {self.benchmark!r} needs the file or folder that holds it ({self.home}); "
+            "nothing is downloaded"
+        )
 
     def check_options(self) -> None:
         """Refuse options that no file can make right."""
         Source.check_options(self)
-        if self.path is None:
-            raise TaskError(
-                f"task {self.benchmark!r} needs the file or folder that holds it ({self.home}); "
-                "nothing is downloaded",
-                where="task.options.path",
-            )
         known = (*self.parts, "all")
         if self.part not in known:
             raise TaskError(
@@ -83,7 +79,7 @@ class Benchmark(Source):
         Raises:
             TaskError: none is there.
         """
-        path = Path(str(self.path))
+        path = Path(self.origin)
         if not path.is_dir():
             return [path]
         folder = self._folder(path)

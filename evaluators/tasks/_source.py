@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from graphsearch.calls import digest
@@ -29,6 +30,7 @@ class Source:
     """Questions in files, and how they become a task.
 
     Attributes:
+        path: where they are.
         grader: a grader or its name; the benchmark's own when None.
         grader_options: options of the named grader.
         shares: share of each split; they are scaled to a sum of 1.
@@ -41,6 +43,7 @@ class Source:
         prompt_set: prompts the roles use; those that suit the grader when None.
     """
 
+    path: str | Path | None = None
     grader: str | Grader | None = None
     grader_options: Mapping[str, Any] | None = None
     shares: Mapping[Split, float] = field(default_factory=lambda: SHARES)
@@ -70,8 +73,8 @@ class Source:
         raise NotImplementedError
 
     @property
-    def origin(self) -> str:
-        """Where the questions come from, for messages about all of them."""
+    def needs(self) -> str:
+        """What is to be said where nobody told the path."""
         raise NotImplementedError
 
     def rows(self, faults: Faults) -> Iterator[Row]:
@@ -108,6 +111,11 @@ class Source:
 
     # -- what they share ---------------------------------------------------------------------------
 
+    @property
+    def origin(self) -> str:
+        """Where the questions come from, for messages about all of them."""
+        return str(self.path)
+
     def load(self) -> Task:
         """The task.
 
@@ -141,6 +149,8 @@ class Source:
 
     def check_options(self) -> None:
         """Refuse options that no file can make right."""
+        if self.path is None:
+            raise TaskError(self.needs, where="task.options.path")
         scaled(self.shares)
         if self.most is not None and self.most < 1:
             raise TaskError(f"must be at least 1, got {self.most}", where="task.options.most")

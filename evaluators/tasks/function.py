@@ -27,11 +27,11 @@ class FunctionRows(LocalFile):
     @property
     def title(self) -> str:
         """The task's name: the function's."""
-        return self.name or str(self.path).rpartition(":")[2]
+        return self.name or self.origin.rpartition(":")[2]
 
     def rows(self, faults: Faults) -> Iterator[Row]:
         """All rows that can be used."""
-        return checked_rows(Path(str(self.path)), self.given, faults)
+        return checked_rows(Path(self.origin), self.given, faults)
 
 
 def call(found: Reference, arguments: Mapping[str, Any]) -> "Task | Iterable[Any]":

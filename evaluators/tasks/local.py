@@ -44,7 +44,6 @@ class LocalFile(Source):
         split_names: what other names in that field mean, such as `{"validation": "selection"}`.
     """
 
-    path: str | Path | None = None
     name: str | None = None
     question_field: str = "question"
     answer_field: str = "answer"
@@ -61,32 +60,29 @@ class LocalFile(Source):
     @property
     def title(self) -> str:
         """The task's name: the file's own without its endings."""
-        file = Path(str(self.path)).name
+        file = Path(self.origin).name
         return self.name or file.partition(".")[0] or file
 
     @property
-    def origin(self) -> str:
-        """The file."""
-        return str(self.path)
+    def needs(self) -> str:
+        """What is to be said where nobody told the path."""
+        return (
+            "task 'local' needs the option 'path', a file of questions; the file itself can be "
+            "named as the task, too"
+        )
 
     def rows(self, faults: Faults) -> Iterator[Row]:
         """All rows that can be read."""
-        return read_rows(Path(str(self.path)), faults)
+        return read_rows(Path(self.origin), faults)
 
     def check_options(self) -> None:
         """Refuse options that no file can make right."""
         Source.check_options(self)
-        if self.path is None:
-            raise TaskError(
-                "task 'local' needs the option 'path', a file of questions; the file itself can be "
-                "named as the task, too",
-                where="task.options.path",
-            )
-        if Path(self.path).is_dir():
+        if Path(self.origin).is_dir():
             raise TaskError(
                 "is a folder; name a file of questions, or, where it holds a benchmark, that as "
                 "the task (gsm8k, math, ...) and the folder as its path",
-                where=str(self.path),
+                where=self.origin,
             )
         used = self._used()
         twice = next((name for name in used if name is not None and used.count(name) > 1), None)

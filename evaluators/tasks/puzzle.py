@@ -18,11 +18,10 @@ from itertools import combinations, combinations_with_replacement
 from random import Random
 from typing import Final, Literal, NamedTuple
 
-from graphsearch.calls import digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
+from graphsearch.evaluators.tasks._drawn import drawn_task, kinds_in_turn
 from graphsearch.tasks import Item, Task, TokenProfile
-from graphsearch.tasks import Split as TaskSplit
 
 Split = Literal["train", "search", "selection", "test"]
 
@@ -127,22 +126,15 @@ def load_puzzle(
         seed: of the draw of items; the split of a multiset does not depend on it.
 
     Raises:
-        TaskError: a count is unknown, or more items are asked for than a split holds.
+        TaskError: a count is unknown, or a number of items is none that the split holds.
     """
-    wanted: dict[TaskSplit, int] = {"search": search, "selection": selection, "test": test}
-    splits: dict[TaskSplit, Sequence[Item]] = {
-        split: draw_items(split, number, counts=counts, seed=seed)
-        for split, number in wanted.items()
-    }
-    return Task(
-        name="puzzle",
-        splits=splits,
+    kinds_in_turn(counts, COUNTS, "task.options.counts")
+    return drawn_task(
+        "puzzle",
+        {"search": search, "selection": selection, "test": test},
+        lambda split, number: draw_items(split, number, counts=counts, seed=seed),
         grader=PuzzleGrader(),
         profile=PROFILE,
-        prompt_set="embedded",
-        fingerprint=digest(
-            [[split, [item.id for item in items]] for split, items in splits.items()]
-        ),
     )
 
 
@@ -154,6 +146,7 @@ def draw_items(
     Raises:
         TaskError: a count is unknown, or the split holds fewer items.
     """
+    kinds_in_turn(counts, COUNTS, "task.options.counts")
     draws = [_draws(split, count, seed) for count in counts]
     chosen: dict[str, Item] = {}
     while len(chosen) < number:
@@ -161,7 +154,7 @@ def draw_items(
         if item is None:
             raise TaskError(
                 f"{number} items asked for, but numbers up to {LARGEST_NUMBER} give fewer",
-                where=f"task.puzzle.{split}",
+                where=f"task.options.{split}",
             )
         chosen[item.id] = item
     return list(chosen.values())
@@ -169,11 +162,6 @@ def draw_items(
 
 def _draws(split: Split, count: int, seed: int) -> Iterator[Item]:
     """Every item of one N in random order, the ones with many solutions rather early."""
-    if count not in COUNTS:
-        known = " or ".join(str(n) for n in COUNTS)
-        raise TaskError(
-            f"a puzzle of {count} numbers; it may have {known}", where="task.puzzle.counts"
-        )
     random = Random(f"puzzle {split} {count} {seed}")
     keyed: list[tuple[float, Numbers, int]] = []
     for numbers in multisets(count, split):

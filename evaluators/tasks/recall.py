@@ -14,18 +14,20 @@ from functools import lru_cache
 from random import Random
 from typing import Final
 
-from graphsearch.calls import digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.recall import RecallGrader
+from graphsearch.evaluators.tasks._drawn import drawn_task, kinds_in_turn
 from graphsearch.evaluators.tasks.puzzle import SHARES, Split
 from graphsearch.tasks import Item, Task, TokenProfile
-from graphsearch.tasks import Split as TaskSplit
 
 OPERATIONS: Final = 128
 STATES: Final = 32
 FREQUENCY_EXPONENT: Final = 0.8
 LENGTHS: Final = (2, 3)
 PROFILE: Final = TokenProfile(question=10, answer=11)  # means over 2 and 3 operations
+MOST: Final = 20_000
+"""Items of a split, of some 50,000 chains of two operations at least: to find the rare ones of them
+by drawing would take for ever."""
 _MASK: Final = (1 << 64) - 1
 
 Table = tuple[tuple[int, ...], ...]
@@ -116,22 +118,15 @@ def load_recall(
         seed: of the draw of items; the split of a chain does not depend on it.
 
     Raises:
-        TaskError: a length is not 2 or 3.
+        TaskError: a length is not 2 or 3, or a number of items is none that can be drawn.
     """
-    wanted: dict[TaskSplit, int] = {"search": search, "selection": selection, "test": test}
-    splits: dict[TaskSplit, Sequence[Item]] = {
-        split: draw_items(split, number, lengths=lengths, seed=seed)
-        for split, number in wanted.items()
-    }
-    return Task(
-        name="recall",
-        splits=splits,
+    kinds_in_turn(lengths, LENGTHS, "task.options.lengths")
+    return drawn_task(
+        "recall",
+        {"search": search, "selection": selection, "test": test},
+        lambda split, number: draw_items(split, number, lengths=lengths, seed=seed),
         grader=RecallGrader(),
         profile=PROFILE,
-        prompt_set="embedded",
-        fingerprint=digest(
-            [[split, [item.id for item in items]] for split, items in splits.items()]
-        ),
     )
 
 
@@ -141,13 +136,11 @@ def draw_items(
     """Distinct chains of a split, the lengths in turn, operations as frequent as in training.
 
     Raises:
-        TaskError: a length is not 2 or 3.
+        TaskError: a length is not 2 or 3, or more chains are asked for than are quickly found.
     """
-    for length in lengths:
-        if length not in LENGTHS:
-            raise TaskError(
-                f"a chain of {length} operations; it may have 2 or 3", where="task.recall.lengths"
-            )
+    kinds_in_turn(lengths, LENGTHS, "task.options.lengths")
+    if number > MOST:
+        raise TaskError(f"must be at most {MOST:,}, got {number:,}", where=f"task.options.{split}")
     random = Random(f"recall {split} {seed}")
     weights = frequencies()
     chosen: dict[str, Item] = {}

@@ -41,7 +41,6 @@ class Replay(Source):
         salt: of the hash that splits the questions: another salt, other splits.
     """
 
-    path: str | Path | None = None
     read: Reading = "text"
     field: str | None = None
     group_field: str | None = None
@@ -59,22 +58,19 @@ class Replay(Source):
     @property
     def title(self) -> str:
         """The record's name."""
-        return Path(str(self.path)).name.partition(".")[0] or "replay"
+        return Path(self.origin).name.partition(".")[0] or "replay"
 
     @property
-    def origin(self) -> str:
-        """Where it is read from."""
-        return str(self.path)
+    def needs(self) -> str:
+        """What is to be said where nobody told the path."""
+        return (
+            "task 'replay' needs the option 'path', the folder of a record with records.jsonl in "
+            "it (run CONFIG --data FOLDER gives it too)"
+        )
 
     def check_options(self) -> None:
         """Refuse options that no record can make right."""
         Source.check_options(self)
-        if self.path is None:
-            raise TaskError(
-                "task 'replay' needs the option 'path', the folder of a record with records.jsonl "
-                "in it (run CONFIG --data FOLDER gives it too)",
-                where="task.options.path",
-            )
         if self.grader is None and self.grader_options:
             raise TaskError(
                 "go with a grader; answers are judged as recorded where none is named",
@@ -143,7 +139,7 @@ class Replay(Source):
         return how, how
 
     def _record(self) -> Record:
-        return read_record(Path(str(self.path)), field=self.field)
+        return read_record(Path(self.origin), field=self.field)
 
     def _check(self, record: Record) -> None:
         unknown = sorted(set(self.models or ()) - set(record.models))

@@ -79,9 +79,9 @@ def test_a_larger_draw_begins_with_the_smaller_one_and_a_seed_changes_it():
 
 
 def test_too_many_items_and_unknown_counts_are_refused():
-    with pytest.raises(TaskError, match=r"task\.puzzle\.test: 5000 items"):
+    with pytest.raises(TaskError, match=r"task\.options\.test: 5000 items"):
         draw_items("test", 5000)
-    with pytest.raises(TaskError, match="a puzzle of 5 numbers"):
+    with pytest.raises(TaskError, match=r"task\.options\.counts: is \[5\], must be some of 3, 4"):
         draw_items("test", 5, counts=[5])
 
 

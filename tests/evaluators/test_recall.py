@@ -101,5 +101,5 @@ def test_a_larger_draw_begins_with_the_smaller_one():
 
 
 def test_an_unknown_length_is_refused():
-    with pytest.raises(TaskError, match=r"task\.recall\.lengths: a chain of 1 operations"):
+    with pytest.raises(TaskError, match=r"task\.options\.lengths: is \[1\], must be some of 2, 3"):
         draw_items("test", 5, lengths=[1])
