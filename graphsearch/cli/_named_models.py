@@ -44,8 +44,7 @@ def fleet_of(
         specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
     except FleetError as error:
         option = "--api-key-env" if str(error.where).endswith("api_key_env") else "--model"
-        message = str(error).removeprefix(f"{error.where}: ")
-        raise ConfigError(message, where=option) from error
+        raise ConfigError(error.message, where=option) from error
     return Fleet(_FLEET, specs, specs[0].name)
 
 

@@ -29,8 +29,7 @@ def placed(source: str | None, given: Mapping[str, Any]) -> Iterator[None]:
         where = _place(error, source, given)
         if where == error.where:
             raise
-        message = str(error).removeprefix(f"{error.where}: ")
-        raise type(error)(message, where=where) from error
+        raise type(error)(error.message, where=where) from error
     except BudgetRefused as error:
         if source is None:
             raise

@@ -102,8 +102,7 @@ def _named(spec: ModelSpec) -> Iterator[None]:
         where, at = error.where, f"model {spec.name}"
         if where is not None and where.startswith("model "):
             raise
-        message = str(error).removeprefix(f"{where}: ")
-        raise FleetError(message, where=f"{at}: {where}" if where else at) from error
+        raise FleetError(error.message, where=f"{at}: {where}" if where else at) from error
 
 
 def _of(specs: list[ModelSpec]) -> Engine:

@@ -57,7 +57,11 @@ def json_rows(path: Path, faults: Faults, tap: Tap | None = None) -> Iterator[Ro
         faults.add(*_in_file(value, text, path))
         return
     if isinstance(value, dict):
-        value = next((value[key] for key in _LISTS if isinstance(value.get(key), list)), [value])
+        lists = [key for key in _LISTS if isinstance(value.get(key), list)]
+        if len(lists) > 1:
+            faults.add(f"holds lists under {' and '.join(lists)}; keep the one meant", str(path))
+            return
+        value = value[lists[0]] if lists else [value]
     if not isinstance(value, list):
         faults.add("must hold a list of JSON objects", str(path))
         return

@@ -207,6 +207,7 @@ def test_a_huge_line_is_passed_over_without_being_kept(tmp_path, monkeypatch):
         ("q.csv", "a;b|c\n1;2|3\n", ":1: has neither commas nor one other sign between its field"),
         ("q.csv", "a;b\n1;2;3\n", ":2: has more fields than the header"),
         ("q.tsv", "a\tb\n1\n", ":2: has fewer fields than the header"),
+        ("q.json", '{"data": [], "rows": []}', ": holds lists under data and rows; keep the one"),
         ("q.json", "3", ": must hold a list of JSON objects"),
         ("q.json", '[{"a": 1}, 2]', ": row 2: must be a JSON object"),
         ("q.json", b'[\n\n"\xff"]', ":3: is not UTF-8 text (invalid start byte)"),
@@ -259,7 +260,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
         load_task(path)
 
 
-@given(st.binary(max_size=200), st.sampled_from([".jsonl", ".csv", ".json", ".jsonl.gz"]))
+@given(st.binary(max_size=200), st.sampled_from([".jsonl", ".csv", ".tsv", ".json", ".jsonl.gz"]))
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
