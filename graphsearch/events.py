@@ -156,11 +156,12 @@ class EndpointChanged(Event):
 class NotEvaluated(Event):
     """A question got no verdict, for a reason that is not the model's; told once for each model.
 
-    `model` is None where no call failed; `error` is what was said of it.
+    `question` is how it begins; `model` is None where no call failed; `error` is what was said.
     """
 
     kind: ClassVar[str] = "not_evaluated"
     item: str
+    question: str
     model: str | None
     outcome: str
     error: str

@@ -84,6 +84,7 @@ class Scene:
     lost: NotEvaluated | None = None
     told: float = 0.0
     _lost: set[str] = field(default_factory=set)
+    _causes: dict[str, int] = field(default_factory=dict)
     _limited: dict[str, float] = field(default_factory=dict)
     _told_of: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
@@ -115,6 +116,7 @@ class Scene:
             case NotEvaluated():
                 self.lost = event
                 self._lost.add(event.item)
+                self._causes[event.error] = self._causes.get(event.error, 0) + 1
             case AdviceGiven():
                 self.advice = event.summary if event.valid else "(no valid advice)"
             case SearchStopped():
@@ -162,15 +164,21 @@ class Scene:
         return True
 
     def tells_loss(self) -> bool:
-        """Whether a line should tell of the latest question without a verdict: of the first few."""
-        return len(self._lost) <= _TOLD_LOSSES
+        """Whether a line should tell of the latest question without a verdict.
+
+        The first few are told, and those alone that a server refuses one by one: what has the
+        same cause for all (an endpoint that is dead) is told once.
+        """
+        assert self.lost is not None
+        is_new = self._causes[self.lost.error] == 1
+        return len(self._lost) <= _TOLD_LOSSES and (is_new or self.lost.outcome == "rejected")
 
     def lost_line(self) -> str:
         """The latest question without a verdict, on one line, and how many there are."""
         assert self.lost is not None
         by = "" if self.lost.model is None else f" by {self.lost.model}"
         count = f" ({len(self._lost)} questions so far)" if len(self._lost) > 1 else ""
-        return f"{self.lost.item!r}{by}: {self.lost.error}{count}"
+        return f"{self.lost.item!r} ({self.lost.question}){by}: {self.lost.error}{count}"
 
     def left(self) -> float | None:
         """Seconds the search may still take at its pace so far; None while there is none."""

@@ -133,7 +133,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             note
             for note in (
                 _nothing_right(study),
-                note_on_losses(tally.losses.all),
+                note_on_losses(tally.losses.all, study.parts.task),
                 *(f"{said[0].upper()}{said[1:]}." for said in never_used(study.parts.space)),
                 note_on_judge(study),
                 choice.note,

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from graphsearch.calls import Outcome
+from graphsearch.tasks import Task
 from graphsearch.trials import ItemResult
 from graphsearch.words import counted
 
-__all__ = ["Loss", "Losses", "note_on_losses"]
+__all__ = ["Loss", "Losses", "beginning_of", "named", "note_on_losses"]
 
 _NAMED: Final = 5
 """Questions that a text names."""
 _LONGEST: Final = 300
+_BEGINNING: Final = 60
+"""Characters of an error, and of a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +95,30 @@ class Losses:
         return [loss.to_json() for loss in self.all]
 
 
-def note_on_losses(losses: Sequence[Loss]) -> str:
-    """What to say of calls that servers refused, and what to do; "" where there were none."""
+def note_on_losses(losses: Sequence[Loss], task: Task) -> str:
+    """What to say of calls that servers refused, and what to do; "" where there were none.
+
+    Args:
+        losses: by question.
+        task: whose questions they are; an id alone may be a digest, which nobody finds in a file.
+    """
     refused = [loss for loss in losses if loss.outcome is Outcome.REJECTED]
     if not refused:
         return ""
     answers = counted(sum(loss.answers for loss in refused), "answer")
+    first, begins = refused[0], beginning_of(refused[0].item, task)
     return (
         f"{answers} to {named(refused)} could not be evaluated, because a call was refused "
-        f"({refused[0].by}: {refused[0].error}). They count neither as right nor as wrong. What is "
-        "refused once is refused again: shorten these questions, give a prompt set with a smaller "
-        "max_tokens or a model with a longer context, or leave them out."
+        f"({first.by}, {begins!r}: {first.error}). They count neither as right nor as wrong. "
+        "What is refused once is refused again: shorten these questions, give a prompt set with a "
+        "smaller max_tokens or a model with a longer context, or leave them out."
     )
+
+
+def beginning_of(item: str, task: Task) -> str:
+    """The first words of a question, "" where the task has none of that id."""
+    found = (one.question for split in task.splits.values() for one in split if one.id == item)
+    return _line(next(found, ""), _BEGINNING)
 
 
 def named(losses: Sequence[Loss]) -> str:
@@ -116,6 +131,6 @@ def named(losses: Sequence[Loss]) -> str:
     return f"{len(items)} questions ({shown}{more})"
 
 
-def _line(text: str) -> str:
+def _line(text: str, longest: int = _LONGEST) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -9,6 +9,7 @@ from graphsearch.events import Finalists, WinnerFound
 from graphsearch.study.archive import Entry
 from graphsearch.study.baselines import is_plain
 from graphsearch.study.items import arrange
+from graphsearch.study.losses import named
 from graphsearch.study.race import Contestant, RunBlock, race
 from graphsearch.study.result import Finalist
 from graphsearch.trials import ItemResult
@@ -83,6 +84,13 @@ async def choose(study: "Study") -> Choice:
 
 def _refuse_nothing(study: "Study") -> NoReturn:
     """There is no winner: the budget covered no graph, or all failed."""
+    lost = study.runner.tally.losses.all
+    if lost:
+        raise StudyStopped(
+            f"no graph was evaluated, so there is no winner; of what was asked {named(lost)} got "
+            f"no verdict ({lost[0].by}: {lost[0].error}); all calls are kept: mend the cause, and "
+            "begin in a new folder"
+        )
     if study.stopped is not None and study.stopped.rule == "budget":
         raise BudgetRefused(
             "no graph was evaluated: the search budget covers not one item for the graphs of a "

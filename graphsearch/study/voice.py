@@ -16,7 +16,7 @@ from graphsearch.events import (
 )
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import standing
-from graphsearch.study.losses import Loss
+from graphsearch.study.losses import Loss, beginning_of
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Voice:
         self.say(
             NotEvaluated,
             item=loss.item,
+            question=beginning_of(loss.item, self._parts.task),
             model=loss.model,
             outcome=loss.outcome.value,
             error=loss.error,

@@ -179,8 +179,9 @@ def test_a_long_pause_is_told_at_once(capsys):
     assert line == "2 calls at a time after 30 s to h: 429: slow down"
 
 
-def lost(item, model="m"):
-    return NotEvaluated(item=item, model=model, outcome="rejected", error="400: too long")
+def lost(item, model="m", outcome="rejected"):
+    told = {"model": model, "outcome": outcome, "error": "400: too long"}
+    return NotEvaluated(item=item, question="Why?", **told)
 
 
 def test_questions_without_a_verdict_are_told_and_soon_only_counted(capsys):
@@ -190,10 +191,18 @@ def test_questions_without_a_verdict_are_told_and_soon_only_counted(capsys):
             listener(lost(f"q{number}"))
             listener(lost(f"q{number}", None))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "not evaluated: question 'q0' by m: 400: too long"
-    assert lines[-1] == "not evaluated: question 'q4': 400: too long (5 questions so far)"
+    assert lines[0] == "not evaluated: question 'q0' (Why?) by m: 400: too long"
+    assert lines[-1] == "not evaluated: question 'q4' (Why?): 400: too long (5 questions so far)"
     rows = dict(scene.rows())
-    assert rows["not evaluated"] == "'q8': 400: too long (9 questions so far)"
+    assert rows["not evaluated"] == "'q8' (Why?): 400: too long (9 questions so far)"
+
+
+def test_one_cause_of_many_losses_is_told_once(capsys):
+    with show_progress(Scene("18 units", None), live=False) as listener:
+        for number in range(9):
+            listener(lost(f"q{number}", outcome="unavailable"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "not evaluated: question 'q0' (Why?) by m: 400: too long"
 
 
 def test_a_long_silence_is_broken(capsys):

@@ -18,7 +18,7 @@ from graphsearch.searchers.base import Advice, Edit
 from graphsearch.study.study import Study
 from graphsearch.testing import run_virtual
 from graphsearch.trials import Proposal, TrialState
-from tests.study.world import make_engines, make_fleet, make_parts, make_task, reply
+from tests.study.world import ASKED, make_engines, make_fleet, make_parts, make_task, reply
 
 KINDS = [
     "study_started",
@@ -412,9 +412,25 @@ async def test_a_refused_question_is_named_with_its_model_and_the_servers_words(
     rejected = sum(ended.get("rejected", 0) for ended in result.outcomes.values())
     assert sum(one["answers"] for one in result.losses) == rejected
     (note,) = [note for note in result.notes if "refused" in note]
-    for part in ("'test-5'", "by small", "maximum context length is 16", "shorten", "leave them"):
+    for part in (
+        "'test-5'",
+        f"by small, '{ASKED['test']} 5 + 12?'",
+        "maximum context length is 16",
+        "shorten",
+        "leave them",
+    ):
         assert part in note
     assert note in str(result)
+
+
+async def test_where_all_failed_the_budget_is_not_blamed(tmp_path):
+    def script(call):
+        raise Rejected("there is no model of that name")
+
+    # Every model is refused on a block that is too small for a share of failures to mean anything.
+    few = {"rounds": 1, "per_round": 1, "blocks": (3,)}
+    with pytest.raises(StudyStopped, match=r"3 questions \('search-.*no model of that name"):
+        await run(tmp_path, script=script, **few)
 
 
 async def test_a_resumed_study_names_the_same_refused_questions(tmp_path):
