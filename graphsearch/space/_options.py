@@ -114,6 +114,8 @@ def read_roles(roles: Sequence[str | RoleOption]) -> tuple[RoleOption, ...]:
     for option in options:
         if _name(option.name).combines:
             raise ConfigError(f"{option.name} calls no model and may only be a sink, not a role")
+        if _name(option.name).gate is not None and option.min_parents < 1:
+            raise ConfigError(f"{option.name} looks at its parents, so it needs one at least")
     if not any(option.allows(0) for option in options):
         raise ConfigError(
             f"no role works without parents, so no graph could begin: {', '.join(names) or 'none'}"

@@ -1,7 +1,7 @@
 """A space's costs and limits as integer arrays."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,48 +69,57 @@ class Tables:
         sinks = [[cost.role_ticks(s.role, s.model, d) for d in degrees] for s in space.sinks]
         # More than every node at its dearest is no limit.
         dearest = max(row[-1] for row in nodes) * n + max(row[-1] for row in sinks)
-        budget = min(cost.budget_ticks(space.budget), dearest)
         tick = max(1, -(-dearest // _MOST))
-        most = n if space.max_in_degree is None else min(n, space.max_in_degree)
-        allowed = np.array(
-            [[d <= most and option.allows(d) for option in space.role_options] for d in degrees]
-        )
-        gates = _gates(space, most)
-        gate_price = [[cost.role_ticks(space.roles[g], m, 1) for m in space.models] for g in gates]
-        gate_allowed = allowed[:, list(gates)].T & (np.arange(n + 1) > 0)
-        allowed[:, list(gates)] = False
-        slot_need = _need(np.any(allowed, axis=1))
-        sink_need = np.stack(
-            [
-                _need(np.array([d <= most and sink.allows(d) for d in degrees]))
-                for sink in space.sinks
-            ]
-        )
+        budget = min(cost.budget_ticks(space.budget), dearest) // tick
+        limits = _limits(space)
+        prices = [
+            [cost.role_ticks(space.roles[gate], m, 1) for m in space.models]
+            for gate in limits.gates
+        ]
         node_table, sink_table = _scaled(nodes, tick), _scaled(sinks, tick)
-        gate_table = _scaled(gate_price, tick).reshape(len(gates), len(space.models))
+        gate_table = _scaled(prices, tick).reshape(len(prices), len(space.models))
         longest = cost.currency == "seconds"
+        cheapest = int(node_table[:, 0].min()), int(gate_table.min(initial=_MOST * 2))
         return cls(
             tick=tick,
-            budget=budget // tick,
+            budget=budget,
             nodes=node_table,
             sinks=sink_table,
-            slot_need=slot_need,
-            sink_need=sink_need,
-            role_allowed=allowed,
-            gates=gates,
             gate_price=gate_table,
-            gate_need=np.array([_need(row) for row in gate_allowed], dtype=np.int64).reshape(
-                len(gates), n + 2
-            ),
-            sink_mask=_sink_mask(
-                sink_table,
-                sink_need[:, 0],
-                (int(node_table[:, 0].min()), int(gate_table.min(initial=_MOST * 2))),
-                budget // tick,
-                longest,
-            ),
+            sink_mask=_sink_mask(sink_table, limits.sink_need[:, 0], cheapest, budget, longest),
             longest=longest,
+            **limits._asdict(),
         )
+
+
+class _Limits(NamedTuple):
+    """What in-degrees allow; see `Tables`."""
+
+    gates: tuple[int, ...]
+    role_allowed: NDArray[np.bool_]
+    slot_need: NDArray[np.int64]
+    gate_need: NDArray[np.int64]
+    sink_need: NDArray[np.int64]
+
+
+def _limits(space: "Space") -> _Limits:
+    n = space.slots
+    most = n if space.max_in_degree is None else min(n, space.max_in_degree)
+    degrees = range(n + 1)
+    gates = _gates(space, most)
+    allowed = np.array(
+        [[d <= most and option.allows(d) for option in space.role_options] for d in degrees]
+    )
+    as_gate = allowed[:, list(gates)].T & (np.arange(n + 1) > 0)
+    allowed[:, list(gates)] = False
+    sinks = [np.array([d <= most and sink.allows(d) for d in degrees]) for sink in space.sinks]
+    return _Limits(
+        gates,
+        allowed,
+        slot_need=_need(np.any(allowed, axis=1)),
+        gate_need=np.array([_need(row) for row in as_gate], dtype=np.int64).reshape(-1, n + 2),
+        sink_need=np.stack([_need(sink) for sink in sinks]),
+    )
 
 
 def _gates(space: "Space", most: int) -> tuple[int, ...]:

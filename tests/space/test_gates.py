@@ -3,9 +3,11 @@
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphsearch.errors import ConfigError
 from graphsearch.space import Distribution, RoleOption
 from graphsearch.space._gates import least_cost
 from graphsearch.study.usable import never_used
@@ -77,6 +79,20 @@ def test_gates_of_many_slots_are_drawn_and_followed():
     assert max(trace.cost for trace in traces) <= 30
     for trace in traces[:20]:
         assert distribution.replay(trace.to_json()).log_prob == trace.log_prob
+
+
+def test_a_gate_cannot_be_told_to_do_without_parents():
+    with pytest.raises(ConfigError, match="needs one at least"):
+        build("9 units", roles=("assistant", RoleOption("cascade(share, 0.2)", 0)))
+
+
+def test_a_gate_that_needs_two_parents_is_drawn_where_it_would_fit_as_a_reader():
+    gate = RoleOption("cascade(share, 0.2)", 2)
+    space = build("4 units", models=("s",), roles=("assistant", gate), sinks=("vote",), slots=4)
+    traces = Distribution(space).enumerate()
+    assert any(gate.name in trace.roles for trace in traces)
+    assert max(trace.cost for trace in traces) <= 4
+    assert {trace.graph.key for trace in traces} < {graph.key for graph in space.graphs(5000)}
 
 
 def test_a_model_that_can_only_be_a_gate_is_not_said_to_be_of_no_use():
