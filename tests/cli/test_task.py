@@ -213,9 +213,10 @@ def test_check_names_a_line_that_is_far_longer_than_the_others(sums):
     assert "  line 1: 5,000,031 bytes, where others have " in out
     code, found = as_json("check", "sums.jsonl")
     assert [(o["where"], o["size"]) for o in found["outliers"]] == [("sums.jsonl:1", 5_000_031)]
-    sums.write_text(
-        "\n".join([text, *(json.dumps(long | {"question": f"{n}" * 40_000}) for n in range(5))])
-    )
+    alike = [json.dumps(long | {"question": f"{n}" * 60_000}) for n in range(5)]
+    sums.write_text("\n".join(alike))
+    assert as_json("check", "sums.jsonl")[1]["outliers"] == []
+    sums.write_text("\n".join([text, json.dumps(long | {"question": "n" * 40_000})]))
     assert as_json("check", "sums.jsonl")[1]["outliers"] == []
 
 

@@ -136,6 +136,7 @@ def test_all_that_is_wrong_with_lines_of_json(tmp_path):
         ("q.csv", '"question";answer\n"What is 2,5 + 1?";3,5\n'),
         ("q.csv", "question\tanswer\r\nWhat is 2,5 + 1?\t3,5\r\n"),
         ("q.csv", "question|answer\nWhat is 2,5 + 1?|3,5\n"),
+        ("q.csv", "answer;question\n3,5;What is 2,5 + 1?\n"),
         ("q.csv", 'question, answer\n"What is 2,5 + 1?","3,5"\n'),
         ("q.TSV", "question\tanswer\nWhat is 2,5 + 1?\t3,5\n"),
         ("q.JSONL", '{"question": "What is 2,5 + 1?", "answer": "3,5"}'),
@@ -153,6 +154,8 @@ def test_a_sign_in_the_header_alone_separates_nothing(tmp_path):
     path = tmp_path / "q.csv"
     path.write_text("question,answer; or so\na;b,c\nd,e\n")
     assert [row.values["question"] for row in read_rows(path, Faults())] == ["a;b", "d"]
+    path.write_text("question;hint|s\n1;2\n")
+    assert [row.values for row in read_rows(path, Faults())] == [{"question": "1", "hint|s": "2"}]
     path.write_text("question\nwhat; is,it\n")
     assert complaints(path, path.read_bytes()) == [":2: has more fields than the header"]
 
