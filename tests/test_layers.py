@@ -35,7 +35,19 @@ MAY_KNOW = {
 }
 """Modules of the core's packages that the two may import beside its records and protocols."""
 
-RECORDS = {"calls", "errors", "fleet", "graph", "rolenames", "roles", "tasks", "words", "yamlfile"}
+RECORDS = {
+    "calls",
+    "errors",
+    "fleet",
+    "functions",
+    "graph",
+    "rolenames",
+    "roles",
+    "rows",
+    "tasks",
+    "words",
+    "yamlfile",
+}
 
 
 def imports(path):

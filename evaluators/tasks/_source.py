@@ -130,7 +130,9 @@ class Source:
         """A task of questions that were read; `placed` where that is known already."""
         items = [entry.item for entry in entries]
         if not items:
-            raise TaskError("holds no questions", where=self.origin)
+            raise TaskError(
+                "holds no questions, or none that the options ask for", where=self.origin
+            )
         splits = self._splits(entries, placed or self.placed(entries))
         return Task(
             name=self.title,
