@@ -396,7 +396,7 @@ def test_a_quote_says_what_lengths_it_expects_and_how_others_are_told():
 
 def test_a_quote_plays_a_round_as_far_as_the_budget_goes():
     settings = make_settings(rounds=4, blocks=(8, 16))
-    quote = graphsearch.quote(**arguments(settings=settings, search_budget="2000 units"))
+    quote = graphsearch.quote(**arguments(settings=settings, search_budget="1200 units"))
     assert (quote.rounds.expected, quote.stopped_by) == (1, "budget")
     (warning,) = [w for w in quote.warnings if "of one round" in w]
     covered = int(re.search(r"covers (\d+) questions of the 24", warning)[1])

@@ -6,15 +6,13 @@ from typing import Final
 from graphsearch.execution._memory import Memory
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._sender import Sender
+from graphsearch.execution.pricing import token_stretch
 from graphsearch.ledger import NOTHING, Spend
 from graphsearch.tasks import AskingGrader, Grader, Item, JudgeCall
 
 __all__ = ["WorstCases"]
 
 _KEPT_BOUNDS: Final = 65_536
-
-_PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
-"""Tokenizers that make as many tokens of this are taken to be one."""
 
 
 class WorstCases:
@@ -85,7 +83,5 @@ class WorstCases:
 
     def _stretch(self, writer: str, reader: str) -> int:
         """How many of the reader's tokens one of the writer's may be."""
-        if writer == reader:
-            return 1
-        counts = {self._sender.engine(m).count_tokens(m, _PROBE) for m in (writer, reader)}
-        return 2 if len(counts) > 1 or None in counts else 1
+        sender = self._sender
+        return token_stretch(sender.engine(writer), writer, sender.engine(reader), reader)

@@ -13,6 +13,8 @@ from graphsearch.tasks import TokenProfile
 __all__ = ["Pricer", "prompt_bound"]
 
 _REMEMBERED: Final = 100_000
+_PROBE: Final = "The 37 naïve cafés of 東京 sold 1,234.56 € of tea;\n\tdef f(x): return x**2  # αβ"
+"""Tokenizers that make as many tokens of this are taken to be one."""
 _TEMPLATE_TOKENS: Final = 16
 _UNIT_QUANTA: Final = 10**9
 _ONE_CALL: Final = Spend.of({"calls": 1})
@@ -84,3 +86,18 @@ def prompt_bound(engine: Engine, model: str, messages: Sequence[Message], overhe
         else:
             total += count + overhead
     return total
+
+
+def token_stretch(writing: Engine, writer: str, reading: Engine, reader: str) -> int:
+    """How many tokens of one model a token that another one wrote may be.
+
+    Args:
+        writing: engine of the model `writer`.
+        writer: who wrote.
+        reading: engine of the model `reader`.
+        reader: who reads it.
+    """
+    if writer == reader:
+        return 1
+    counts = {writing.count_tokens(writer, _PROBE), reading.count_tokens(reader, _PROBE)}
+    return 2 if len(counts) > 1 or None in counts else 1

@@ -94,6 +94,28 @@ class Calibration:
             await self._fit(graph)
         return True
 
+    async def ready(
+        self, name: str, graphs: "Sequence[CollaborationGraph]"
+    ) -> "list[CollaborationGraph]":
+        """Those of the graphs that have what they need to run; others are left out, not refused.
+
+        Args:
+            name: as for `ensure`, which has nothing left to do for these.
+            graphs: any graphs.
+
+        Raises:
+            StudyStopped: as `ensure`.
+        """
+        missing = {graph.key for graph in self.recall(graphs)}
+        found = []
+        for graph in graphs:
+            if graph.key in missing:
+                if not self._admitted(f"admission/{name}/{_name(graph)}", graph):
+                    continue
+                await self._fit(graph)
+            found.append(graph)
+        return found
+
     def _admitted(self, name: str, graph: "CollaborationGraph") -> bool:
         decided = self._store.get_checkpoint(name)
         if decided is None:

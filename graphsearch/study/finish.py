@@ -134,6 +134,7 @@ def _assemble(study: "Study", choice: Choice, tested: Tested) -> Result:
             for note in (
                 _nothing_right(study),
                 note_on_losses(tally.losses.all, study.parts.task),
+                study.room.note(),
                 *(f"{said[0].upper()}{said[1:]}." for said in never_used(study.parts.space)),
                 note_on_judge(study),
                 choice.note,

@@ -78,7 +78,7 @@ async def race(
     field_ = [Contestant(graph) for graph in graphs]
     for number, items in enumerate(blocks):
         alive = [c for c in field_ if not c.stopped]
-        if number and len(alive) < 2:
+        if len(alive) < (2 if number else 1):
             break
         found = await run_block(number, [c.graph for c in alive], items)
         done = min((len(results) for results in found), default=0)

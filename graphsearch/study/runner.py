@@ -145,6 +145,50 @@ class Runner:
                 whole.extend(more)
         return found
 
+    async def fitting(
+        self,
+        name: str,
+        graphs: "Sequence[CollaborationGraph]",
+        item: Item,
+        *,
+        account: str,
+        known: Known | None = None,
+    ) -> "list[CollaborationGraph]":
+        """Those of the graphs, in order, that the budget covers together on one question at worst.
+
+        Their fitted parts are worked out first. Decided once, as an admission.
+
+        Args:
+            name: of the block that they are to run.
+            graphs: different graphs.
+            item: the question.
+            account: account to book to.
+            known: results that need no run.
+        """
+        ready = await self.calibration.ready(name, graphs)
+        kept = self._store.get_checkpoint(f"fitting/{name}")
+        if kept is None:
+            kept = {"keys": self._together(ready, item, account, known)}
+            self._store.put_checkpoint(f"fitting/{name}", kept)
+        return [graph for graph in ready if graph.key in kept["keys"]]
+
+    def _together(
+        self,
+        graphs: "Sequence[CollaborationGraph]",
+        item: Item,
+        account: str,
+        known: Known | None,
+    ) -> list[str]:
+        total, keys = Spend.total([]), []
+        for graph in graphs:
+            more = total
+            if known is None or known(graph.key, item.id) is None:
+                more = Spend.total([total, self._executor.worst_case(graph, item)])
+            if self._ledger.would_cover(more, account):
+                total = more
+                keys.append(graph.key)
+        return keys
+
     def admitted(
         self,
         name: str,

@@ -12,6 +12,7 @@ from graphsearch.study.items import arrange
 from graphsearch.study.losses import named
 from graphsearch.study.race import Contestant, RunBlock, race
 from graphsearch.study.result import Finalist
+from graphsearch.study.room import ADVICE
 from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ def _refuse_nothing(study: "Study") -> NoReturn:
         )
     if study.stopped is not None and study.stopped.rule == "budget":
         raise BudgetRefused(
-            "no graph was evaluated: the search budget covers not one item for the graphs of a "
-            "round; raise search_budget (`graphsearch quote` tells what it buys) and begin in a "
-            "new folder"
+            "no graph was evaluated: the search budget covers not one question for any graph of a "
+            "round, each reply reserved as long as it may be; "
+            f"{ADVICE} (`graphsearch quote` tells what it buys), and begin in a new folder"
         )
     raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
 

@@ -27,6 +27,7 @@ from graphsearch.study.judging import check_judge
 from graphsearch.study.lengths import LengthTally, measure_lengths, restore_plan, say_lengths
 from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
+from graphsearch.study.room import Room
 from graphsearch.study.runner import Runner, Tally
 from graphsearch.study.stop import Progress, Stopped, rules_of, used_up
 from graphsearch.study.usable import never_used
@@ -109,6 +110,7 @@ class Study:
         )
         self._clock = clock
         self._adviser = Adviser(self)
+        self.room = Room(self)
         self.window = Window(pool[: parts.settings.search_items], parts.settings.window)
         self._trials: list[TrialRecord] = []
         self._field: dict[str, Contestant] = {}
@@ -244,7 +246,7 @@ class Study:
     async def step(self) -> Stopped | None:
         """One whole round: ask, race, tell, advice. None when the search may go on."""
         await self.prepare()
-        proposals = self.ask(self.parts.settings.per_round)
+        proposals = self.ask(self.room.asked)
         if not proposals:
             return Stopped("exhausted", "The searcher has no further graph to propose.")
         records = await self.evaluate(proposals)
@@ -299,17 +301,17 @@ class Study:
             incumbents=sum(p.origin == "incumbent" for p in lineup.values()),
             items=len(items),
         )
+        running = await self.room.fitting([p.graph for p in lineup.values()], items[0])
         field = await race(
-            [proposal.graph for proposal in lineup.values()],
+            running,
             blocks_of(items, self.parts.settings.blocks),
             self._run_block,
             alpha=self.parts.settings.race_alpha,
-            on_block=lambda block, field: self.voice.say_block(
-                "search", block, field, round_=number
-            ),
+            on_block=lambda k, field: self.voice.say_block("search", k, field, round_=number),
         )
-        self._field = dict(zip(lineup, field, strict=True))
-        return self._records(asked) if field[0].results else []
+        without = {p.graph.key: Contestant(p.graph) for p in asked}  # if there was no room
+        self._field = without | {contestant.graph.key: contestant for contestant in field}
+        return self._records(asked) if field and field[0].results else []
 
     async def tell(self, records: Sequence[TrialRecord]) -> None:
         """Hand records to the searcher, hear the agent, and write all of it in one transaction.

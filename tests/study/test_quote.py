@@ -115,3 +115,14 @@ def test_a_quote_names_the_grader_and_the_ceiling():
     assert told["grader"]["name"] == "sum"
     quote = graphsearch.quote(**arguments(evaluation_budget="900 units"))
     assert quote.ceiling[1] == "900 units for test and baselines"
+
+
+async def test_what_is_reserved_is_what_the_executor_reserves(tmp_path):
+    parts = make_parts()
+    calls, item = Calls(parts), parts.task.splits["search"][0]
+    async with Study.open(parts, tmp_path) as study:
+        for graph in GRAPHS:
+            worst = study.executor.worst_case(graph, item).floats()["units"]
+            found = calls.worst(graph)["units"]
+            assert worst <= found * (1 + 1e-6), graph.describe()
+            assert found <= 1.01 * worst, graph.describe()

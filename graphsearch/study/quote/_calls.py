@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.calls import Sampling, Usage
-from graphsearch.execution.pricing import prompt_bound
+from graphsearch.execution.pricing import prompt_bound, token_stretch
 from graphsearch.rolenames import role_name
 from graphsearch.roles import FittedRole, NodeContext, SpeakingRole
 from graphsearch.study.judge_cost import judge_lengths
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["Calls", "Kind", "Use"]
 
 _UNKNOWN_BOUND = 0
-_STRETCH = 2
-"""Tokens that one of another model may become, as the executor reserves where tokenizers differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,10 @@ class Calls:
             }
         return self._worst[graph.key]
 
+    def longest_reply(self, graph: "CollaborationGraph") -> int:
+        """The most tokens that a reply of a graph may have."""
+        return max((usage.completion_tokens or 0 for _, usage in self._longest(graph)), default=0)
+
     def _spoken(self, graph: "CollaborationGraph") -> list[Use]:
         whole = graph.canonical()
         roles = self._parts.roles
@@ -176,13 +178,19 @@ class Calls:
                 0
                 if is_gate
                 else sum(
-                    most.get(p, 0) * (1 if whole.nodes[p].model == node.model else _STRETCH)
+                    most.get(p, 0) * self._stretch(whole.nodes[p].model, node.model)
                     for p in parents
                 )
             )
             prompt = self._prompt(role, node.model, context) + heard
             usages.append((node.model, Usage(prompt, most[i], 1)))
         return usages
+
+    def _stretch(self, writer: str | None, reader: str) -> int:
+        engines = self._parts.engines
+        if writer is None or writer not in engines or reader not in engines:
+            return 1
+        return token_stretch(engines[writer], writer, engines[reader], reader)
 
     def _prompt(self, role: SpeakingRole, model: str, context: NodeContext) -> int:
         messages = role.prompt(self._item, ["x"] * context.in_degree, context)
@@ -192,7 +200,7 @@ class Calls:
         return prompt_bound(engine, model, messages, engine.info(model).message_overhead)
 
     def _longest_judged(self, graph: "CollaborationGraph") -> list[tuple[str, Usage]]:
-        said = max((usage.completion_tokens or 0 for _, usage in self._longest(graph)), default=0)
+        said = self.longest_reply(graph)
         return [(length.model, length.most(said)) for length in self.judged]
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from graphsearch.study.baselines import affordable
 from graphsearch.study.lengths import length_items
 from graphsearch.study.quote._calls import Calls
 from graphsearch.study.quote._play import Bill, Course, Play
 from graphsearch.study.quote._record import Phase, Quote, Range
+from graphsearch.study.room import ADVICE
 from graphsearch.study.usable import never_used
 from graphsearch.words import counted
 
@@ -59,7 +61,7 @@ def make_quote(parts: "Parts") -> Quote:
         phases=phases,
         test_items=_ordered(*(play.test_items for play in plays)),
         lengths=_lengths(parts),
-        warnings=tuple(_warnings(parts, expected)),
+        warnings=(*_warnings(parts, expected), *_reserved(parts, calls, expected)),
         no_time=_no_time(parts),
         judge=_phase(parts, calls, judged) if calls.judged else None,
         ceiling=tuple(_ceiling(parts)),
@@ -190,3 +192,34 @@ def _warnings(parts: "Parts", play: Play) -> Iterable[str]:
         if there < wanted:
             has = counted(there, f"{split} item")
             yield f"the task has {has}; the settings ask for {wanted}"
+
+
+def _reserved(parts: "Parts", calls: Calls, play: Play) -> Iterable[str]:
+    """Advice where the budget is small beside the longest replies that are allowed."""
+    most = max((calls.longest_reply(graph) for graph in play.seen.values()), default=0)
+    held = (
+        f"each reply is reserved at up to {most:,} tokens, {parts.task.profile.answer:,} expected"
+    )
+    graphs = parts.settings.per_round
+    if play.narrow is not None:
+        room = f"{play.narrow} of the {graphs} graphs of a round"
+        yield f"the search budget has room for {room} at a time, since {held}: {ADVICE}"
+    elif length_items(parts) and not _covers_widest(parts, calls):
+        yield (
+            "if replies turn out to be shorter than assumed, graphs of up to "
+            f"{parts.space.slots + 1} calls are planned, and the search budget has no room for "
+            f"{graphs} of them at a time, since {held}: {ADVICE}"
+        )
+
+
+def _covers_widest(parts: "Parts", calls: Calls) -> bool:
+    """Whether a round of graphs that use every slot is covered on one question at worst."""
+    from graphsearch.graph import CollaborationGraph
+
+    times = parts.settings.per_round * (parts.space.slots + 1)
+    share = 1 - parts.settings.reserve
+    worst = [calls.worst(CollaborationGraph.single(model)) for model in affordable(parts)]
+    return all(
+        times * max((one[amount.currency] for one in worst), default=0.0) <= share * float(amount)
+        for amount in parts.search_budget
+    )

@@ -125,8 +125,8 @@ class Play:
         self.first_items = 0
         self.stopped_by = "rounds"
         self.test_items = 0
-        self.dropped = 0
-        """Proposals that no round had room for, although the budget would pay what they use."""
+        self.narrow: int | None = None
+        """Graphs that the first round has room for at worst, None where it has for all."""
 
     def run(self) -> None:
         """Search, selection, test."""
@@ -150,15 +150,26 @@ class Play:
         position = 0
         while self.rounds < (settings.rounds or _MOST_ROUNDS):
             places = [(position + i) % self._pool for i in range(min(settings.window, self._pool))]
-            graphs = self._ready(self._incumbents() + self._draw(settings.per_round), share)
+            graphs = self._lineup(share)
             covered = self._round(graphs, blocks_of(places, settings.blocks), share)
-            self.rounds += covered > 0
-            if self.rounds <= 1:
+            if self.rounds == 0:
                 self.first_items = covered
+            self.rounds += covered > 0
             if covered < len(places):
                 self.stopped_by = "budget"
                 break
             position = (position + settings.window) % max(self._pool, 1)
+
+    def _lineup(self, share: float) -> "list[CollaborationGraph]":
+        """The graphs of a round; as in `study.room`, as many as there is room for."""
+        asked = self._parts.settings.per_round
+        if self.narrow is not None:
+            asked = min(asked, max(self.narrow, 1))
+        graphs = self._draw(asked) + self._incumbents()
+        ready = self._ready(graphs, share)
+        if self.rounds == 0 and len(ready) < len(graphs):
+            self.narrow = len(ready)
+        return ready if self.narrow is not None or len(ready) == len(graphs) else []
 
     def _before(self, share: float) -> None:
         """What is asked before the first round: a judge's labelled sample, and lengths."""
@@ -179,7 +190,6 @@ class Play:
         for graph in graphs:
             if self._fit(graph, share) and self._room(share, [*ready, graph]):
                 ready.append(graph)
-        self.dropped += len(graphs) - len(ready)
         return ready
 
     def _fit(self, graph: "CollaborationGraph", share: float) -> bool:
@@ -206,7 +216,9 @@ class Play:
             done += covered
             if covered < len(block):
                 break
-            graphs = graphs[: max(1, round(self._course.kept * len(graphs)))]
+            # The incumbents, at the end, are the best of the search: they stay.
+            gone = len(graphs) - max(1, round(self._course.kept * len(graphs)))
+            graphs = graphs[gone:]
         return done
 
     def _block(
