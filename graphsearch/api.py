@@ -113,7 +113,7 @@ def optimize(
     check_place(out, on_event)
     folder = None if out is None else Path(out)
     parts = join(**arguments, folder=folder)
-    _check_keys(parts, folder)
+    _check_models(parts, folder)
     return _search_in(folder, parts, on_event)
 
 
@@ -157,18 +157,29 @@ def open_study(
 
     check_place(folder, on_event)
     parts = join(**arguments, folder=Path(folder))
-    _check_keys(parts, Path(folder))
+    _check_models(parts, Path(folder))
     return Study.open(parts, folder, listener=on_event)
 
 
-def _check_keys(parts: Parts, folder: Path | None) -> None:
-    """Miss keys now, not after the search began; a finished study needs none any more."""
+def _check_models(parts: Parts, folder: Path | None) -> None:
+    """Miss models and keys now, not after the search began; a finished study needs none any more.
+
+    Raises:
+        FleetError: a model has no engine, its engine has no such model, or its key is missing.
+    """
     from graphsearch.engines import WantsKeys
 
     if folder is not None and (folder / "result.json").is_file():
         return
-    for name, engine in parts.engines.items():
-        if name in parts.models and isinstance(engine, WantsKeys):
+    for name in parts.models:
+        engine = parts.engines.get(name)
+        if engine is None:
+            known = ", ".join(sorted(parts.engines)) or "none"
+            raise FleetError(
+                f"no engine serves it; models with one: {known}", where=f"model {name}"
+            )
+        engine.info(name)
+        if isinstance(engine, WantsKeys):
             try:
                 engine.check_key(name)
             except NoKey as error:

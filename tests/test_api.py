@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.api import _check_keys, join, open_study
+from graphsearch.api import _check_models, join, open_study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
@@ -139,13 +139,29 @@ def test_a_key_that_is_missing_is_said_before_the_search(tmp_path, monkeypatch):
             begin(**given, **folder)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "result.json").touch()  # of a finished search: nobody will be asked any more
-    _check_keys(join(**given), tmp_path)
+    _check_models(join(**given), tmp_path)
+
+
+def test_models_that_cannot_be_asked_are_named_before_the_folder_is_made(tmp_path):
+    engines = make_engines(make_fleet())
+    alone = {"small": engines["small"]}
+    with pytest.raises(FleetError, match=r"^model large: no engine serves it; .* one: small"):
+        graphsearch.optimize(**arguments(engines=alone), out=tmp_path / "run")
+
+    class Elsewhere(type(engines["small"])):
+        def info(self, model):
+            raise FleetError("it is not in the record", where=f"model {model}")
+
+    absent = {**engines, "large": Elsewhere(lambda call: "x")}
+    with pytest.raises(FleetError, match=r"^model large: it is not in the record"):
+        open_study(tmp_path / "run", **arguments(engines=absent))
+    assert not (tmp_path / "run").exists()
 
 
 def test_models_that_are_not_asked_need_no_key(monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     given = arguments(fleet=KEYLESS, engines=None, space={"slots": 2, "models": ["free"]})
-    _check_keys(join(**given), None)
+    _check_models(join(**given), None)
 
 
 def test_several_budgets_and_amounts():

@@ -33,7 +33,7 @@ def cost(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Price a graph: what one question is expected to cost, in every currency."""
+    """Price a graph: what one question should cost, by currency."""
     from graphsearch.cost import CURRENCIES, CostModel
     from graphsearch.errors import ConfigError
     from graphsearch.fleet import Fleet

@@ -38,9 +38,10 @@ def doctor(
     prices: PriceFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check Python, packages, disk, cores and models, with a line of advice for each problem.
+    """Check all that a run needs, with advice for each problem.
 
-    Every model is asked one question, all of them side by side.
+    Python, packages, disk, cores, sandbox and models. Every model is asked one question, all of
+    them side by side.
     """
     from graphsearch.cli._checks import machine_checks, model_checks, server_check
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Fleets: list and show them, start and stop servers, train and save the embedded one.",
+    help="Fleets: list and show them; start and stop their servers.",
     no_args_is_help=True,
 )
 _servers.register(app)

@@ -47,10 +47,10 @@ def up(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a vLLM server for each model that has a block 'serve', one after the other.
+    """Start a vLLM server for each model with a block 'serve'.
 
-    What is up already is left as it is. When one fails, and at Ctrl-C, what was started is stopped.
-    They run until 'graphsearch fleet down'.
+    One after the other, with the memory planned. What is up already is left as it is. When one
+    fails, and at Ctrl-C, what was started is stopped. They run until 'graphsearch fleet down'.
     """
     from graphsearch.engines.vllm import ServerFailed, find_machine, plan_servers, start_servers
     from graphsearch.fleet import Fleet
@@ -72,14 +72,14 @@ def up(
 
 
 def status(fleet: MaybeFleet = None, as_json: AsJson = False) -> None:
-    """Show the servers that were started here: up, asleep, starting, stuck or gone."""
+    """Show how the servers stand that were started here."""
     from graphsearch.engines.vllm import list_servers
 
     _show(list_servers(_loaded(fleet)), as_json=as_json)
 
 
 def down(fleet: MaybeFleet = None, as_json: AsJson = False) -> None:
-    """Stop the servers that 'fleet up' started, also one that crashed or was killed."""
+    """Stop what 'fleet up' started, also what a crash left behind."""
     from graphsearch.engines.vllm import stop_servers
 
     stopped = stop_servers(_loaded(fleet))
@@ -101,7 +101,7 @@ def save(
     port: Annotated[int, typer.Option("--port", help="Port of the first server.")] = 8101,
     as_json: AsJson = False,
 ) -> None:
-    """Save the embedded fleet as Hugging Face folders, with a fleet.yaml that serves them."""
+    """Save the embedded fleet as Hugging Face folders."""
     from graphsearch.engines.vllm import save_fleet
     from graphsearch.fleet import Fleet
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Look at a task: its questions, splits and token lengths, and what is wrong with them.",
+    help="Look at a task: questions, splits, lengths, what is wrong.",
     no_args_is_help=True,
 )
 

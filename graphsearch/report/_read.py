@@ -55,9 +55,7 @@ def read_run(source: "str | Path | HasJson") -> Run:
     if not folder.is_dir():
         raise StoreError("is no run folder", where=str(folder))
     if not result.is_file():
-        raise StoreError(
-            "is missing: the study has not ended; `graphsearch resume` ends it", where=str(result)
-        )
+        Result.load(folder)  # says whether there is a search that could be ended
     record = _readable(_checked(_json(result), str(result)))
     Result.load(folder)  # says what a damaged record lacks
     timing = folder / "timing.json"

@@ -59,7 +59,6 @@ def test_the_same_study_gives_the_same_bytes(folder):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "graphsearch resume"),
         ("{", "cannot be read"),
         ("[]", "schema list"),
         ('{"schema_version": 99}', "schema 99"),
@@ -67,12 +66,19 @@ def test_the_same_study_gives_the_same_bytes(folder):
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_path(tmp_path, content, says):
-    if content is not None:
-        (tmp_path / "result.json").write_text(content)
+    (tmp_path / "result.json").write_text(content)
     with pytest.raises(StoreError, match=says) as caught:
         write_report(tmp_path)
     assert "result.json" in str(caught.value)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_search_that_can_be_ended_is_told_from_a_folder_of_something_else(tmp_path):
+    with pytest.raises(StoreError, match=r"holds no finished result$"):
+        write_report(tmp_path)
+    (tmp_path / "study.db").touch()
+    with pytest.raises(StoreError, match=f"`graphsearch resume {tmp_path}` ends a search"):
+        write_report(tmp_path)
 
 
 def test_a_folder_that_is_not_there(tmp_path):
