@@ -8,6 +8,7 @@ from markupsafe import Markup
 from graphsearch.report._advice import trust_series
 from graphsearch.report._colours import WINNER, assigned
 from graphsearch.report._moves import (
+    TOGETHER,
     Moves,
     draw_edges,
     draw_heat,
@@ -20,6 +21,9 @@ from graphsearch.report._svg import NARROW
 __all__ = ["probabilities", "scores", "trust"]
 
 _Record = Mapping[str, Any]
+
+_MOST_SINKS = 14
+"""Ways to give the final answer that have a row of their own."""
 
 
 def probabilities(
@@ -72,11 +76,22 @@ def _share_pictures(
 def _sink_pictures(moves: Moves) -> list[Markup]:
     if len(moves.sinks) < 2:
         return []
-    named = {name.replace(":", " "): values for name, values in moves.sinks.items()}
+    named = _likeliest({name.replace(":", " "): v for name, v in moves.sinks.items()})
     return [
         draw_heat(named, moves.rounds, width=720.0, class_="chart wide"),
         draw_heat(named, moves.rounds, width=NARROW, class_="chart narrow"),
     ]
+
+
+def _likeliest(rows: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """The rows that were ever most probable; many others are one row together."""
+    if len(rows) <= _MOST_SINKS + 1:
+        return dict(rows)
+    ranked = sorted(rows, key=lambda name: (-rows[name][-1], -max(rows[name]), name))
+    kept = {name: rows[name] for name in ranked[:_MOST_SINKS]}
+    others = [rows[name] for name in ranked[_MOST_SINKS:]]
+    together = [sum(values) for values in zip(*others, strict=True)]
+    return {**kept, f"{len(others)} {TOGETHER}": together}
 
 
 def scores(result: _Record) -> list[Markup]:

@@ -9,6 +9,7 @@ from graphsearch.report._colours import shade, tint
 from graphsearch.report._svg import Scale, closed, line, picture, tag, text, text_width
 
 __all__ = [
+    "TOGETHER",
     "Table",
     "draw_edges",
     "draw_heat",
@@ -16,6 +17,9 @@ __all__ = [
     "draw_shares",
     "split_tables",
 ]
+
+TOGETHER = "others together"
+"""End of the name of a row that sums up others."""
 
 Table = Mapping[str, float]
 
@@ -162,8 +166,11 @@ def _cell(x: float, y: float, size: float, value: float, source: str, target: st
 def draw_heat(
     rows: Mapping[str, Sequence[float]], rounds: Sequence[int], *, width: float, class_: str
 ) -> Markup:
-    """One row per option, one column per round, darker for more probable; last value beside it."""
-    names = sorted(rows, key=lambda n: -rows[n][-1])
+    """One row per option, one column per round, darker for more probable; last value beside it.
+
+    A row whose name ends in `TOGETHER` is a sum and stands last.
+    """
+    names = sorted(rows, key=lambda n: (n.endswith(TOGETHER), -rows[n][-1]))
     left = min(max(text_width(n, 12) for n in names) + 14, width * 0.4)
     right, top, high = 44.0, 8.0, 20.0
     cell = (width - left - right) / len(rounds)

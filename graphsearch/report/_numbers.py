@@ -21,6 +21,8 @@ __all__ = [
 UNKNOWN = "–"
 MINUS = "\u2212"
 _SPACE = "\u00a0"
+_TINY = 1e-6
+"""Below this a number is written with an exponent: a call may cost 0.0000347 USD."""
 _ALL = (0.0, 100.0)
 """Percentages that are only written when nothing, or everything, is meant."""
 
@@ -67,7 +69,7 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    if size >= 1e7 or size < 1e-4:
+    if size >= 1e7 or size < _TINY:
         mantissa, power = f"{value:.2e}".split("e")
         return f"{mantissa}e{int(power)}".replace("-", MINUS)
     if size >= 1000:
@@ -81,7 +83,7 @@ def number(value: float | None) -> str:
 
 def measured(value: float | None) -> str:
     """Like `number`, always with three digits, so that columns read evenly: `15.0`, `1.00`."""
-    if value is None or not 1e-4 <= abs(value) < 99.95:
+    if value is None or not _TINY <= abs(value) < 99.95:
         return number(value)
     digits = 1 if abs(value) >= 9.995 else 2 if abs(value) >= 0.9995 else 2 + _leading_zeros(value)
     return f"{value:.{digits}f}".replace("-", MINUS)

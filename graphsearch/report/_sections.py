@@ -16,6 +16,7 @@ from graphsearch.report._read import Run
 from graphsearch.report._strips import draw_interval
 from graphsearch.report._svg import NARROW, WIDE
 from graphsearch.report._tradeoff import MANY, Mark, draw_tradeoff, front_items
+from graphsearch.rolenames import role_name
 
 __all__ = ["sections"]
 
@@ -92,13 +93,27 @@ def fitted_parts(winner: _Record) -> list[str]:
     for node, values in sorted(fit["nodes"].items(), key=lambda pair: int(pair[0])):
         parts = []
         if "threshold" in values:
-            parts.append(f"its model is asked where confidence is below {values['threshold']:.3g}")
+            parts.append(_asked(node, values["threshold"], winner))
         if "weights" in values:
             weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(values["weights"].items()))
             parts.append(f"votes weigh {weights}")
         said = "; ".join(parts) or str(values)
         told.append(f"Node {int(node) + 1}: {said} (measured on {fit['items']} questions).")
     return told
+
+
+def _asked(node: str, threshold: float, winner: _Record) -> str:
+    """When a gate's model is asked, in the terms of its own rule."""
+    role = str(winner["graph"]["nodes"][int(node)]["role"])
+    gate = role_name(role).gate
+    if gate is None or gate.measure == "score":
+        return f"its model is asked where the best score is below {threshold:.3g}"
+    of = "weighted votes" if gate.weighting is not None else "votes"
+    if gate.measure == "margin":
+        return f"its model is asked where the lead is below {threshold:.3g} of the {of}"
+    if threshold >= 1:
+        return "its model is asked where not all say the same"
+    return f"its model is asked where less than {threshold:.3g} of the {of} say the same"
 
 
 def _rows(result: _Record) -> list[dict[str, Any]]:

@@ -127,7 +127,12 @@ def rivals(result: _Record) -> tuple[tuple[Standing, str], ...]:
     """The best alternative of each kind, and how the winner stands to it."""
     rows = sorted(
         (r for r in result["baselines"] if r["kind"] in _KINDS and not r["oracle"]),
-        key=lambda r: (r["evidence"]["accuracy"] is None, -(r["evidence"]["accuracy"] or 0.0)),
+        key=lambda r: (
+            r["evidence"]["accuracy"] is None,
+            -(r["evidence"]["accuracy"] or 0.0),
+            # Of those that tie, the one that the winner is least clearly better than.
+            _low(r),
+        ),
     )
     best = {row["kind"]: row for row in reversed(rows)}
     return tuple(
@@ -136,6 +141,11 @@ def rivals(result: _Record) -> tuple[tuple[Standing, str], ...]:
         if kind in best
         for state in (standing(best[kind], result["winner"]),)
     )
+
+
+def _low(row: _Record) -> float:
+    difference = row["difference"]
+    return 0.0 if difference is None else float(difference["interval"][0])
 
 
 def _told(row: _Record, state: Standing) -> str:

@@ -28,7 +28,12 @@ def number(value: float | None) -> str:
     """A cost in few digits, `?` when unknown."""
     if value is None:
         return "?"
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+    if abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    if not 1e-6 <= abs(value) < 1e-4:
+        return f"{value:.4g}"
+    places = 4 - int(f"{value:e}".split("e")[1]) - 1
+    return f"{value:.{places}f}"
 
 
 def points(value: float) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from graphsearch.cost import CostModel
     from graphsearch.execution import GraphRun
     from graphsearch.graph import CollaborationGraph
-    from graphsearch.space import Space
+    from graphsearch.space import SinkOption, Space
     from graphsearch.study.parts import Parts
     from graphsearch.study.study import Study
 
@@ -155,14 +155,15 @@ def length_items(parts: "Parts") -> int:
 def length_graphs(space: "Space") -> "list[CollaborationGraph]":
     """Small graphs of the space in which every model answers alone, and reads what others said.
 
-    A model that no such graph of the space and its budget has is left out; its lengths are then
-    those of the others.
+    In the roles that the space has. Of several that would do, one without fitted parts is taken: a
+    threshold says nothing of lengths. A model that no such graph of the space and its budget has is
+    left out; its lengths are then those of the others.
     """
     models = dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)])
     cheapest = min(space.models, key=lambda name: space.cost.node_ticks(name, 0))
     found: dict[str, CollaborationGraph] = {}
     for model in models:
-        for candidates in (_alone(model), _reading(model, cheapest)):
+        for candidates in (_alone(space, model), _reading(space, model, cheapest)):
             fitting = (graph for graph in candidates if space.why_not(graph) is None)
             graph = next(fitting, None)
             if graph is not None:
@@ -170,20 +171,47 @@ def length_graphs(space: "Space") -> "list[CollaborationGraph]":
     return list(found.values())
 
 
-def _alone(model: str) -> "Iterable[CollaborationGraph]":
-    from graphsearch.graph import CollaborationGraph
+def _alone(space: "Space", model: str) -> "Iterable[CollaborationGraph]":
+    from graphsearch.graph import CollaborationGraph, Node
 
-    yield CollaborationGraph.single(model)
-    yield CollaborationGraph.combine("vote", [model, model])
+    sinks = _plain_first(space)
+    yield from (CollaborationGraph.single(model, s.role) for s in sinks if s.model == model)
+    for sink in sinks:
+        for root in _slot_roles(space, reads=0):
+            roots = [Node(root, model)] * 2
+            yield CollaborationGraph.star(roots, Node(sink.role, sink.model))
 
 
-def _reading(model: str, cheapest: str) -> "Iterable[CollaborationGraph]":
-    from graphsearch.graph import CollaborationGraph
+def _reading(space: "Space", model: str, cheapest: str) -> "Iterable[CollaborationGraph]":
+    """As a sink, else in a slot: two readers of one answer, whom some sink hears."""
+    from graphsearch.graph import CollaborationGraph, Node
 
+    sinks = _plain_first(space)
+    readers = [s.role for s in sinks if s.model == model and role_name(s.role).gate is None]
     for source in (model, cheapest):
         for copies in (2, 1):
-            for role in ("fuser", "assistant"):
-                yield CollaborationGraph.fan_in([source] * copies, role, model)
+            for role in readers:
+                for root in _slot_roles(space, reads=0):
+                    roots = [Node(root, source)] * copies
+                    yield CollaborationGraph.star(roots, Node(role, model))
+    edges = ((0, 1), (0, 2), (1, 3), (2, 3))
+    for role in _slot_roles(space, reads=1):
+        for root in _slot_roles(space, reads=0):
+            for sink in sinks:
+                nodes = Node(root, cheapest), Node(role, model), Node(role, model)
+                last = Node(sink.role, sink.model)
+                yield CollaborationGraph((*nodes, last), edges, 3)
+
+
+def _plain_first(space: "Space") -> "list[SinkOption]":
+    """Sinks, fusers before other readers and fitted ones last."""
+    return sorted(space.sinks, key=lambda s: (role_name(s.role).is_fitted, s.role != "fuser"))
+
+
+def _slot_roles(space: "Space", *, reads: int) -> list[str]:
+    """Roles in which a slot can read so many others, gates left out."""
+    names = [option.name for option in space.role_options if option.allows(reads)]
+    return [name for name in names if role_name(name).gate is None]
 
 
 async def measure_lengths(study: "Study") -> None:

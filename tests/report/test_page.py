@@ -296,3 +296,48 @@ def test_every_picture_has_a_name_and_a_text_alternative(html):
 def test_thousands_of_trials_stay_a_page():
     html = render(Run(records.record(tried=3000, rounds=100)))
     assert len(html) < 3_000_000
+
+
+def test_of_rows_that_tie_the_one_least_clearly_beaten_is_named():
+    from graphsearch.report._words import rivals
+
+    record = records.record()
+    singles = [r for r in record["baselines"] if r["kind"] == "single"][:2]
+    for row, low in zip(singles, (0.01, -0.01), strict=True):
+        row["evidence"] |= {"accuracy": 0.6}
+        row["difference"] |= {"mean": 0.072, "interval": [low, 0.15]}
+    record["baselines"] = singles
+    ((state, said),) = rivals(record)
+    assert state == "unclear"
+    assert singles[1]["name"] in said
+
+
+@pytest.mark.parametrize(
+    ("role", "threshold", "said"),
+    [
+        ("cascade(share, 0.2)", 1.0, "asked where not all say the same"),
+        ("cascade(share, 0.2)", 0.5, "asked where less than 0.5 of the votes say the same"),
+        ("cascade(share, 0.2, log-odds, 0.05)", 0.5, "less than 0.5 of the weighted votes say"),
+        ("cascade(margin, 0.2)", 0.25, "where the lead is below 0.25 of the votes"),
+        ("cascade(score, 0.2)", 2.0, "where the best score is below 2"),
+    ],
+)
+def test_a_gate_is_told_in_the_terms_of_its_rule(role, threshold, said):
+    from graphsearch.report._sections import fitted_parts
+
+    fit = {"items": 100, "calls": 1, "nodes": {"1": {"threshold": threshold}}}
+    graph = {"nodes": [{"role": "assistant"}, {"role": role, "model": "m"}]}
+    (line,) = fitted_parts({"graph": graph, "fit": fit})
+    assert said in line
+
+
+def test_a_long_list_of_sinks_is_summed_up():
+    from graphsearch.report._learned import _likeliest
+
+    rows = {f"sink {k}": [0.01, 0.01 + k / 1000] for k in range(40)}
+    found = _likeliest(rows)
+    assert len(found) == 15
+    assert next(iter(found)) == "sink 39"
+    assert sum(v[1] for v in found.values()) == pytest.approx(sum(v[1] for v in rows.values()))
+    assert "26 others together" in found
+    assert _likeliest(dict(list(rows.items())[:15])).keys() == set(list(rows)[:15])

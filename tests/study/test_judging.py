@@ -1,11 +1,13 @@
 """A study whose answers a model judges: booked apart, kept within budgets, compared with people."""
 
 import json
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
 from graphsearch import api
+from graphsearch.calls import Message
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import (
     BudgetRefused,
@@ -18,7 +20,7 @@ from graphsearch.errors import (
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.execution import RetryPolicy
 from graphsearch.study.judging import agreement_of
-from graphsearch.tasks import Task
+from graphsearch.tasks import JudgeCall, Task
 from tests.study.world import PROFILE, SumGrader, make_fleet, make_settings, make_task, reply
 
 OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}
@@ -256,3 +258,28 @@ def test_items_that_could_not_be_graded_are_no_zeros():
     sampled = [row for row in result.baselines if row.kind in {"sampled", "best_of_n"}]
     assert sampled
     assert all(row.evidence.not_evaluated for row in sampled if row.evidence.n > 30)
+
+
+def test_a_judges_prompts_are_means_over_the_questions_and_written_once():
+    from graphsearch.study.judge_cost import judge_lengths
+
+    asked = []
+
+    class Counting:
+        name = "counting"
+        models = ("wise",)
+        parse = claims = grade = judge = len
+
+        def calls(self, item):
+            asked.append(item.id)
+            text = "x" * (400 if item.id == "search-0" else 40)
+            return [JudgeCall("wise", (Message("user", text),), 32, answers=3, stretch=2)]
+
+    task = Task("sums", make_task().splits, Counting(), PROFILE)
+    parts = replace(api.join(**arguments()), task=task)
+    (found,) = judge_lengths(parts)
+    assert len(asked) <= 64
+    assert found.prompt < 40, "the first question is longer than the others"
+    assert found.answer == 3 * PROFILE.answer
+    assert (found.usage.completion_tokens, found.most(10).completion_tokens) == (32, 32)
+    assert found.most(10).prompt_tokens == found.prompt + 10 * 3 * 2

@@ -341,3 +341,31 @@ def test_a_tally_comes_back_from_its_record():
     assert LengthTally.from_json(tally.to_json()) == tally
     assert tally.measured().get("m") == ModelLengths(30, 20, 12, 12, 2, 1)
     assert LengthTally().measured() == Lengths(())
+
+
+def space_of(**options):
+    from graphsearch.cost import Amount, CostModel
+    from graphsearch.space import Space
+    from tests.study.world import PROFILE, make_fleet
+
+    return Space.build(
+        CostModel(make_fleet(), PROFILE, "units"), Amount.parse("30 units"), **options
+    )
+
+
+def test_lengths_are_measured_in_the_roles_that_the_space_has():
+    # Only votes answer: so a model reads in a slot, and two of each are heard.
+    space = space_of(slots=4, roles=["assistant"], sinks=["vote"])
+    graphs = length_graphs(space)
+    assert all(space.why_not(graph) is None for graph in graphs)
+    readers = {
+        graph.nodes[i].model for graph in graphs for i in range(len(graph) - 1) if graph.parents(i)
+    }
+    assert readers == {"small", "large"}
+    # Gates and fitted votes tell nothing of lengths: they are taken where there is nothing else.
+    space = space_of(
+        slots=4, edges="star", roles=["assistant"], sinks=["weighted-vote(accuracy)", "vote"]
+    )
+    assert {g.nodes[g.sink].role for g in length_graphs(space)} == {"vote"}
+    space = space_of(slots=4, edges="star", roles=["assistant"], sinks=["weighted-vote(accuracy)"])
+    assert len(length_graphs(space)) == 2

@@ -70,3 +70,14 @@ def test_what_the_infrastructure_did_is_told_where_it_did_anything(result):
 def test_one_is_no_plural(result):
     shown = as_text(replace(result, calls={**result.calls, "asked": 1, "made": 1}))
     assert "1 call asked for, 1 made" in shown
+
+
+def test_small_costs_are_written_without_an_exponent():
+    from graphsearch.study._show import number
+
+    assert [number(v) for v in (9.21628e-5, 3.07e-4, 17.144, 2e-9)] == [
+        "0.00009216",
+        "0.000307",
+        "17.14",
+        "2e-09",
+    ]
