@@ -35,8 +35,10 @@ class LastNumber:
         return Verdict(float(found == str(item.gold)), parsed=found)
 
 
-def items(split: str, count: int) -> list[Item]:
-    return [Item(f"{split} {i}", f"What is {i} times {i + 1}?", i * (i + 1)) for i in range(count)]
+def items(split: str, first: int, count: int) -> list[Item]:
+    """Questions of one split; no question may be in two of them."""
+    numbers = range(first, first + count)
+    return [Item(f"{split} {i}", f"What is {i} times {i + 1}?", i * (i + 1)) for i in numbers]
 
 
 def answer(call: Call) -> str:
@@ -49,7 +51,11 @@ def answer(call: Call) -> str:
 def main() -> None:
     task = Task(
         name="products",
-        splits={name: items(name, 200) for name in ("search", "selection", "test")},
+        splits={
+            "search": items("search", 0, 200),
+            "selection": items("selection", 200, 200),
+            "test": items("test", 400, 200),
+        },
         grader=LastNumber(),
         profile=TokenProfile(question=60, answer=10),
     )

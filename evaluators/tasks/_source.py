@@ -177,7 +177,12 @@ class Source:
                 f"no grader {chosen!r}; known: {', '.join(grader_names())}",
                 where="task.options.grader",
             )
-        return get_grader(chosen, **(self.grader_options or {}))
+        try:
+            return get_grader(chosen, **(self.grader_options or {}))
+        except TaskError as error:
+            if error.where is not None:
+                raise
+            raise TaskError(str(error), where="task.options.grader_options") from error
 
     def questions(self, judge: Grader, faults: Faults) -> Questions:
         """All questions that are as they should be; what is not goes to `faults`."""

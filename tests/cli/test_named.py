@@ -157,6 +157,7 @@ class TestRefusals:
                 "--grader-option: case: must be a valid boolean, got 1",
             ),
             (("--grader-option", "case=1"), "--grader-option: unknown option 'case' of grader 'n"),
+            (("--grader-option", "tolerance=-1"), "--grader-option: tolerance -1 of the numeric"),
             (("--grader-option", "case"), "--grader-option: 'case' is not NAME=VALUE"),
             (
                 ("--grader-option", "case=true", "--grader-option", "case=true"),
