@@ -9,6 +9,7 @@ from typing import ClassVar
 from graphsearch.calls import digest
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks._repeats import Contradictions
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.rows import ENDINGS, Faults, Row, read_rows
 
@@ -27,8 +28,10 @@ class Benchmark(Source):
             `save_to_disk`, or of the hub's cache.
         part: the part of the benchmark to use (`test`, `train`, ...), or `all` of them. Search,
             selection and test splits are made of it.
+        contradictions: left out unless told otherwise: who downloaded a benchmark cannot mend it.
     """
 
+    contradictions: Contradictions = "leave-out"
     part: str = "test"
 
     benchmark: ClassVar[str]

@@ -10,7 +10,6 @@ from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._repeats import Contradictions
 from graphsearch.rows import Row
 
 __all__ = ["Bbh"]
@@ -37,7 +36,6 @@ class Bbh(Benchmark):
     """
 
     near_duplicates: float | None = None
-    contradictions: Contradictions = "leave-out"
     subtasks: Sequence[str] | None = None
 
     benchmark: ClassVar[str] = "bbh"
