@@ -135,22 +135,25 @@ def _open_items(study: "Study") -> dict[str, Any]:
 
 async def _measure(study: "Study", sample: Sequence[LabelledAnswer]) -> Agreement:
     scores: list[float | None] = []
+    causes: Counter[str] = Counter()
     for start in range(0, len(sample), _AT_ONCE):
         part = sample[start : start + _AT_ONCE]
-        scores += await asyncio.gather(*(_score(study, row) for row in part))
+        scores += await asyncio.gather(*(_score(study, row, causes) for row in part))
     found = agreement_of(scores, [row.right for row in sample], level=study.parts.settings.level)
     if found.failed > study.parts.settings.infra_share * len(sample):
+        cause, times = min(causes.items(), key=lambda one: (-one[1], one[0]))
         raise StudyStopped(
-            f"the judge gave no verdict on {found.failed} of its {len(sample)} labelled answers; "
-            "all finished calls are kept: mend the cause, then resume"
+            f"the judge gave no verdict on {found.failed} of its {len(sample)} labelled answers "
+            f"({times} times: {cause}); all finished calls are kept: mend the cause, then resume"
         )
     return found
 
 
-async def _score(study: "Study", row: LabelledAnswer) -> float | None:
+async def _score(study: "Study", row: LabelledAnswer, causes: Counter[str]) -> float | None:
     try:
         verdict = await study.executor.verdict(row.item, row.answer, account="search")
-    except EngineError:
+    except EngineError as error:
+        causes[str(error)] += 1
         return None
     except BudgetReached as error:
         message = f"the search budget does not cover the judge's labelled sample: {error}"
