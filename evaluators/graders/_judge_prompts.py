@@ -33,7 +33,9 @@ _REPAIR: Final = """\
 Your reply cannot be read: {problem}. Reply again, and end with one line that holds nothing but
 `VERDICT: {first}` or `VERDICT: {second}`."""
 
-_VERDICT: Final = re.compile(r"[ \t*_`#]*VERDICT[*_` \t]*:[*_` \t]*(RIGHT|WRONG)[*_`. \t]*")
+_VERDICT: Final = re.compile(
+    r"[ \t*_`#]*VERDICT[*_` \t]*:[*_` \t]*(RIGHT|WRONG)[*_`. \t]*", re.IGNORECASE
+)
 _SPECIAL: Final = re.compile(
     r"<(?=[|｜]|[a-z_]{1,24}\|>|/?s>|/?(?:start|end)_of_turn>|/?(?:bos|eos|pad|unk)>|</?SYS>>)"
     r"|\[(?=/?INST\])",
@@ -106,7 +108,7 @@ def read_verdict(reply: Reply) -> bool | str:
     lines = [line for line in reply.text.splitlines() if line.strip()]
     if not lines:
         return "it was empty"
-    found = {match[1] for line in lines if (match := _VERDICT.fullmatch(line))}
+    found = {match[1].upper() for line in lines if (match := _VERDICT.fullmatch(line))}
     if not found:
         return "no line holds a verdict and nothing else"
     if len(found) > 1:

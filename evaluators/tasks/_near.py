@@ -6,6 +6,10 @@ there the words pose the problem and the numbers are but its values, so two such
 derivation and are one problem for whoever learns from them. In a shorter text ("17 * 23 =") the
 numbers are the question, and stay.
 
+Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blanks between words. Where their letters
+stand side by side, in a text of any language, a "word" is each run of as many letters as a word has
+there (`_LETTERS`), so that three neighbours are about as much text as three words are elsewhere.
+
 Two questions are near when the sets of three neighbours in their normal forms overlap by a share
 of `threshold` (Jaccard). Pairs are found exactly, not by luck: two sets that overlap so much must
 share one of the rarest members of each (prefix filtering: Chaudhuri, Ganti, Kaushik 2006), so only
@@ -17,7 +21,8 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby
 from typing import Final, NamedTuple
 
 __all__ = ["THRESHOLD", "Groups", "near_groups", "normal_form"]
@@ -37,14 +42,61 @@ _EPS: Final = 1e-9
 _TOKEN: Final = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
 _MARKS: Final = frozenset(".,;:!?'\"`´‘’“”…")
 
+_LETTERS: Final = {
+    # Han, with its signs for "again" and "zero"; Hiragana; Katakana.
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af\u3005\u3007"
+    r"\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff": 2,
+    # Thai, Lao, Burmese, Khmer: letters with what stands above and below them, no digits.
+    r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf"
+    r"\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17d7\u17dc\u17dd": 4,
+}
+"""Letters of a word in scripts that put no blanks between words."""
+_CLOSE: Final = re.compile(f"[{''.join(_LETTERS)}]")
+_KINDS: Final = [(re.compile(f"[{letters}]"), size) for letters, size in _LETTERS.items()]
+_CLOSE_TOKEN: Final = re.compile(
+    rf"{_CLOSE.pattern}|\d+(?:[.,]\d+)*|(?:(?!{_CLOSE.pattern})[^\W\d_])+|[^\w\s]|_"
+)
+_CLOSE_MARKS: Final = _MARKS | frozenset("。、「」『』\u104a\u104b\u17d4\u17d5\u200b")
+
 
 def normal_form(text: str) -> tuple[str, ...]:
     """Words and signs of a text, as they are compared."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    tokens = [token for token in _TOKEN.findall(plain) if token not in _MARKS]
-    if sum(token[0].isalpha() for token in tokens) >= WORDS_FOR_VALUES:
+    if _CLOSE.search(plain) is None:
+        tokens = [token for token in _TOKEN.findall(plain) if token not in _MARKS]
+        words: float = sum(token[0].isalpha() for token in tokens)
+    else:
+        tokens = _cut(token for token in _CLOSE_TOKEN.findall(plain) if token not in _CLOSE_MARKS)
+        words = sum(_share(token) for token in tokens if token[0].isalpha() or _is_close(token))
+    if words >= WORDS_FOR_VALUES:
         tokens = ["#" if token[0].isdecimal() else token for token in tokens]
     return tuple(tokens) or (plain.strip(),)
+
+
+def _cut(tokens: Iterable[str]) -> list[str]:
+    """Letters that stand side by side without blanks, as overlapping runs; the rest as it is."""
+    found: list[str] = []
+    for size, together in groupby(tokens, _letters):
+        if size == 1:
+            found.extend(together)
+            continue
+        run = "".join(together)
+        found += [run[at : at + size] for at in range(max(1, len(run) - size + 1))]
+    return found
+
+
+def _letters(token: str) -> int:
+    """Letters of a word in the script that a token begins with; 1 where blanks part words."""
+    return next((size for letters, size in _KINDS if letters.match(token)), 1)
+
+
+def _is_close(token: str) -> bool:
+    return _CLOSE.match(token) is not None
+
+
+def _share(token: str) -> float:
+    """Words that a token counts for: one in four where each of four letters begins a run."""
+    return 1 / _letters(token)
 
 
 def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) -> list[int]:
@@ -67,11 +119,17 @@ def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) 
 
 def _neighbours(form: tuple[str, ...], ids: dict[str, int]) -> frozenset[int]:
     """Each run of three neighbours as one number; a shorter form is one run."""
-    numbers = [ids.setdefault(token, len(ids) + 1) for token in form[:_LONGEST]]
+    compared = form if len(form) <= _LONGEST else _beginning(form)
+    numbers = [ids.setdefault(token, len(ids) + 1) for token in compared]
     if len(numbers) < _SIZE:
         numbers += [0] * (_SIZE - len(numbers))
     runs = zip(numbers, numbers[1:], numbers[2:], strict=False)
     return frozenset((a << 2 * _BITS) | (b << _BITS) | c for a, b, c in runs)
+
+
+def _beginning(form: tuple[str, ...]) -> tuple[str, ...]:
+    """As much of a long form as `_LONGEST` words are."""
+    return form[: sum(words <= _LONGEST for words in accumulate(map(_share, form)))]
 
 
 class Groups:

@@ -1,6 +1,7 @@
 """Near-duplicates, and the splits that keep them on one side."""
 
 from collections import defaultdict
+from hashlib import blake2b
 from itertools import combinations
 
 import pytest
@@ -74,6 +75,92 @@ def test_what_does_not():
 def test_texts_of_signs_or_of_nothing_that_is_compared_are_kept_apart():
     forms = [normal_form(text) for text in ("?!", "...", "?!", "漢字", "漢")]
     assert near_groups(forms) == [0, 1, 0, 3, 4]
+
+
+# -- scripts that put no blanks between words ---------------------------------------------------
+
+CHINESE = "小明有{}个苹果和{}个梨子，他吃了{}个苹果，请问现在还剩下多少个水果？"
+JAPANESE = (
+    "太郎はりんごを{}個持っていて、市場でさらに{}個買いました。今りんごは全部で何個ありますか。"
+)
+THAI = "สมชายมีแอปเปิล {} ผล และซื้อเพิ่มอีก {} ผลที่ตลาดในวันที่อากาศดี ตอนนี้เขามีแอปเปิลทั้งหมดกี่ผล"
+KHMER = "សុខមានផ្លែប៉ោមចំនួន {} ហើយទិញបន្ថែម {} នៅផ្សារ តើឥឡូវនេះគាត់មានផ្លែប៉ោមប៉ុន្មាន"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CHINESE.format("三", "五", "两"), CHINESE.format("三", "五", "两").replace("？", "呢")),
+        (CHINESE.format("三", "五", "两"), CHINESE.format("三", "五", "两").replace("，", "")),
+        (CHINESE.format("三", "五", "两"), CHINESE.format(" 三 ", "五", "两").replace("，", ", ")),
+        (CHINESE.format(3, 5, 2), CHINESE.format("４", "1,000", 7)),
+        (f"Solve: {CHINESE.format(3, 5, 2)}", f"Solve: {CHINESE.format(4, 6, 1)}"),
+        (JAPANESE.format(3, 4), JAPANESE.format(17, 25)),
+        (JAPANESE.format(3, 4), JAPANESE.format(3, 4).replace("今", "では今")),
+        ("ﾘﾝｺﾞはいくつ残りますか", "リンゴはいくつ残りますか?"),
+        (THAI.format(3, 4), THAI.format(17, 2.5)),
+        (THAI.format(3, 4), THAI.format(3, 4) + "ครับ"),
+        (THAI.format(3, 4), THAI.format(3, 4).replace("ทั้งหมด", "\u200bทั้งหมด\u200b")),
+        (KHMER.format(3, 4), KHMER.format(12, 9) + "។"),
+    ],
+)
+def test_what_counts_as_the_same_without_blanks(one, other):
+    assert near_groups([normal_form(one), normal_form(other)]) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("秘鲁的首都是哪里？", "乍得的首都是哪里？"),
+        ("请计算17乘以23的结果是多少？", "请计算18乘以23的结果是多少？"),
+        ("17かける23はいくつですか", "17かける24はいくつですか"),
+        ("เมืองหลวงของประเทศเปรูคืออะไร", "เมืองหลวงของประเทศชาดคืออะไร"),
+        ("17 คูณ 23 เท่ากับเท่าไร", "17 คูณ 24 เท่ากับเท่าไร"),
+        ("求函数在区间上的最大值。", "求函数在区间上的最小值。"),
+        (CHINESE.format(3, 5, 2), CHINESE.format(3, 5, 2).replace("还剩下多少个水果", "几点钟了")),
+        (THAI.format(3, 4), "แม่ค้าขายส้ม 3 ผล และขายมะม่วงอีก 4 ผลที่ตลาดเมื่อวานนี้ เธอได้เงินทั้งหมดกี่บาท"),
+    ],
+)
+def test_what_does_not_without_blanks(one, other):
+    assert near_groups([normal_form(one), normal_form(other)]) == [0, 1]
+
+
+def test_a_word_of_another_language_stays_whole_among_them():
+    assert normal_form("我的iPhone手机坏了") == ("我的", "iphone", "手机", "机坏", "坏了")
+    assert normal_form("What does 漢字 mean?") == ("what", "does", "漢字", "mean")
+    assert normal_form("한국의 수도는 어디입니까?") == ("한국의", "수도는", "어디입니까")
+
+
+def test_of_long_texts_as_many_words_are_compared_as_elsewhere():
+    letters = [chr(0x4E00 + n) for n in range(5000)]
+    start = "".join(letters)
+    ends = "".join(reversed(letters[:2000])), "".join(letters[1::2])
+    one, other = (normal_form(start[:4000] + end) for end in ends)
+    assert near_groups([one, other]) == [0, 1]  # 2,000 words are one, 1,000 are not
+    assert near_groups([normal_form(start * 2), normal_form(start + start[:2000])]) == [0, 0]
+
+
+BLANKS = [
+    "What is 17 * 23?",
+    STORY.format(3, "4,000.50"),
+    "Naïve cafés: ﬁnd x² ≤ 3½, please_now!",
+    "Сколько яблок осталось у Анны, если она съела 3 из 12?",
+    "तुम्हारे पास कितने सेब हैं?",
+    "كم تفاحة بقيت مع أحمد بعد أن أكل 3 تفاحات؟",
+    "사과가 3개 있고 4개를 더 샀습니다. 지금 사과는 모두 몇 개입니까?",
+    "Nếu An có 3 quả táo và mua thêm 4 quả nữa thì An có bao nhiêu quả?",
+    "\u200bzero\u00a0width\u200b и 「quoted」 。",
+    " ".join(f"w{n} {n}" for n in range(4000)),
+]
+
+
+def test_normal_forms_and_homes_of_texts_with_blanks_are_those_on_record():
+    """What they hash to decides the splits of every task on record."""
+    forms = [normal_form(text) for text in BLANKS]
+    assert blake2b(repr(forms).encode(), digest_size=8).hexdigest() == "ca5fd899eeb5910f"
+    items = [Item(str(n), text, "1") for n, text in enumerate(BLANKS)]
+    places = place_items(items, scaled(SHARES), near=0.8).places
+    assert blake2b(repr(places).encode(), digest_size=8).hexdigest() == "ab660ffcd339460d"
 
 
 # -- splits ----------------------------------------------------------------------------------------
