@@ -50,13 +50,15 @@ def load_bundle(
     Args:
         folder: where the bundle lies.
         endpoints: where models are served here, by model; those left out are where they were.
-        api_key_envs: the environment variable of the key there, by model; None sends no key.
+        api_key_envs: the environment variable of the key there, by model; None sends no key. A key
+            that the bundle asks for is sent to nobody unless it is named here: whoever made the
+            bundle chose the variable, and mostly the server as well.
         check_models: refuse models whose fingerprint is not that of the evidence. An address is no
             part of it: the name that the server gives the model is.
 
     Raises:
         ConfigError: it is no bundle, of a newer schema, or its content is not what was exported; it
-            has no model of a name given.
+            has no model of a name given, or asks for a key that was not named.
         GraphError: its graph is not valid.
         FleetError: a model cannot be served here.
     """
@@ -65,6 +67,8 @@ def load_bundle(
     try:
         _check(record, str(path))
         fleet = _moved(Fleet.from_json(record["fleet"]), endpoints or {}, api_key_envs or {})
+        known = (endpoints or {}), (api_key_envs or {})
+        _check_secrets(fleet, set(record["fingerprints"]), *known, where=str(path))
         bundle = Bundle(Path(folder), record, fleet)
         bundle.check(models=check_models)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -90,6 +94,54 @@ def _moved(fleet: Fleet, endpoints: Mapping[str, str], keys: Mapping[str, str | 
         for spec in fleet.models
     )
     return replace(fleet, models=tuple(models))
+
+
+def _check_secrets(
+    fleet: Fleet,
+    used: set[str],
+    endpoints: Mapping[str, str],
+    keys: Mapping[str, str | None],
+    *,
+    where: str,
+) -> None:
+    """A bundle may come from anybody: which secrets of this machine go where, it cannot choose."""
+    models = [spec for spec in fleet.models if spec.name in used]
+    for spec in models:
+        if spec.engine == "litellm":
+            _check_litellm(spec, endpoints, where)
+    asking = [s for s in models if s.api_key_env is not None and s.name not in keys]
+    if asking:
+        first = asking[0]
+        told = ", ".join(f"{spec.name!r}: {spec.api_key_env!r}" for spec in asking)
+        raise ConfigError(
+            f"asks for the key in the environment variable {first.api_key_env}, to be sent to "
+            f"{_server(first)} for the model {first.name!r}; where you mean that, pass "
+            f"api_key_envs={{{told}}} to load_bundle, with another variable where the key stands "
+            "in one, or with None to send no key",
+            where=where,
+        )
+
+
+def _check_litellm(spec: ModelSpec, endpoints: Mapping[str, str], where: str) -> None:
+    """LiteLLM finds some keys by itself, and shows them to whatever address it is given."""
+    if spec.endpoint is not None and spec.name not in endpoints:
+        raise ConfigError(
+            f"has the model {spec.name!r} asked at {spec.endpoint} by litellm, which may send keys "
+            f"of your environment there; where you mean that, pass endpoints={{{spec.name!r}: "
+            f"{spec.endpoint!r}}} to load_bundle",
+            where=where,
+        )
+    served = spec.served_name or spec.name
+    if "://" in served:
+        raise ConfigError(
+            f"the model {spec.name!r} is called {served!r} by litellm: an address in a name, where "
+            "keys of your environment would be sent",
+            where=where,
+        )
+
+
+def _server(spec: ModelSpec) -> str:
+    return spec.endpoint or f"the provider that {spec.engine} finds for it"
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsearch.engines.keys import bare_url
 from graphsearch.errors import BudgetRefused, ConfigError, StoreError
 from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
@@ -55,7 +56,13 @@ def write_bundle(
     target.mkdir(parents=True, exist_ok=True)
     _replace(target / _README, readme(record))
     _replace(target / _GRAPH, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    return load_bundle(target)
+    # Its keys and addresses are of a fleet that the caller has searched with.
+    specs = [spec for spec in parts.fleet.models if spec.name in record["fingerprints"]]
+    return load_bundle(
+        target,
+        endpoints={spec.name: bare_url(spec.endpoint) for spec in specs if spec.endpoint},
+        api_key_envs={spec.name: spec.api_key_env for spec in specs},
+    )
 
 
 def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
@@ -159,6 +166,17 @@ with load_bundle("path/to/this/folder") as bundle:
 ```
 
 Loading checks the digest and that the models are those of the evidence; nothing in here is code.
-Models that are served elsewhere now: `load_bundle(folder, endpoints={{model: url}})`, and
-`api_key_envs={{model: variable}}` where the key stands in another environment variable.
+Models that are served elsewhere now: `load_bundle(folder, endpoints={{model: url}})`. Questions go
+to the endpoints of the models; a key goes there only when you name its environment variable
+yourself: `api_key_envs={{model: variable}}`.{_keys_wanted(record)}
 """
+
+
+def _keys_wanted(record: dict[str, Any]) -> str:
+    """The argument that sends the keys that the search sent, "" where it sent none."""
+    wanted = {
+        spec["name"]: spec["api_key_env"]
+        for spec in record["fleet"]["models"]
+        if spec["name"] in record["fingerprints"] and spec["api_key_env"] is not None
+    }
+    return f" The search used `api_key_envs={wanted!r}`." if wanted else ""

@@ -388,19 +388,108 @@ def test_how_a_grader_was_made():
     assert grader_recipe(NumericGrader(tolerance=0.5)) is None
 
 
+def exported(tmp_path, *specs):
+    """The folder of a bundle of `specs`, as their study writes it."""
+    graph = graph_of(*(spec["name"] for spec in specs), specs[0]["name"])
+    fleet = {"name": "f", "unit_model": specs[0]["name"], "models": list(specs)}
+    task = result_of(graph)["task"] | {"grader": {"name": "numeric", "options": {}}}
+    run = run_folder(tmp_path / "run", graph, fleet=fleet, task=task, prompt_set="chat")
+    write_bundle(run, tmp_path / "bundle").close()
+    return tmp_path / "bundle"
+
+
+AWAY = {"endpoint": "http://127.0.0.1:9/v1", "api_key_env": "KEY_THERE"}
+
+
 async def test_a_bundle_goes_to_where_its_models_are_now(tmp_path, monkeypatch):
     monkeypatch.setenv("KEY_HERE", KEY)
-    graph = graph_of("m", "m")
-    spec = {"name": "m", "endpoint": "http://127.0.0.1:9/v1", "api_key_env": "KEY_THERE"}
-    fleet = {"name": "f", "unit_model": "m", "models": [spec]}
-    grader = {"name": "numeric", "options": {}}
-    task = result_of(graph)["task"] | {"grader": grader}
-    run = run_folder(tmp_path / "run", graph, fleet=fleet, task=task, prompt_set="chat")
-    write_bundle(run, tmp_path / "bundle")
+    folder = exported(tmp_path, {"name": "m", **AWAY}, {"name": "n", **AWAY})
     async with StubServer(lambda request: "The answer is 7.", key=KEY) as server:
-        moved = {"endpoints": {"m": server.base_url}, "api_key_envs": {"m": "KEY_HERE"}}
-        async with load_bundle(tmp_path / "bundle", **moved) as loaded:
+        moved = {
+            "endpoints": dict.fromkeys("mn", server.base_url),
+            "api_key_envs": dict.fromkeys("mn", "KEY_HERE"),
+        }
+        async with load_bundle(folder, **moved) as loaded:
             assert (await loaded.answer("3 + 4?")).parsed == "7"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("checked", [False, True])
+async def test_a_bundle_does_not_choose_which_keys_are_sent(tmp_path, monkeypatch, moved, checked):
+    monkeypatch.setenv("SOMEBODYS_SECRET", KEY)
+    async with StubServer(lambda request: "The answer is 7.", key=KEY) as server:
+        stranger = {"endpoint": server.base_url, "api_key_env": "SOMEBODYS_SECRET"}
+        folder = exported(tmp_path, {"name": "m", **stranger}, {"name": "n", **stranger})
+        given = {"check_models": checked}
+        if moved:
+            given["endpoints"] = dict.fromkeys("mn", server.base_url)
+        with pytest.raises(ConfigError) as caught:
+            load_bundle(folder, **given)
+        assert (
+            f"asks for the key in the environment variable SOMEBODYS_SECRET, to be sent to "
+            f"{server.base_url} for the model 'm'; where you mean that, pass "
+            "api_key_envs={'m': 'SOMEBODYS_SECRET', 'n': 'SOMEBODYS_SECRET'} to load_bundle"
+        ) in str(caught.value)
+        with pytest.raises(ConfigError, match=r"pass api_key_envs=\{'n': 'SOMEBODYS_SECRET'\} "):
+            load_bundle(folder, **given, api_key_envs={"m": None})
+        assert not server.requests
+        unsent = dict.fromkeys("mn")
+        async with load_bundle(folder, **given, api_key_envs=unsent) as loaded:
+            with pytest.raises(Rejected, match="no key was sent"):
+                await loaded.answer("3 + 4?")
+        sent = dict.fromkeys("mn", "SOMEBODYS_SECRET")
+        async with load_bundle(folder, **given, api_key_envs=sent) as loaded:
+            assert (await loaded.answer("3 + 4?")).parsed == "7"
+
+
+def test_its_readme_says_which_keys_it_was_used_with(tmp_path):
+    folder = exported(tmp_path, {"name": "m", **AWAY}, {"name": "n", "endpoint": AWAY["endpoint"]})
+    said = (folder / "README.md").read_text()
+    assert "The search used `api_key_envs={'m': 'KEY_THERE'}`." in said
+    with load_bundle(folder, api_key_envs={"m": "KEY_THERE"}) as loaded:
+        assert "m, n" in repr(loaded)
+
+
+def test_a_model_that_nobody_asks_needs_no_key(bundle):
+    def edit(record):
+        spare = record["fleet"]["models"][0] | {"name": "spare", "api_key_env": "KEY_THERE"}
+        record["fleet"]["models"].append(spare)
+
+    change(bundle, edit)
+    load_bundle(bundle).close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "sentence"),
+    [
+        (
+            {"endpoint": "http://h/v1"},
+            {},
+            "pass endpoints={'m': 'http://h/v1'} to load_bundle",
+        ),
+        ({"endpoint": "http://h/v1"}, {"endpoints": {"m": "http://h/v1"}}, None),
+        ({"served_name": "huggingface/https://h/x"}, {}, "an address in a name"),
+        ({"served_name": "openai/gpt-5"}, {}, None),
+        ({"served_name": "openai/gpt-5", "api_key_env": "HOME"}, {}, "to be sent to the provider"),
+    ],
+)
+def test_what_litellm_would_do_of_itself_is_not_the_bundle_s_to_choose(
+    tmp_path, monkeypatch, changes, given, sentence
+):
+    monkeypatch.setattr("graphsearch.engines.litellm.engine.check_release", lambda: None)
+    folder = exported(tmp_path, {"name": "m", "endpoint": "http://127.0.0.1:9/v1"})
+
+    def edit(record):
+        spec = record["fleet"]["models"][0]
+        spec.update({"engine": "litellm", "endpoint": None, **changes})
+
+    change(folder, edit)
+    if sentence is None:
+        load_bundle(folder, check_models=False, **given).close()
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_bundle(folder, check_models=False, **given)
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
