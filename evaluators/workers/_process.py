@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -33,6 +34,7 @@ needs all of its limit must come to a verdict at five busy processes a core too.
 _END_SECONDS: Final = 0.5
 _LONGEST_ANSWER: Final = 1 << 20
 _MIB: Final = 1 << 20
+_FORGED: Final = "wrote into the worker's own pipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,8 @@ class Worker:
             WorkerKilled: from outside.
             GraderFailed: the machine gave the worker too little time to work.
         """
-        data = json.dumps(request).encode() + b"\n"
         try:
-            return self._read(self._exchange(data, self._job.seconds))
+            return self._read(self._exchange(request, self._job.seconds))
         except _TooLong:
             return Stopped("time", f"took more than {self._job.seconds:g} s")
         except _Flooded:
@@ -144,24 +145,21 @@ class Worker:
             pipe.close()
 
     def _await_ready(self) -> None:
-        setup = json.dumps(self._job.setup).encode() + b"\n"
         try:
-            said = json.loads(self._exchange(setup, _START_SECONDS))
+            said = self._exchange(self._job.setup, _START_SECONDS)
         except _TooLong:
             raise GraderFailed(f"a worker did not start within {_START_SECONDS:g} s") from None
-        except (_Ended, _Flooded, ValueError):
+        except (_Ended, _Flooded):
             died = self._died()
             raise GraderFailed(f"a worker ended while it started: {died.reason}") from None
+        if said is None:
+            raise GraderFailed(f"a worker {_FORGED} while it started")
         if "refused" in said:
             raise TaskError(str(said["refused"]))
 
-    def _read(self, line: bytes) -> Done | Stopped:
-        try:
-            said: Any = json.loads(line)
-        except (ValueError, RecursionError):
-            said = None
-        if not isinstance(said, dict):
-            return Stopped("died", "wrote into the worker's own pipe")
+    def _read(self, said: dict[str, Any] | None) -> Done | Stopped:
+        if said is None:
+            return Stopped("died", _FORGED)
         if "raised" in said:
             return Stopped("raised", str(said["raised"]))
         if "memory" in said:
@@ -186,8 +184,22 @@ class Worker:
 
     # -- the pipes ---------------------------------------------------------------------------------
 
-    def _exchange(self, data: bytes, seconds: float) -> bytes:
-        """Send a line and wait for the one that answers it."""
+    def _exchange(self, request: Any, seconds: float) -> dict[str, Any] | None:
+        """The answer to a request; None where what came is not its answer.
+
+        The job shares the pipe with whatever it starts (a thread, a fork) and leaves behind; only
+        what bears this request's nonce is its answer.
+        """
+        nonce = secrets.token_hex(16)
+        heard = self._send_and_hear(json.dumps([nonce, request]).encode() + b"\n", seconds)
+        try:
+            said = json.loads(heard)
+        except (ValueError, RecursionError):
+            return None
+        return said if isinstance(said, dict) and said.get("nonce") == nonce else None
+
+    def _send_and_hear(self, data: bytes, seconds: float) -> bytes:
+        """Send a line and wait for one."""
         watch = Stopwatch(self._process.pid)
         patience = Patience(seconds, most=_MOST_MORE + _MOST_TIMES * seconds)
         poller = select.poll()

@@ -1,8 +1,11 @@
-"""The worker's side: knows one job, answers one line of JSON for each it is given.
+r"""The worker's side: knows one job, answers one line of JSON for each it is given.
+
+A line given is a list: a nonce, then the request; the answer bears its nonce. Half a character
+(`"\ud83d"`) in an answer becomes U+FFFD: nothing that writes UTF-8 could keep it.
 
 Run as `python -s -P _serve.py ROOT JOB MEMORY SECONDS`: ROOT is the folder that holds the package
 `graphsearch`, JOB the module of the job, whose `start(setup)` returns the function that works. The
-first line given is the setup.
+first line given holds the setup.
 """
 
 import json
@@ -38,20 +41,46 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def _private_channel() -> tuple[Any, int]:
+class _Channel:
     """The pipes to the parent, out of reach of what the job prints and reads."""
-    lines = os.fdopen(os.dup(0), "rb")
-    out = os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1):
-        os.dup2(nothing, fd)
-    return lines, out
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._lines = os.fdopen(os.dup(0), "rb")
+        self._out = os.dup(1)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1):
+            os.dup2(nothing, fd)
+
+    def read(self) -> tuple[str, Any] | None:
+        """The nonce of a request, and the request; None when there will be no more."""
+        line = self._lines.readline()
+        if not line:
+            return None
+        nonce, request = json.loads(line)
+        return nonce, request
+
+    def send(self, nonce: str, record: dict[str, Any]) -> None:
+        """Answer the request of that nonce."""
+        if os.getpid() != self._owner:
+            os._exit(0)  # a child that the job forked and let come back: it was asked nothing
+        text = json.dumps({"nonce": nonce, **record})
+        if "\\ud" in text:
+            text = json.dumps(_whole(json.loads(text)))
+        data = text.encode() + b"\n"
+        while data:
+            data = data[os.write(self._out, data) :]
 
 
-def _send(out: int, record: dict[str, Any]) -> None:
-    data = json.dumps(record).encode() + b"\n"
-    while data:
-        data = data[os.write(out, data) :]
+def _whole(value: Any) -> Any:
+    """JSON with U+FFFD in place of halves of characters."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(part) for name, part in value.items()}
+    return value
 
 
 def _answer(work: Any, request: Any) -> dict[str, Any]:
@@ -66,24 +95,28 @@ def _answer(work: Any, request: Any) -> dict[str, Any]:
 def main(root: str, job: str, memory: str, seconds: str) -> int:
     """Serve until the parent closes the pipe."""
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
-    lines, out = _private_channel()
+    channel = _Channel()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    setup = json.loads(lines.readline() or b"null")
+    given = channel.read()
+    if given is None:
+        return 1
+    nonce, setup = given
     _limit(int(memory))
     sys.path.insert(0, root)
     try:
         work = import_module(job).start(setup)
     except BaseException as error:
-        _send(out, {"refused": f"{type(error).__name__}: {error}"[:2000]})
+        channel.send(nonce, {"refused": f"{type(error).__name__}: {error}"[:2000]})
         return 1
-    _send(out, {"ready": True})
-    for line in lines:
+    channel.send(nonce, {"ready": True})
+    while (given := channel.read()) is not None:
+        nonce, request = given
         _limit_cpu(float(seconds))
-        record = _answer(work, json.loads(line))
+        record = _answer(work, request)
         try:
-            _send(out, record)
+            channel.send(nonce, record)
         except (TypeError, ValueError, RecursionError) as error:
-            _send(out, {"raised": f"its answer is no JSON: {error}"[:2000]})
+            channel.send(nonce, {"raised": f"its answer is no JSON: {error}"[:2000]})
     return 0
 
 

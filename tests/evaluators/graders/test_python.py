@@ -43,6 +43,8 @@ def test_what_a_function_may_return(make):
         "nothing there",
     )
     assert make("unnamed").grade(ITEM, "x").parsed == make("half").parse(ITEM, "x") == "x"
+    cut = make("told").grade(Item("i7", "?", 1, meta={"note": "half \ud83d"}), "x\ud83d")
+    assert (cut.parsed, cut.reason) == ("X\ufffd", "half \ufffd")
     assert make("Judge.method").grade(ITEM, "x").score == 1
 
 

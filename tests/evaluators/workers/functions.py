@@ -37,6 +37,44 @@ def once(item, answer):
     return {"score": 1.0, "reason": "fine"}
 
 
+def twins(item, answer):
+    """Comes back twice."""
+    os.fork()
+    return {"score": 1.0, "reason": str(os.getpid())}
+
+
+def late(item, answer):
+    """Leaves behind a child that answers while the next request is worked on.
+
+    The answer names a folder, and whether this is the first request.
+    """
+    how, _, folder = answer.partition(" ")
+    begun, written = f"{folder}/begun", f"{folder}/written"
+    if how == "next":
+        with open(begun, "w"):
+            pass
+        _wait_for(written)
+    elif os.fork() == 0:
+        os.setsid()  # it outlives the worker that its line is the end of
+        _wait_for(begun)
+        _write_everywhere(b'{"value": {"score": 0.0, "reason": "late"}}\n')
+        with open(written, "w"):
+            pass
+        os._exit(0)
+    return {"score": 1.0, "reason": how}
+
+
+def _wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+
+def _write_everywhere(line):
+    for fd in range(3, 16):
+        with suppress(OSError):
+            os.write(fd, line)
+
+
 hoarded = []
 
 
@@ -104,10 +142,13 @@ def _close():
 
 
 def _forge():
-    for fd in range(3, 16):
-        with suppress(OSError):
-            os.write(fd, b"[1]\n")
+    _write_everywhere(b"[1]\n")
     time.sleep(3600)
+
+
+def _claim():
+    """Answers by itself, then comes back."""
+    _write_everywhere(b'{"value": {"score": 1.0, "reason": "claimed"}}\n')
 
 
 def _children():

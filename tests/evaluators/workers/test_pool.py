@@ -50,6 +50,26 @@ def test_a_worker_answers_whatever_is_printed_meanwhile():
     made.close()
 
 
+def test_half_a_character_is_replaced_and_whole_ones_are_kept():
+    made = pool("echo")
+    assert said(made.ask(request("\ud83d Fi \udc4d"))) == "\ufffd Fi \ufffd"
+    assert said(made.ask(request("\ud83d\udc4d \\ud83d 👍 \ufeff"))) == "👍 \\ud83d 👍 \ufeff"
+    made.close()
+
+
+def test_a_child_that_comes_back_from_a_request_answers_none():
+    made = pool("twins", seconds=5)
+    assert len({said(made.ask(request(""))) for _ in range(30)}) == 1
+    made.close()
+
+
+def test_what_an_earlier_request_left_behind_is_no_answer_to_a_later_one(tmp_path):
+    made = pool("late", seconds=5)
+    assert said(made.ask(request(f"first {tmp_path}"))) == "first"
+    assert said(made.ask(request(f"next {tmp_path}"))) == "next"
+    made.close()
+
+
 def test_workers_are_kept_and_close_is_idempotent_and_not_the_end():
     made = pool("who")
     made.close()
@@ -88,6 +108,7 @@ def test_requests_are_worked_on_side_by_side_and_answered_in_order():
         ("crash", "died"),
         ("close", "died"),
         ("forge", "died"),
+        ("claim", "died"),
         ("eat", "memory"),
         ("eat_slowly", "memory"),
         ("flood", "flooded"),
