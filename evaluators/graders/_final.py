@@ -1,4 +1,4 @@
-"""Finds the final answer in a reply that reasons first."""
+"""Finds the final answer in a reply that reasons first, in thoughts or in plain sight."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 
 from graphsearch.evaluators._boxed import last_boxed
 
-__all__ = ["Extract", "final_answer", "last_line"]
+__all__ = ["Extract", "after_thoughts", "final_answer", "last_line"]
 
 Extract = Literal[
     "auto", "tags", "line", "hashes", "json", "boxed", "sentence", "last-line", "whole"
@@ -16,6 +16,14 @@ Extract = Literal[
 
 _TAIL: Final = 100_000
 """Characters at the end of a reply that are looked at: a final answer comes last."""
+
+_THOUGHT: Final = r"<(?:%s)(?:think|thinking|thoughts?|reasoning)\s{0,3}>"
+_THOUGHT_TAG: Final = re.compile(
+    # In quotes it is spoken of: `"</think>"`, `r"<think>.*?</think>\s*"`.
+    rf"""(?P<quote>["'`])(?:{_THOUGHT % "/?"}|{_THOUGHT % ""}[^\n"'`<]{{0,100}}{_THOUGHT % "/"}
+    (?:\\[ns][*+?]?)?)(?P=quote) | (?P<tag>{_THOUGHT % "(?P<end>/)?"})""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 _TAG: Final = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _LINE: Final = re.compile(
@@ -30,6 +38,36 @@ _FIELD: Final = re.compile(
 )
 _CODE: Final = ("```", "{")
 """What follows `Answer:` where a block of JSON or code is the answer."""
+
+
+def after_thoughts(text: str) -> str:
+    """What a reply says outside its thoughts, which is all that a grader may read.
+
+    Thoughts stand between `<think>` and `</think>` (also `<thinking>`, `<thought>`, `<reasoning>`).
+    Where only the end is there, the prompt began the thought, and all before it is thought. A
+    thought that begins a line and never ends was cut off: the reply answers nothing. Tags in
+    quotes, and a `<think>` within a line that nothing ends, are spoken of. Other texts come back
+    as they are.
+    """
+    said: list[str] = []
+    begin, opened, is_cut = 0, None, False
+    for found in _THOUGHT_TAG.finditer(text):
+        if found["tag"] is None:
+            continue
+        if found["end"]:
+            if opened is None:
+                said.clear()
+            begin, opened, is_cut = found.end(), None, False
+            continue
+        line = text[max(begin, found.start() - 100) : found.start()].rpartition("\n")[2]
+        is_cut = is_cut or not line.strip()
+        if opened is None:
+            opened = found.start()
+            said.append(text[begin:opened])
+    if is_cut:
+        return ""
+    said.append(text[begin if opened is None else opened :])
+    return said[0] if said[0] == text else "".join(said).strip("\r\n")
 
 
 def final_answer(text: str, how: Extract = "auto") -> str | None:

@@ -1,16 +1,43 @@
 """What many graders share."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
 
 from graphsearch.calls import canonical_json
+from graphsearch.evaluators.graders._final import after_thoughts
 from graphsearch.tasks import Item
 
-__all__ = ["NoClaims", "fingerprint", "shown"]
+__all__ = ["NoClaims", "ReadsReplies", "fingerprint", "shown"]
 
 _LONGEST_SHOWN = 200
+_READING: Final = 2
+"""To be raised with every change of what is read in replies (`_final.py`), for all graders."""
 
 
-class NoClaims:
+class ReadsReplies:
+    """Base of graders: whatever one of them does with a text, it is handed no thoughts.
+
+    It is here, and not in each grader, so that none can forget it.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("parse", "claims", "grade", "judge", "steps"):
+            method = cls.__dict__.get(name)
+            if method is not None:
+                setattr(cls, name, _without_thoughts(method))
+
+
+def _without_thoughts(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def read(self: Any, item: Item, text: str, *more: Any, **named: Any) -> Any:
+        return method(self, item, after_thoughts(text), *more, **named)
+
+    return read
+
+
+class NoClaims(ReadsReplies):
     """Base of graders of answers that say nothing about their own success."""
 
     def claims(self, item: Item, text: str) -> bool | None:
@@ -26,7 +53,7 @@ def fingerprint(name: str, rules: int, **options: Any) -> str:
         rules: raised with every change of the grader that may change a verdict.
         **options: JSON values.
     """
-    return f"{name} {rules} {canonical_json(options)}"
+    return f"{name} {rules}.{_READING} {canonical_json(options)}"
 
 
 def shown(text: str) -> str:

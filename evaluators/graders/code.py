@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
-from graphsearch.evaluators.graders._plain import fingerprint
+from graphsearch.evaluators.graders._plain import ReadsReplies, fingerprint
 from graphsearch.evaluators.graders._program import is_python, program_of
 from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
 from graphsearch.tasks import Item, Verdict
@@ -40,7 +40,7 @@ class _Tests:
     asked: tuple[str, ...]
 
 
-class CodeGrader:
+class CodeGrader(ReadsReplies):
     """Right when the program in the reply passes the item's tests, in a sandbox.
 
     The tests are looked for in `item.meta`, in this order:

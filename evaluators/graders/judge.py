@@ -14,6 +14,7 @@ from graphsearch.evaluators.graders._judge_prompts import (
     read_verdict,
     repair,
 )
+from graphsearch.evaluators.graders._plain import ReadsReplies
 from graphsearch.fleet import ModelSpec
 from graphsearch.tasks import Ask, Grader, Item, JudgeCall, LabelledAnswer, Verdict
 
@@ -23,7 +24,7 @@ _UNDECIDED: Final = 0.5
 _SHOWN: Final = 200
 
 
-class JudgeGrader:
+class JudgeGrader(ReadsReplies):
     """Asks a model whether an answer is right, twice, with the two answers in either order.
 
     Both times right: 1. Both times wrong: 0. Once each: the judge goes by the order and not by

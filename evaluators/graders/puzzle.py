@@ -11,6 +11,7 @@ from typing import Final
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
+from graphsearch.evaluators.graders._plain import ReadsReplies
 from graphsearch.tasks import Item, Verdict
 
 _LABEL: Final = re.compile(r"[A-Z]|[a-z]\d")
@@ -84,7 +85,7 @@ def _fault(step: tuple[str, str, str, str], pool: Counter[Fraction]) -> str:
     return ""
 
 
-class PuzzleGrader:
+class PuzzleGrader(ReadsReplies):
     """Grader of `load_puzzle`: `item.meta["numbers"]` are to be combined into `item.gold`."""
 
     name = "puzzle"

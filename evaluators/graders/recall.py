@@ -6,13 +6,14 @@ import re
 from typing import Final
 
 from graphsearch.calls import Outcome
+from graphsearch.evaluators.graders._plain import ReadsReplies
 from graphsearch.tasks import Item, Verdict
 
 _STEP: Final = re.compile(r"([A-Z]|[a-z]\d) s\d+ o\d+ (s\d+)")
 _STEPS: Final = re.compile(rf"{_STEP.pattern}( {_STEP.pattern})*")
 
 
-class RecallGrader:
+class RecallGrader(ReadsReplies):
     """Grader of `load_recall`: compares the last state with `item.gold`."""
 
     name = "recall"

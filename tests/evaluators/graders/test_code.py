@@ -138,6 +138,21 @@ def test_a_reply_is_read_where_nothing_is_known_but_the_question():
     assert get_grader("code").parse(item(None), "no") is None
 
 
+def test_a_draft_in_a_thought_is_no_program():
+    draft = "```python\ndef f(x):\n    return 0\n```"
+    grader, asked = get_grader("code"), item(tests=["assert f(2) == 4"])
+    assert grader.parse(asked, f"<think>{draft}</think>\n{ANSWER}") == ANSWER
+    assert grader.parse(asked, f"```python\n{ANSWER}\n```\n<think>or\n{draft}\n</think>") == ANSWER
+    assert grader.parse(asked, f"<think>\n{draft}") is None
+    assert (
+        get_grader("code")
+        .parse(humaneval(), "<think>\nso\n</think>\n\n    return x")
+        .endswith("return x")
+    )
+    spoken = "def f(x):\n    return x.split('</think>')[-1]"
+    assert grader.parse(asked, f"```python\n{spoken}\n```") == spoken
+
+
 # -- judging ---------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
+from graphsearch.evaluators.graders._plain import ReadsReplies
 from graphsearch.tasks import Item
 from graphsearch.testing import GraderConformance
 from tests.support import ROOT
@@ -156,6 +157,37 @@ class TestRecorded(GraderConformance):
 
 ELSEWHERE = {"code", "llm-judge"}
 """Graders with tests of their own: one needs a sandbox, the other is no quick function."""
+
+
+GRADERS = [
+    TestMath, TestNumeric, TestExact, TestF1, TestContains, TestRegex, TestPython, TestChoice,
+    TestGame24, TestPuzzle, TestRecall, TestBbh,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", GRADERS, ids=lambda kind: kind.__name__)
+def test_no_grader_reads_thoughts(kind):
+    grader = kind().make()
+    wrong = kind.wrong[0][1]
+    for asked, right in kind.right:
+        for text in (f"<think>\n{wrong}\n</think>\n\n{right}", f"{wrong}</think>{right}"):
+            assert grader.parse(asked, text) == grader.parse(asked, right), text
+            assert grader.grade(asked, text) == grader.grade(asked, right), text
+        cut = f"<think>\n{right}\nBut wait"
+        assert grader.parse(asked, cut) is None
+        assert grader.grade(asked, cut).score == 0
+    if hasattr(grader, "close"):
+        grader.close()
+
+
+def test_every_registered_grader_but_the_record_s_is_handed_no_thoughts():
+    made = {"llm-judge": {"model": "m"}, "python": {"function": f"{FUNCTIONS}:equal"}}
+    without = [
+        name
+        for name in grader_names()
+        if not isinstance(get_grader(name, **made.get(name, {})), ReadsReplies)
+    ]
+    assert without == ["recorded"]
 
 
 def test_every_registered_grader_is_here():

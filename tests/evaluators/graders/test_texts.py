@@ -5,13 +5,50 @@ import pytest
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._final import final_answer
+from graphsearch.evaluators.graders._final import after_thoughts, final_answer
 from graphsearch.evaluators.graders.f1 import normal_words, token_f1
 from graphsearch.tasks import Item
 
 
 def item(gold, **meta):
     return Item("i1", "?", gold, meta=meta)
+
+
+# -- thoughts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>20? no.</think>She makes $18.", "She makes $18."),
+        ("<think>\nAnswer: 20\n</think>\n\nAnswer: 18", "Answer: 18"),
+        ("<Thinking>20</Thinking>\n18", "18"),
+        ("<reasoning>20</reasoning><answer>18</answer>", "<answer>18</answer>"),
+        ("<thought>20</thought>\n    return x\n", "    return x"),
+        ("so it is 20\nno\n</think>\n18", "18"),
+        ("<think>20</think>Maybe 19. <think>19?</think>So 18.", "Maybe 19. So 18."),
+        ("<think>they want <think> tags</think>18", "18"),
+        ("<think>they want <think>20</think> tags</think>18", "18"),
+        ("<think></think>18", "18"),
+        ("<think>so 18</think>", ""),
+        ("<think>\nso it is 18", ""),
+        ("  <think>so it is 18", ""),
+        ("<think>a</think> <think>so 18", ""),
+        ("Let me see.\n<think>so it is 18", ""),
+        ("Use `<think>`.\n<think>\nso it is 18", ""),
+        # No thoughts.
+        ("18\n", "18\n"),
+        ("I think 18", "I think 18"),
+        ("The <think> tag is one of ours. Answer: B", "The <think> tag is one of ours. Answer: B"),
+        ("It ends at `</think>`. B", "It ends at `</think>`. B"),
+        ("text.split('</think>')[-1]", "text.split('</think>')[-1]"),
+        ('re.sub(r"<think>.*?</think>\\s*", "", s)', 're.sub(r"<think>.*?</think>\\s*", "", s)'),
+        ("x < think > y, <thinker>, <think/>", "x < think > y, <thinker>, <think/>"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_outside_thoughts(text, said):
+    assert after_thoughts(text) == said
 
 
 # -- where the final answer is ---------------------------------------------------------------------
