@@ -16,6 +16,7 @@ from graphsearch.errors import (
     EngineError,
     FleetError,
     StoreError,
+    Unavailable,
 )
 from graphsearch.execution._attempts import Attempts, RetryPolicy
 from graphsearch.execution._lane import Lane, LaneState
@@ -42,12 +43,48 @@ class Order(NamedTuple):
     account: str
 
 
+class _Trouble:
+    """Whether a model only fails, at an endpoint that answers others well.
+
+    Its lane belongs to the endpoint and recovers with each reply to another model.
+
+    Args:
+        who: model and endpoint, for messages.
+        patience: seconds with nothing but failures after which it counts as dead.
+    """
+
+    __slots__ = ("_patience", "_since", "_who", "down")
+
+    def __init__(self, who: str, patience: float) -> None:
+        self._who = who
+        self._patience = patience
+        self._since: float | None = None
+        self.down: EndpointDown | None = None
+
+    def end(self) -> None:
+        """It has answered."""
+        self._since = self.down = None
+
+    def hear(self, error: EngineError, now: float) -> None:
+        """A call failed; refusals and mistakes of the caller say nothing of the model's health."""
+        if not isinstance(error, Unavailable | CallTimeout):
+            return
+        if self._since is None:
+            self._since = now
+        if now - self._since >= self._patience:
+            failed_for = f"{now - self._since:.0f} s"
+            self.down = EndpointDown(
+                f"{self._who} has only failed for {failed_for} (the last time: {error})"
+            )
+
+
 class _Route(NamedTuple):
     """Where the calls of a model go."""
 
     engine: Engine
     info: EngineInfo
     lane: Lane
+    trouble: _Trouble
     rate: RateLimit | None
     turns: TakesTurns | None
 
@@ -120,6 +157,7 @@ class Sender:
         self._changed = changed
         self._routes: dict[str, _Route] = {}
         self._lanes: dict[str, Lane] = {}
+        self._places: list[Lane | _Trouble] = []
         self._freed: list[asyncio.Future[None]] = []
         self._held = 0
         self._unheard: Exception | None = None
@@ -131,8 +169,8 @@ class Sender:
 
     @property
     def down(self) -> EndpointDown | None:
-        """Why an endpoint counts as dead, None when none does."""
-        return next((lane.down for lane in self._lanes.values() if lane.down), None)
+        """Why an endpoint, or a model at one, counts as dead; None when none does."""
+        return next((place.down for place in self._places if place.down), None)
 
     def raise_unheard(self) -> None:
         """Raise what a listener raised while calls were under way, once."""
@@ -150,6 +188,7 @@ class Sender:
         """Forget what belongs to an event loop that is no more."""
         self._routes.clear()
         self._lanes.clear()
+        self._places.clear()
         self._freed.clear()
 
     def engine(self, model: str) -> Engine:
@@ -202,7 +241,7 @@ class Sender:
         attempts: Attempts | None = None
         loop = asyncio.get_running_loop()
         while True:
-            if self._halts and self._lanes and (down := self.down) is not None:
+            if self._halts and (down := self.down) is not None:
                 raise EndpointDown(str(down))
             if route.rate is not None:
                 await route.rate.wait(_tokens(worst))
@@ -219,12 +258,16 @@ class Sender:
             except EngineError as failure:
                 error = failure
                 route.lane.leave(entered, error)
+                route.trouble.hear(error, loop.time())
             except BaseException:
                 route.lane.leave(entered, None, is_known=False)
                 raise
             else:
                 route.lane.leave(entered, None, is_written=False)
+                route.trouble.end()
                 return
+            if route.trouble.down is not None:
+                raise EndpointDown(str(route.trouble.down)) from error
             wait = attempts.wait_after(error, loop.time())
             if wait is None:
                 raise error
@@ -353,8 +396,11 @@ class Sender:
             engine = self.engine(model)
             info = engine.info(model)
             turns = engine if isinstance(engine, TakesTurns) else None
-            route = _Route(engine, info, self._lane(model, info), self._rate(model), turns)
+            trouble = _Trouble(f"{model} at {info.endpoint or info.name}", self._policy.trouble_s)
+            lane, rate = self._lane(model, info), self._rate(model)
+            route = _Route(engine, info, lane, trouble, rate, turns)
             self._routes[model] = route
+            self._places += [lane, trouble]
         return route
 
     def _lane(self, model: str, info: EngineInfo) -> Lane:

@@ -128,6 +128,38 @@ def test_a_dead_endpoint_ends_the_run_within_seconds_and_keeps_what_was_made(tmp
     assert [found.outcome.value for found in more] == ["answered"] * 3, "the journal still serves"
 
 
+def test_a_model_that_only_fails_is_dead_though_its_endpoint_answers_others(tmp_path):
+    def script(call):
+        return Unavailable("500") if call.model == "a" else answer(call)
+
+    engine = Remote(script, latency=1.0)
+
+    async def others(ready):
+        count = 0
+        while ready.down is None and count < 1000:
+            count += 1
+            item = replace(ITEMS[0], id=f"y{count}")
+            (found,) = await run(ready, CollaborationGraph.single("b"), [item])
+            if found.outcome is not Outcome.ANSWERED:
+                break
+        return count
+
+    async def main():
+        policy = RetryPolicy(trouble_s=40)
+        with executor(tmp_path, engine, policy=policy, halts=True) as ready:
+            failed, well = await asyncio.gather(
+                run(ready, items=[replace(ITEMS[0], id=f"x{n}") for n in range(3)]),
+                others(ready),
+            )
+            return failed, well, ready.down, asyncio.get_running_loop().time()
+
+    failed, well, down, took = run_virtual(main())
+    assert {found.outcome for found in failed} == {Outcome.UNAVAILABLE}
+    assert well > 3, "so the endpoint itself is alive"
+    assert "a at http://there has only failed for " in down
+    assert took < 100
+
+
 def test_once_an_endpoint_is_dead_a_study_sends_nothing_to_the_others(tmp_path):
     dead, alive = Remote(Unreachable("refused")), Remote(answer, "http://elsewhere", latency=1.0)
 
