@@ -19,6 +19,7 @@ from graphsearch.errors import (
     TaskError,
     Unavailable,
 )
+from graphsearch.export._checked import check_fit, check_models, check_nodes
 from graphsearch.fits import Fit
 from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
@@ -116,12 +117,14 @@ class Bundle:
             models: also that each model is the one of the evidence, by its fingerprint.
 
         Raises:
-            ConfigError: a role, the grader, or the very model is not here.
+            ConfigError: a role, the grader, or the very model is not here; or a part of the bundle
+                does not fit the others, such as weights of another graph.
             FleetError: an engine is not here.
         """
         roles = self._roles()
         for node in self.graph.nodes:
             roles.role(node.role)
+        self._check_parts(roles)
         self._grader()
         if not models:
             return
@@ -216,6 +219,16 @@ class Bundle:
 
     # -- parts ---------------------------------------------------------------------------------
 
+    def _check_parts(self, roles: "RoleSet") -> None:
+        try:
+            check_models(self.graph, self.record["fingerprints"])
+            check_nodes(self.graph, self.record["nodes"])
+            check_fit(self.graph, roles, self._fit)
+            self._cap()
+        except ConfigError as error:
+            at = self.folder / "graph.json"
+            raise ConfigError(error.message, where=f"{at}: {error.where}") from error
+
     def _open(self) -> "Executor":
         if self._executor is None:
             from graphsearch.execution import Executor
@@ -272,7 +285,7 @@ class Bundle:
         from graphsearch.cost import Amount
 
         cap = self.record["caps"]["per_question"]
-        return None if cap is None else Amount.parse(cap)
+        return None if cap is None else Amount.parse(cap, where="caps.per_question")
 
 
 def _asked(question: Any, draw: Any, meta: Any) -> Item:

@@ -146,12 +146,17 @@ def _server(spec: ModelSpec) -> str:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        record = json.loads(read_text(path))
+        record = json.loads(read_text(path), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not JSON: {error}", where=str(path)) from error
     if not isinstance(record, dict):
         raise ConfigError("is no bundle: a mapping was expected", where=str(path))
     return record
+
+
+def _no_number(text: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python reads and JSON does not know."""
+    raise ValueError(f"{text} is no number")
 
 
 def _check(record: Mapping[str, Any], where: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.errors import ConfigError, TaskError
 from graphsearch.fleet import Fleet
+from graphsearch.functions import reference
 from graphsearch.graph import CollaborationGraph
 from graphsearch.tasks import HasReader
 
@@ -140,8 +141,24 @@ def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
         "name": told["name"],
         "fingerprint": told["fingerprint"],
         "profile": dict(told["profile"]),
-        "grader": dict(grader),
+        "grader": _without_places(grader["name"], grader["options"]),
     }
+
+
+def _without_places(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A grader as a bundle tells it: where a file of functions lay is nobody's business.
+
+    Service reads answers and judges none, so the functions are never called.
+    """
+    from graphsearch.evaluators.graders import grader_traits
+
+    told = dict(options)
+    traits = grader_traits(name)
+    for option in traits.path_options if traits.runs_code else ():
+        found = reference(str(told.get(option)))
+        if found is not None and found.file is not None and found.file.is_absolute():
+            told[option] = f"{found.file.name}:{found.name}"
+    return {"name": name, "options": told}
 
 
 def _roles(prompt_set: str | Path, *, is_told: bool) -> "RoleSet":

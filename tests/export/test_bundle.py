@@ -237,6 +237,23 @@ def test_a_changed_bundle_is_refused(bundle, edit, sentence):
         (lambda r: r.update(prompts=3), "is no bundle: TypeError"),
         (lambda r: r["prompts"]["files"].update({"x.jinja": 3}), "is no bundle: TypeError"),
         (lambda r: r["task"].update(grader=[]), "is no bundle: TypeError"),
+        (lambda r: r["nodes"].pop(), "json: nodes: must tell the 4 nodes of the graph"),
+        (lambda r: r.update(nodes=None), "json: nodes: must tell the 4 nodes of the graph"),
+        (lambda r: r["nodes"][0].update(model="xs"), "nodes[0].model: is 'xs', and 'nano' in the"),
+        (lambda r: r["nodes"][1].update(role="vote"), "nodes[1].role: is 'vote', and 'assistant'"),
+        (lambda r: r["nodes"][3].update(parents=[0]), "nodes[3].parents: is [0], and [0, 1, 2] in"),
+        (lambda r: r["nodes"][0].pop("role"), "is no bundle: KeyError"),
+        (lambda r: r["fingerprints"].pop("xs"), "fingerprints: lacks the graph's model 'xs'"),
+        (lambda r: r["fingerprints"].update(s=""), "has a model not of the graph: 's'"),
+        (lambda r: r["caps"].update(per_question="-3 units"), "caps.per_question: must be above 0"),
+        (lambda r: r["caps"].update(per_question="0 units"), "caps.per_question: must be above 0"),
+        (lambda r: r["caps"].update(per_question="nan units"), "caps.per_question: expected a num"),
+        (lambda r: r["caps"].update(per_question=5), "caps.per_question: expected a number with"),
+        (lambda r: r.update(fit=None), "fit: is no record of fitted parts"),
+        (
+            lambda r: r.update(fit={"items": 1, "calls": 1, "nodes": {"0": {}}}),
+            "fit.nodes.0: is no node with fitted parts",
+        ),
     ],
 )
 def test_a_bundle_made_by_hand_is_checked_as_input(bundle, edit, sentence):
@@ -244,6 +261,129 @@ def test_a_bundle_made_by_hand_is_checked_as_input(bundle, edit, sentence):
     with pytest.raises(InputError) as caught:
         load_bundle(bundle)
     assert sentence in str(caught.value)
+
+
+def fitted_bundle(tmp_path, sink, values):
+    """The folder of a bundle whose sink has fitted parameters."""
+    graph = graph_of("nano", "nano", "xs", sink=sink).canonical()
+    winner = result_of(graph)["winner"]
+    winner["fit"] = {"items": 9, "calls": 27, "nodes": {"3": values}}
+    run = run_folder(tmp_path / "run", graph, winner=winner)
+    write_bundle(run, tmp_path / "bundle").close()
+    return tmp_path / "bundle"
+
+
+WEIGHTS = {"assistant:nano": 0.25, "assistant:xs": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"weights": {**WEIGHTS, "assistant:xs": "1"}}, "weights.assistant:xs: must be a number, "),
+        ({"weights": {**WEIGHTS, "assistant:xs": None}}, "weights.assistant:xs: must be a number"),
+        ({"weights": {**WEIGHTS, "assistant:xs": [1]}}, "weights.assistant:xs: must be a number"),
+        ({"weights": {**WEIGHTS, "assistant:xs": True}}, "weights.assistant:xs: must be a number"),
+        (
+            {"weights": {**WEIGHTS, "assistant:xs": 1e308}},
+            "xs: must be from 0 to 1, got 1e+308",
+        ),
+        ({"weights": {**WEIGHTS, "assistant:xs": 10**400}}, "must be from 0 to 1, got 1000"),
+        ({"weights": {**WEIGHTS, "assistant:xs": -0.1}}, "must be from 0 to 1, got -0.1"),
+        ({"weights": {"assistant:nano": 0.25}}, "fit.nodes.3.weights.assistant:xs: is missing"),
+        ({"weights": {**WEIGHTS, "x": 1}}, "fit.nodes.3.weights.x: is no parent of the node"),
+        ({"weights": [1, 2]}, "fit.nodes.3.weights: must be a mapping, got [1, 2]"),
+        ({"threshold": 0.5}, "is nothing that weighted-vote(accuracy) has"),
+        ({"weights": WEIGHTS, "threshold": 0.5}, "fit.nodes.3.threshold: is nothing that weighted"),
+        ({}, "fit.nodes.3.weights: is missing"),
+        (3, "fit: is no record of fitted parts"),
+    ],
+)
+def test_broken_weights_are_refused_when_loading(tmp_path, values, sentence):
+    folder = fitted_bundle(tmp_path, "weighted-vote(accuracy)", {"weights": WEIGHTS})
+    with load_bundle(folder) as loaded:
+        assert loaded.answer_sync(QUESTION).text
+    change(folder, lambda r: r["fit"]["nodes"].update({"3": values}))
+    with pytest.raises(ConfigError) as caught:
+        load_bundle(folder, check_models=False)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda r: r.pop("fit"), "fit: is missing, and node 3 (weighted-vote(log-odds)) needs it"),
+        (lambda r: r["fit"].update(nodes={}), "fit.nodes.3: is missing"),
+        (lambda r: r["fit"].update(nodes={"0": {}}), "fit.nodes.0: is no node with fitted parts"),
+        (lambda r: r["fit"]["nodes"].update({"99": {}}), "fit.nodes.99: is no node with fitted"),
+        (lambda r: r["fit"]["nodes"].update({"x": {}}), "fit: is no record of fitted parts"),
+        (lambda r: r.update(fit=[]), "fit: is no record of fitted parts"),
+    ],
+)
+def test_a_fit_of_other_nodes_is_refused_when_loading(tmp_path, edit, sentence):
+    weights = {"assistant:nano": -6.9, "assistant:xs": 6.9}
+    folder = fitted_bundle(tmp_path, "weighted-vote(log-odds)", {"weights": weights})
+    load_bundle(folder).close()
+    change(folder, edit)
+    with pytest.raises(ConfigError) as caught:
+        load_bundle(folder)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("role", "values", "sentence"),
+    [
+        ("share, 0.2", {"threshold": 0.66}, None),
+        ("share, 0.2", {"threshold": 1}, None),
+        ("score, 0.2", {"threshold": 40.0}, None),
+        ("margin, 0.2, log-odds", {"threshold": -0.5, "weights": WEIGHTS}, None),
+        ("share>=0.5, log-odds, 9", {"weights": dict.fromkeys(WEIGHTS, 9.0)}, None),
+        ("share, 0.2", {"threshold": 1.5}, "threshold: must be from -1 to 1, got 1.5"),
+        ("share, 0.2", {"threshold": "0.5"}, "threshold: must be a number, got '0.5'"),
+        ("share, 0.2", {"weights": WEIGHTS}, "threshold: is missing"),
+        ("margin, 0.2, log-odds", {"threshold": 0.5}, "weights: is missing"),
+        ("share>=0.5, log-odds", {"weights": dict.fromkeys(WEIGHTS, 9.0)}, "from -7 to 7, got 9.0"),
+    ],
+)
+def test_fitted_gates_are_checked_when_loading(tmp_path, role, values, sentence):
+    nodes = (*(Node("assistant", name) for name in ("nano", "xs")), Node(f"cascade({role})", "xs"))
+    graph = CollaborationGraph(nodes, ((0, 2), (1, 2)), 2)
+    fit = {"items": 9, "calls": 27, "nodes": {"2": values}}
+    winner = result_of(graph)["winner"] | {"fit": fit}
+    run = run_folder(tmp_path / "run", graph, winner=winner)
+    if sentence is None:
+        write_bundle(run, tmp_path / "bundle").close()
+        return
+    with pytest.raises(ConfigError) as caught:
+        write_bundle(run, tmp_path / "bundle")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_does_not_know_is_no_number(tmp_path, number):
+    folder = fitted_bundle(tmp_path, "weighted-vote(accuracy)", {"weights": WEIGHTS})
+    path = folder / "graph.json"
+    path.write_text(path.read_text().replace("0.25", number))
+    with pytest.raises(ConfigError, match=f"is not JSON: {number} is no number"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("/home/me/secret-project/judge.py:grade", "judge.py:grade"),
+        ("judges/judge.py:grade", "judges/judge.py:grade"),
+        ("package.module:grade", "package.module:grade"),
+    ],
+)
+def test_where_a_user_s_function_lay_is_not_told(tmp_path, written, told):
+    grader = {"name": "python", "options": {"function": written, "workers": 1}}
+    graph = graph_of("nano", "xs")
+    task = result_of(graph)["task"] | {"grader": grader}
+    run = run_folder(tmp_path / "run", graph, task=task, prompt_set="embedded")
+    with write_bundle(run, tmp_path / "bundle") as loaded:
+        options = {"function": told, "workers": 1}
+        assert loaded.record["task"]["grader"] == {"name": "python", "options": options}
+        assert loaded.answer_sync(QUESTION).text
 
 
 ATTACKS = [
