@@ -8,44 +8,40 @@ from typing import Any, ClassVar, Final, Literal
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims
+from graphsearch.evaluators.graders._numerals import Numeral, find_numerals, one_number, plainly
+from graphsearch.evaluators.graders._plain import NoClaims, shown
 from graphsearch.tasks import Item, Verdict
 
-__all__ = ["NumericGrader", "Pick", "read_numbers"]
+__all__ = ["NumericGrader", "Pick"]
 
 Pick = Literal["auto", "first", "last"]
 """Which number of a final answer counts."""
 
-_NUMBER: Final = re.compile(
-    r"(?<![\w.])[-+−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d{1,3})?"
-    r"(?:\s*/\s*\d+)?(?![\w]*\w)"
-)
-_LATEX_FRACTION: Final = re.compile(r"([-+−]?)\\[dt]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _TAIL: Final = 20_000
-_LONGEST_NUMBER: Final = 1_000
-
-
-def read_numbers(text: str) -> list[Fraction]:
-    r"""Numbers in a text, in order: `1,234.5`, `-3/4`, `1e6`, `\frac{1}{2}`, `$12`, ...
-
-    Those of more than a thousand characters are none.
-    """
-    numbers: list[Fraction] = []
-    for found in _NUMBER.findall(_LATEX_FRACTION.sub(r" \1\2/\3 ", text)):
-        if len(found) > _LONGEST_NUMBER:
-            continue
-        try:
-            numbers.append(Fraction(re.sub(r"[,$\s]", "", found).replace("−", "-")))
-        except (ValueError, ZeroDivisionError):
-            continue  # a lone sign, or a division by zero: no number
-    return numbers
+_REASON: Final = re.compile(
+    r"[ \t]*(?:[,;.](?!\d)|\(|\b(?:because|since|as|where|when|if|given|so)\b)", re.IGNORECASE
+)
+_SECOND: Final = re.compile(
+    r"(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\b(?:or|and|to|oder|bis|und)\b[ \t]*"
+    r"|[ \t]*(?:[,;/&]|或|和|至)[ \t]*(?:or|and)?[ \t]*"
+    r"|[ \t]*(?:hours?|hrs?|h|feet|foot|ft|minutes?|mins?|pounds?|lbs?|dollars?|days?|weeks?"
+    r"|years?|yards?|meters?|metres?|kilograms?|kg)[ \t,]+",
+    re.IGNORECASE,
+)
+"""What stands between two numbers that are one answer only together."""
+_PLACES: Final = re.compile(r"[ \t]*(?:decimals?|d\.?p|significant|s\.?f|places?)\b", re.IGNORECASE)
+_NOT: Final = re.compile(r"(?:\bnot|n't|n’t|≠|!=)[ \t]*$", re.IGNORECASE)
+_EITHER: Final = re.compile(r"(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\bor\b[ \t]*", re.IGNORECASE)
 
 
 class NumericGrader(NoClaims):
     """Right when the answer equals the gold number, exactly or within a tolerance.
 
     Where a reply marks its final answer, that one's first number counts, or the first after its
-    last `=`; else the last number written anywhere.
+    last `=`; else the last number written anywhere. What looks like a number and cannot be read for
+    sure (`1,5`, `2^10`, `18 or 20`) leaves the reply unparsed; no other number is taken in its
+    place. A gold answer must be one number, with its unit and currency at most, or a solution that
+    marks one.
 
     Args:
         tolerance: largest relative error that counts as right; 0 asks for the exact number.
@@ -80,7 +76,7 @@ class NumericGrader(NoClaims):
         """
         number = self._read(text)
         if number is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no number in the answer")
+            return Verdict(0.0, Outcome.UNPARSED, None, "no number for sure in the answer")
         gold = self.gold(item.gold, item.id)
         right = abs(number - gold) <= self._tolerance * abs(gold)
         said = str(number)
@@ -99,26 +95,79 @@ class NumericGrader(NoClaims):
                 raise TaskError(f"item {where!r}: the gold answer {value!r} is no number")
             number = Fraction(str(value))
         elif isinstance(value, str):
-            number = NumericGrader()._read(value)
+            number = one_number(final_answer(value) or value)
         if number is None:
-            raise TaskError(f"item {where!r}: the gold answer {value!r} is no number")
+            raise TaskError(
+                f"item {where!r}: the gold answer {shown(repr(value))} is no number for sure; "
+                f"write one, such as 1234.5, -3/4 or 18 km, or a solution that ends in '#### 18'"
+            )
         return number
 
     def _read(self, text: str) -> Fraction | None:
         final = final_answer(text, self._extract)
-        if final is not None:
-            number = self._picked(final)
-            if number is not None:
-                return number
-        if self._extract != "auto":
-            return None
-        numbers = read_numbers(text[-_TAIL:])
-        return numbers[-1] if numbers else None
+        if final is None:
+            return _last(text) if self._extract == "auto" else None
+        said = plainly(final[-_TAIL:])
+        if find_numerals(said) or self._extract != "auto":
+            return self._picked(said)
+        # "The answer is as follows:" has it after that; a number before it is a step.
+        return _last(text.rpartition(final)[2])
 
     def _picked(self, final: str) -> Fraction | None:
         if self._pick == "auto":
-            final = final.rpartition("=")[2]
-        numbers = read_numbers(final[-_TAIL:])
-        if not numbers:
-            return None
-        return numbers[-1 if self._pick == "last" else 0]
+            return _said(final)
+        numerals = find_numerals(final, joined=False)
+        return numerals[-1 if self._pick == "last" else 0].value if numerals else None
+
+
+def _said(final: str) -> Fraction | None:
+    """The number that a final answer says: `18`, `9 * 2 = 18`, `18 = 9 * 2`, `18 (as x = 9)`."""
+    for reason in _REASON.finditer(final):
+        head = one_number(final[: reason.start()])
+        if head is not None and "=" in final[reason.end() :]:
+            return head
+    sides = final.split("=")
+    last = _first(sides[-1])
+    if last is not None or not find_numerals(sides[-1]):
+        return last
+    for side in reversed(sides[:-1]):
+        number = one_number(side)
+        if number is not None:
+            return number
+    return next((n for n in map(_first, sides[-1].split("≈")) if n is not None), None)
+
+
+def _first(text: str) -> Fraction | None:
+    """The first number, unless it is denied or a second one goes with it."""
+    numerals = find_numerals(text)
+    if not numerals or _NOT.search(text[: numerals[0].begin]):
+        return None
+    if len(numerals) > 1 and _are_two(text, *numerals[:2]):
+        return None
+    return numerals[0].value
+
+
+def _are_two(text: str, first: Numeral, second: Numeral) -> bool:
+    if not _SECOND.fullmatch(text, first.end, second.begin):
+        return False
+    if _PLACES.match(text, second.end):  # 0.33 to 2 decimal places
+        return False
+    percent = [text.startswith("%", n.end) for n in (first, second)]
+    values = [
+        n.value and n.value / (100 if p else 1)
+        for n, p in zip((first, second), percent, strict=True)
+    ]
+    return first.value != second.value and values[0] != values[1]
+
+
+def _last(text: str) -> Fraction | None:
+    """The last number of a reply that marks none, unless it is one of two."""
+    text = plainly(text[-_TAIL:])
+    numerals = find_numerals(text)
+    if not numerals or _NOT.search(text[: numerals[-1].begin]):
+        return None
+    return None if len(numerals) > 1 and _is_either(text, *numerals[-2:]) else numerals[-1].value
+
+
+def _is_either(text: str, first: Numeral, second: Numeral) -> bool:
+    return first.value != second.value and bool(_EITHER.fullmatch(text, first.end, second.begin))
