@@ -26,13 +26,14 @@
         |   |-- ContextTooLong     prompt and reply do not fit the model's context
         |   `-- UnknownModel       the server has no model of that name
         |-- GraderFailed           final: the grader's own machinery failed
+        |   `-- NoVerdict            a judge's replies, which are kept, hold no verdict
         `-- Cancelled              final: we gave the call up
 
-Whether a retry can help is a property of the type (`EngineError.retryable`), and so are the
-outcome a failed call is recorded with (`EngineError.outcome`), whether it was sent at all
-(`EngineError.was_sent`) and whether the server may have charged for it
-(`EngineError.may_have_cost`). When to come back, where a server says so, is told by
-the error itself (`EngineError.retry_after`).
+Whether a retry can help is a property of the type (`EngineError.retryable`), and so are the outcome
+a failed call is recorded with (`EngineError.outcome`), whether it was sent at all
+(`EngineError.was_sent`), whether the server may have charged for it (`EngineError.may_have_cost`)
+and whether a resumed study meets it again (`EngineError.lasts`). When to come back, where a server
+says so, is told by the error itself (`EngineError.retry_after`).
 """
 
 from typing import ClassVar
@@ -57,6 +58,7 @@ __all__ = [
     "GraphsearchError",
     "InputError",
     "NoKey",
+    "NoVerdict",
     "NotThere",
     "RateLimited",
     "Rejected",
@@ -132,6 +134,7 @@ class EngineError(GraphsearchError):
         outcome: what the call is recorded as.
         was_sent: whether the call left this process, so that it is booked.
         may_have_cost: whether the server may have made the reply, so that its worst case is booked.
+        lasts: whether a resumed study meets it again, since what it comes from is kept.
         retry_after: seconds the endpoint asks to wait, or None when it does not say.
     """
 
@@ -139,6 +142,7 @@ class EngineError(GraphsearchError):
     outcome: ClassVar[Outcome] = Outcome.UNAVAILABLE
     was_sent: ClassVar[bool] = True
     may_have_cost: ClassVar[bool] = False
+    lasts: ClassVar[bool] = False
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
@@ -221,6 +225,21 @@ class GraderFailed(EngineError):
     The item is not evaluated. What a model's text brings about is never this: it is a verdict of
     score 0.
     """
+
+
+class NoVerdict(GraderFailed):
+    """Nothing that a judge replied is a verdict. Its replies are kept and would be read again.
+
+    Args:
+        why: in words that are equal for equal causes, with what to do.
+        said: how the last reply ended, "" where that tells nothing.
+    """
+
+    lasts = True
+
+    def __init__(self, why: str, said: str = "") -> None:
+        self.why = why
+        super().__init__(f"{why} ({said!r})" if said else why)
 
 
 class Cancelled(EngineError):

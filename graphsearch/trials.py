@@ -44,10 +44,16 @@ class Failure:
     Attributes:
         model: whose call failed, None where no call did (the grader, a time limit).
         error: what was said of it.
+        lasts: whether it would fail again, since what it comes from is kept.
     """
 
     model: str | None
     error: str
+    lasts: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name; `lasts` only where it does."""
+        return {"model": self.model, "error": self.error} | ({"lasts": True} if self.lasts else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,7 @@ class ItemResult:
         }
         if self.failure is None:
             return record
-        failure = {"model": self.failure.model, "error": self.failure.error}
-        return record | {"failure": failure}
+        return record | {"failure": self.failure.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ItemResult":

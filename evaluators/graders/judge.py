@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.calls import Message, Reply, Sampling, Usage
-from graphsearch.errors import GraderFailed, TaskError
+from graphsearch.calls import Message, Outcome, Reply, Sampling, Usage
+from graphsearch.errors import NoVerdict, TaskError
 from graphsearch.evaluators.graders._judge_prompts import (
     VERSION,
     prompts,
@@ -172,8 +172,15 @@ class JudgeGrader(ReadsReplies):
         found = read_verdict(again)
         if isinstance(found, bool):
             return found
-        said = " ".join(again.text.split())[-_SHOWN:]
-        raise GraderFailed(f"{self._model} gave no verdict, asked twice: {found} ({said!r})")
+        raise self._no_verdict(again, found)
+
+    def _no_verdict(self, reply: Reply, problem: str) -> NoVerdict:
+        why = f"{self._model} gave no verdict, asked twice: {problem}; "
+        if reply.outcome is Outcome.TRUNCATED:
+            most = self._sampling.max_tokens
+            return NoVerdict(f"{why}raise max_tokens ({most}) in the grader's options")
+        said = " ".join(reply.text.split())[-_SHOWN:]
+        return NoVerdict(f"{why}take another model as the judge", said)
 
     async def _ask(self, prompt: Sequence[Message], ask: Ask) -> Reply:
         return await ask(self._model, prompt, sampling=self._sampling, prompt_version=VERSION)

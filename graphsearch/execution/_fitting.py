@@ -121,16 +121,17 @@ class Fitter:
         if not all(run.outcome.is_graded for run in runs):
             culprit = culprit_of(lower)
             assert culprit is not None
-            return Taught(_lost(item, culprit.outcome, culprit.model, culprit.error), calls)
+            why = None if culprit.error is None else Failure(culprit.model, culprit.error)
+            return Taught(_lost(item, culprit.outcome, why), calls)
         judged = runs if step.role.fits_worth else []
         try:
             verdicts = [await verdict(item, run) for run in judged]
         except (EngineError, BudgetReached) as error:
-            outcome, why = ungraded(self._grader, error)
-            return Taught(_lost(item, outcome, None, why), calls)
+            found = ungraded(self._grader, error)
+            failure = Failure(None, found.why, found.lasts)
+            return Taught(_lost(item, found.outcome, failure), calls)
         return Taught(Lesson(item, heard(runs), [one.score for one in verdicts]), calls)
 
 
-def _lost(item: Item, outcome: Outcome, model: str | None, error: str | None) -> ItemResult:
-    failure = None if error is None else Failure(model, error)
+def _lost(item: Item, outcome: Outcome, failure: Failure | None) -> ItemResult:
     return ItemResult(item.id, None, outcome, group=item.group, failure=failure)

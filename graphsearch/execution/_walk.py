@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphsearch.calls import Message, Outcome, Usage
 from graphsearch.cost import CURRENCIES, Amount
@@ -313,8 +313,8 @@ class Walk:
         return self._made(nodes, culprit.outcome, None, text="", error=culprit.error)
 
     def _unjudged(self, nodes: tuple[NodeRun, ...], error: EngineError | BudgetReached) -> GraphRun:
-        outcome, why = ungraded(self._grader, error)
-        return self._made(nodes, outcome, None, error=why)
+        outcome, why, lasts = ungraded(self._grader, error)
+        return self._made(nodes, outcome, None, error=why, lasts=lasts)
 
     def _made(
         self,
@@ -324,6 +324,7 @@ class Walk:
         *,
         text: str | None = None,
         error: str | None = None,
+        lasts: bool = False,
     ) -> GraphRun:
         usage: dict[str, Usage] = {}
         for node in nodes:
@@ -331,7 +332,9 @@ class Walk:
                 usage[node.model] = usage.get(node.model, Usage()) + node.usage
         text = nodes[-1].message if text is None else text
         price = self._price(nodes)
-        return GraphRun(self._item.id, outcome, verdict, text, price, usage, nodes, error=error)
+        return GraphRun(
+            self._item.id, outcome, verdict, text, price, usage, nodes, error=error, lasts=lasts
+        )
 
     def _price(self, nodes: tuple[NodeRun, ...]) -> Spend:
         spends = [node.spend for node in nodes if node.spend is not None]
@@ -352,10 +355,20 @@ def heard(runs: Sequence[NodeRun]) -> tuple[Heard, ...]:
     return tuple([Heard(r.message, r.role, r.model, r.outcome, r.score) for r in runs])
 
 
-def ungraded(grader: Grader, error: EngineError | BudgetReached) -> tuple[Outcome, str]:
+class Ungraded(NamedTuple):
+    """Why an answer has no verdict, and whether it would have none again."""
+
+    outcome: Outcome
+    why: str
+    lasts: bool
+
+
+def ungraded(grader: Grader, error: EngineError | BudgetReached) -> Ungraded:
     """Why an answer has no verdict: the grader's machinery failed, or nobody pays for its calls."""
-    ended = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
-    return ended, f"grader {grader.name!r}: {error}"
+    why = f"grader {grader.name!r}: {error}"
+    if isinstance(error, EngineError):
+        return Ungraded(error.outcome, why, error.lasts)
+    return Ungraded(Outcome.BUDGET_STOPPED, why, lasts=False)
 
 
 def _score(value: object) -> float | None:

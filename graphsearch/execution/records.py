@@ -61,6 +61,7 @@ class GraphRun:
         price: full price of those calls. Its `seconds` are those of the longest path.
         nodes: every node's part, in canonical order; the transcript.
         error: why the item was not evaluated, None when it was.
+        lasts: whether that would happen again, since what it comes from is kept.
     """
 
     item_id: str
@@ -71,6 +72,7 @@ class GraphRun:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     nodes: tuple[NodeRun, ...] = ()
     error: str | None = None
+    lasts: bool = False
 
     @property
     def culprit(self) -> NodeRun | None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import StudyStopped
@@ -12,7 +12,14 @@ from graphsearch.trials import ItemResult
 if TYPE_CHECKING:
     from graphsearch.execution import Executor
 
-__all__ = ["Failures", "check_endpoints"]
+__all__ = ["ANEW", "RESUME", "Failures", "check_endpoints"]
+
+RESUME: Final = "all finished calls are kept: mend the cause, then resume"
+ANEW: Final = (
+    "all finished calls are kept, so a search that is resumed would read the same replies again: "
+    "mend the cause, and begin in a new folder"
+)
+"""What to do where a failure may pass, and where it would not."""
 
 _FEW = 20
 """Evaluations below which a share of failures means nothing."""
@@ -37,6 +44,7 @@ class Failures:
         self._lost = lost
         self._evaluated = 0
         self._causes: Counter[str] = Counter()
+        self._lasting: Counter[str] = Counter()
         self._losses = Losses()
         self._news: list[Loss] = []
 
@@ -50,6 +58,8 @@ class Failures:
         self._evaluated += evaluated
         for result in failed:
             self._causes[_cause(result)] += 1
+            if result.failure is not None and result.failure.lasts:
+                self._lasting[_cause(result)] += 1
             loss = self._losses.take(result)
             if loss is not None:
                 self._news.append(loss)
@@ -73,15 +83,15 @@ class Failures:
         failed = self._causes.total()
         if self._evaluated < self._few or failed <= self.allowed * self._evaluated:
             return
-        ((cause, times),) = self._causes.most_common(1)
+        lasts = self._lasting.total() > self.allowed * self._evaluated
+        ((cause, times),) = (self._lasting if lasts else self._causes).most_common(1)
         lost = self._losses.all
         refused = all(loss.outcome is Outcome.REJECTED for loss in lost)
         why = "because calls were refused" if refused else "for reasons of the infrastructure"
         raise StudyStopped(
             f"{what}{failed} of {self._evaluated} answers ({failed / self._evaluated:.0%}) were "
             f"not evaluated {why}, more than the {self.allowed:.0%} allowed ({times} times: "
-            f"{_short(cause)}; {named(lost)}); all finished calls are kept: mend the cause, then "
-            "resume"
+            f"{_short(cause)}; {named(lost)}); {ANEW if lasts else RESUME}"
         )
 
 

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import BudgetReached, BudgetRefused, EngineError, StudyStopped
+from graphsearch.errors import (
+    BudgetReached,
+    BudgetRefused,
+    EngineError,
+    NoVerdict,
+    StudyStopped,
+)
 from graphsearch.stats import wilson
+from graphsearch.study.failures import ANEW, RESUME
 from graphsearch.tasks import AskingGrader, LabelledAnswer, LabelledGrader
 
 if TYPE_CHECKING:
@@ -122,8 +129,8 @@ async def check_judge(study: "Study") -> None:
     if found and not grader.accept and (kappa is None or kappa < grader.least_kappa):
         raise StudyStopped(
             f"{_sentence(grader, found)} That is below the floor of {grader.least_kappa:g} "
-            "(least_kappa): take a better judge or give it a rubric, in a new folder; or search "
-            "with it all the same by accept: true in the grader's options"
+            "(least_kappa): take a better judge, give it a rubric, or search with it all the same "
+            "(accept: true in the grader's options), each in a new folder"
         )
 
 
@@ -135,25 +142,31 @@ def _open_items(study: "Study") -> dict[str, Any]:
 
 async def _measure(study: "Study", sample: Sequence[LabelledAnswer]) -> Agreement:
     scores: list[float | None] = []
-    causes: Counter[str] = Counter()
+    causes: Counter[tuple[bool, str]] = Counter()
     for start in range(0, len(sample), _AT_ONCE):
         part = sample[start : start + _AT_ONCE]
         scores += await asyncio.gather(*(_score(study, row, causes) for row in part))
     found = agreement_of(scores, [row.right for row in sample], level=study.parts.settings.level)
-    if found.failed > study.parts.settings.infra_share * len(sample):
-        cause, times = min(causes.items(), key=lambda one: (-one[1], one[0]))
+    allowed = study.parts.settings.infra_share * len(sample)
+    if found.failed > allowed:
+        # What lasts is named first where it alone is too much: nothing else would help.
+        lasts = sum(times for (lasting, _), times in causes.items() if lasting) > allowed
+        told = [(-times, why) for (lasting, why), times in causes.items() if lasting or not lasts]
+        times, cause = min(told)
         raise StudyStopped(
             f"the judge gave no verdict on {found.failed} of its {len(sample)} labelled answers "
-            f"({times} times: {cause}); all finished calls are kept: mend the cause, then resume"
+            f"({-times} times: {cause}); {ANEW if lasts else RESUME}"
         )
     return found
 
 
-async def _score(study: "Study", row: LabelledAnswer, causes: Counter[str]) -> float | None:
+async def _score(
+    study: "Study", row: LabelledAnswer, causes: Counter[tuple[bool, str]]
+) -> float | None:
     try:
         verdict = await study.executor.verdict(row.item, row.answer, account="search")
     except EngineError as error:
-        causes[str(error)] += 1
+        causes[error.lasts, error.why if isinstance(error, NoVerdict) else str(error)] += 1
         return None
     except BudgetReached as error:
         message = f"the search budget does not cover the judge's labelled sample: {error}"

@@ -366,4 +366,4 @@ def _failure(run: "GraphRun") -> Failure | None:
     if run.error is None:
         return None
     culprit = run.culprit
-    return Failure(None if culprit is None else culprit.model, run.error)
+    return Failure(None if culprit is None else culprit.model, run.error, run.lasts)

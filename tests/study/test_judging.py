@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from graphsearch import api
-from graphsearch.calls import Message
+from graphsearch.calls import Message, Outcome, Reply, Usage
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.errors import (
     BudgetRefused,
@@ -21,6 +22,7 @@ from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.execution import RetryPolicy
 from graphsearch.study.judging import agreement_of
 from graphsearch.tasks import JudgeCall, Task
+from graphsearch.trials import Failure, ItemResult
 from tests.study.world import PROFILE, SumGrader, make_fleet, make_settings, make_task, reply
 
 OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}
@@ -173,6 +175,62 @@ def test_a_judge_that_rambles_stops_the_study_and_scores_nothing(tmp_path):
         api.optimize(**rambling, out=tmp_path / "run")
 
 
+class TestWhatIsToBeDoneWithAJudgeWithoutVerdicts:
+    """Its replies are kept, so another folder helps; one that is down may be back."""
+
+    def cut_off(self, _):
+        return Reply("so so so", Usage(9, 64, 1), Outcome.TRUNCATED)
+
+    def test_one_that_is_cut_off_needs_more_tokens_in_a_new_folder(self, tmp_path):
+        task = judged_task(labelled=labelled(tmp_path))
+        given = arguments(task, lambda call: world(call, self.cut_off))
+        told = (
+            r"no verdict on 12 of its 12 labelled answers \(12 times: wise gave no verdict, asked "
+            r"twice: it was truncated; raise max_tokens \(64\) in the grader's options\); .* begin "
+            "in a new folder$"
+        )
+        for _ in range(2):  # the second one reads the same replies
+            with pytest.raises(StudyStopped, match=told):
+                api.optimize(**given, out=tmp_path / "run")
+
+    def test_one_that_rambles_is_the_wrong_one(self, tmp_path):
+        task = judged_task(labelled=labelled(tmp_path))
+        given = arguments(task, lambda call: world(call, lambda _: f"Hm, {call.seed}?"))
+        told = r"\(12 times: wise gave .*; take another model as the judge\); .* in a new folder$"
+        with pytest.raises(StudyStopped, match=told):
+            api.optimize(**given, out=tmp_path / "run")
+
+    @pytest.mark.parametrize(
+        ("cut", "ends"),
+        [(3, r"\(3 times: wise gave .* new folder$"), (2, r"\(10 times: down\); .* then resume$")],
+    )
+    def test_what_lasts_decides_where_it_alone_is_too_much(self, tmp_path, cut, ends):
+        path = labelled(tmp_path)
+        rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
+        lost = {row["answer"] for row in rows[:cut]}
+
+        def mixed(call):
+            said = call.messages[1].content.split("Answer to be judged:\n| ")[1].split("\n")[0]
+            return self.cut_off(call) if said in lost else Unavailable("down")
+
+        given = arguments(judged_task(labelled=path), lambda call: world(call, mixed))
+        with pytest.raises(StudyStopped, match=ends):
+            api.optimize(**given, out=tmp_path / "run")
+
+    @pytest.mark.parametrize("lasts", [True, False])
+    def test_that_it_lasts_is_kept_with_the_result(self, lasts):
+        result = ItemResult("q", None, Outcome.UNAVAILABLE, failure=Failure(None, "no", lasts))
+        kept = result.to_json()
+        assert ItemResult.from_json(kept) == result
+        assert ("lasts" in kept["failure"]) is lasts
+
+    def test_it_is_said_of_a_search_as_well(self, tmp_path):
+        given = arguments(script=lambda call: world(call, self.cut_off))
+        told = r"raise max_tokens \(64\) in the grader's options; 12 questions .* in a new folder$"
+        with pytest.raises(StudyStopped, match=told):
+            api.optimize(**given, out=tmp_path / "run")
+
+
 def test_a_judge_of_its_own_is_no_model_of_the_space_and_needs_a_new_name():
     parts = api.join(**arguments())
     assert "wise" in parts.fleet.names
@@ -195,6 +253,22 @@ def test_a_quote_counts_the_judge():
     both = plain.phases["total"].cost["units"].expected + quoted.judge.cost["units"].expected
     assert quoted.phases["total"].cost["units"].expected == pytest.approx(both, rel=0.2)
     assert "judge " in str(quoted)
+    assert "grader     llm-judge (model wise, reads numeric, max_tokens 64)" in str(quoted)
+
+
+def test_a_quote_tells_what_matters_of_a_judge():
+    own = {**OWN, "prefill_rate": 100, "decode_rate": 10, "overhead_s": 0}
+    options = {"model": own, "reads_options": {"case": True}, "rubric": "as good " * 40}
+    grader = get_grader("llm-judge", **options)
+    task = Task("sums", make_task().splits, grader, PROFILE, fingerprint="sums 1")
+    quoted = api.quote(**arguments(task, settings=make_settings(length_items=0)))
+    (line,) = [line for line in str(quoted).splitlines() if line.startswith("grader ")]
+    assert "model wise, " in line
+    assert "reads_options (case True)" in line
+    assert "rubric as good as good" in line
+    assert len(line) < 200
+    assert "prefill_rate" not in line
+    assert quoted.to_json()["grader"]["options"]["model"] == own
 
 
 def test_a_budget_that_the_judge_has_no_price_in_is_refused():

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Phase", "Quote", "Range"]
+
+_LONGEST_OPTION: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,20 @@ class Quote:
 
 
 def _grader_text(grader: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in (grader["options"] or {}).items())
+    options = _options_text(grader["options"] or {})
     return f"{grader['name']} ({options})" if options else str(grader["name"])
+
+
+def _options_text(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_option_text(value)}" for name, value in options.items())
+
+
+def _option_text(value: Any) -> str:
+    """A model of a judge's own by its name, a long rubric by its beginning."""
+    if isinstance(value, Mapping):
+        return str(value["name"]) if "name" in value else f"({_options_text(value)})"
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST_OPTION else f"{text[: _LONGEST_OPTION - 3]}..."
 
 
 def _counted(part: Range, noun: str) -> str:
