@@ -2,9 +2,12 @@ r"""Finds the program in a reply.
 
 In this order:
 
-1. Fenced blocks (three backticks or tildes; one that is never closed goes to the end). Of those
-   that define the entry point, the last that is valid Python, else the last. Where none defines it:
-   all blocks together when that is valid Python, else the longest.
+1. Fenced blocks (three backticks or tildes). Of those that define the entry point, the last that is
+   valid Python, else the last, whatever the words around it say; and with it, in the reply's order,
+   blocks that define what it reads and lacks (a helper, an import): for each name the nearest one
+   before it, else the first after it. Where none defines it: all blocks together when that is
+   valid Python, else the longest. Sessions of the interpreter and fences on one line count only
+   where no other block defines the entry point.
 2. A reply without a fence that defines the entry point: from its first line of code on, as many
    lines as are valid Python together.
 3. A reply that continues the prompt (HumanEval's way): the prompt and the reply up to the first
@@ -13,25 +16,21 @@ In this order:
 Markers of few-shot prompts (`[BEGIN]`, `[DONE]`) and white space around are dropped before.
 """
 
-import ast
 import re
 import textwrap
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["STOPS", "defines", "is_python", "program_of"]
+from graphsearch.evaluators.graders._fences import Block, fenced_blocks
+from graphsearch.evaluators.graders._syntax import defines, is_python, names_of
+
+__all__ = ["STOPS", "program_of"]
 
 STOPS: Final = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(", "\n```", "\n@")
 """Where a reply that continues the prompt ends."""
 
 _LONGEST: Final = 100_000
 _MOST_READ: Final = 300_000
-_FENCE: Final = re.compile(
-    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<kind>[^\n`]*)\n(?P<text>.*?)(?:^[ \t]*(?P=mark)|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
-_KINDS: Final = {"", "python", "python3", "py", "py3", "python2", "ipython", "code"}
 _CODE_LINE: Final = re.compile(r"^(?:import |from \w|def |class |async def |@\w|[A-Za-z_]\w* *=)")
 
 
@@ -45,13 +44,9 @@ def program_of(reply: str, *, entry_point: str | None, prompt: str | None) -> st
     """
     text = reply.replace("\r\n", "\n")[:_LONGEST]
     text = text.split("[DONE]")[0].replace("[BEGIN]", "").replace("[PYTHON]", "")
-    blocks = [
-        match["text"]
-        for match in _FENCE.finditer(text)
-        if match["kind"].strip().lower().split(" ")[0] in _KINDS
-    ]
-    if blocks:
-        return _of_blocks(blocks, entry_point, prompt)
+    found = _of_blocks(fenced_blocks(text), entry_point, prompt)
+    if found is not None:
+        return found
     if not text.strip():
         return None
     if prompt is None or (entry_point is not None and defines(text, entry_point)):
@@ -61,22 +56,43 @@ def program_of(reply: str, *, entry_point: str | None, prompt: str | None) -> st
     return prompt + _cut(text)
 
 
-def _of_blocks(blocks: Sequence[str], entry_point: str | None, prompt: str | None) -> str | None:
-    blocks = [textwrap.dedent(block) for block in blocks]
-    if entry_point is None:
-        together = "\n".join(blocks)
-        return together if is_python(together) else max(blocks, key=len)
-    chosen = [block for block in blocks if defines(block, entry_point)]
-    if chosen:
-        valid = [block for block in chosen if is_python(block)]
-        return with_prompt(prompt, (valid or chosen)[-1])
+def _of_blocks(found: Sequence[Block], entry_point: str | None, prompt: str | None) -> str | None:
+    blocks = [block.text for block in found if not block.aside]
+    if entry_point is not None:
+        others = [block.text for block in found if block.aside]
+        for among in (blocks, others):
+            chosen = [i for i, block in enumerate(among) if defines(block, entry_point)]
+            if chosen:
+                valid = [i for i in chosen if is_python(among[i])]
+                return with_prompt(prompt, _with_helpers(among, (valid or chosen)[-1], prompt))
+    if not blocks:
+        return None
     longest = max(blocks, key=len)
-    if prompt is not None:
+    if entry_point is not None and prompt is not None:
         continued = prompt.rstrip() + "\n" + textwrap.indent(longest, _indent(prompt))
         if is_python(continued):
             return continued
     together = "\n".join(blocks)
     return together if is_python(together) else longest
+
+
+def _with_helpers(blocks: Sequence[str], chosen: int, prompt: str | None) -> str:
+    """The chosen block, with those that define names which it reads and nobody else gives it."""
+    if len(blocks) == 1:
+        return blocks[chosen]
+    names = [names_of(block) for block in blocks]
+    had = set(names_of(prompt).defined if prompt is not None else ())
+    order = [*range(chosen - 1, -1, -1), *range(chosen + 1, len(blocks))]
+    taken, left = [chosen], [chosen]
+    while left:
+        one = left.pop()
+        had |= names[one].defined
+        for name in sorted(names[one].wanted - had):
+            giver = next((i for i in order if name in names[i].defined), None)
+            if giver is not None and giver not in taken:
+                taken.append(giver)
+                left.append(giver)
+    return "\n".join(blocks[i] for i in sorted(taken))
 
 
 def _of_prose(text: str, entry_point: str | None) -> str | None:
@@ -118,20 +134,3 @@ def _cut(text: str) -> str:
 def _indent(prompt: str) -> str:
     last = prompt.rstrip().rsplit("\n", 1)[-1]
     return last[: len(last) - len(last.lstrip())] or "    "
-
-
-def defines(text: str, name: str) -> bool:
-    """Whether a text has a definition of the name at its outermost level."""
-    pattern = rf"^(?:async\s+def|def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*[=:]"
-    return re.search(pattern, text, re.MULTILINE) is not None
-
-
-def is_python(text: str) -> bool:
-    """Whether a text is valid Python; nothing of it runs."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True

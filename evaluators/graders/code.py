@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Final, NamedTuple
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._plain import ReadsReplies, fingerprint
-from graphsearch.evaluators.graders._program import is_python, program_of
+from graphsearch.evaluators.graders._program import program_of
+from graphsearch.evaluators.graders._syntax import is_python
 from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["CodeGrader"]
 
-_RULES: Final = 1
+_RULES: Final = 2
 """To be raised with every change that may change a verdict."""
 
 _REASONS: Final = {

@@ -59,7 +59,10 @@ def grader():
             f"1. Like this:\n   ```python\n   {ANSWER.replace(chr(10), chr(10) + '   ')}\n   ```",
             ANSWER,
         ),
-        ("```python\nimport math\n```\nthen\n```python\nf = math.sqrt\n```", "f = math.sqrt"),
+        (
+            "```python\nimport math\n```\nthen\n```python\nf = math.sqrt\n```",
+            "import math\n\nf = math.sqrt",
+        ),
         (
             "```python\nimport math\n```\n```python\ng = math.sqrt\n```",
             "import math\n\ng = math.sqrt",
@@ -74,6 +77,94 @@ def grader():
 def test_program_of_a_reply(reply, program):
     found = program_of(reply, entry_point="f", prompt=None)
     assert (found and found.strip()) == program
+
+
+HELPER = "def half(x):\n    return x / 2"
+USER = "def f(x):\n    return half(x)"
+
+
+def fenced(*blocks, kind="python"):
+    return "\nThen:\n".join(f"```{kind}\n{block}\n```" for block in blocks)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "taken"),
+    [
+        ((HELPER, USER), (HELPER, USER)),
+        ((USER, HELPER), (USER, HELPER)),
+        (("import math", HELPER, USER), (HELPER, USER)),
+        (("def half(x):\n    return 0", HELPER, USER), (HELPER, USER)),
+        ((HELPER, USER, "def half(x):\n    return 0"), (HELPER, USER)),
+        (
+            (f"{HELPER}\ndef f(x):\n    return 0", USER),
+            (f"{HELPER}\ndef f(x):\n    return 0", USER),
+        ),
+        ((HELPER, f"{HELPER}\n{USER}"), (f"{HELPER}\n{USER}",)),
+        ((HELPER, f"from m import half\n{USER}"), (f"from m import half\n{USER}",)),
+        ((HELPER, "def f(half):\n    return half(1)"), ("def f(half):\n    return half(1)",)),
+        (("len = 3", "def f(x):\n    return len(x)"), ("def f(x):\n    return len(x)",)),
+        (
+            ("import math", "def g(x):\n    return math.pi", "def f(x):\n    return [g(x)]"),
+            ("import math", "def g(x):\n    return math.pi", "def f(x):\n    return [g(x)]"),
+        ),
+        ((HELPER, "def f(x)\n    return half(x)"), ("def f(x)\n    return half(x)",)),
+        ((f"{HELPER}\n)", USER), (USER,)),
+    ],
+)
+def test_what_a_program_reads_and_lacks_is_taken_from_other_blocks(blocks, taken):
+    found = program_of(fenced(*blocks), entry_point="f", prompt=None)
+    assert found == "\n".join(f"{block}\n" for block in taken)
+
+
+def test_what_the_prompt_gives_is_taken_from_no_other_block():
+    blocks = ("def helper(x):\n    return 0", "def f(x):\n    return helper(x)")
+    found = program_of(fenced(*blocks), entry_point="f", prompt=PROMPT)
+    assert blocks[0] not in found
+    assert found.endswith(blocks[1] + "\n")
+
+
+EXAMPLE = '''def f(x):
+    """Square.
+
+    ```python
+    >>> f(2)
+    ```
+    """
+    return x * x'''
+BROKEN = 'def f(x):\n    """Square.'
+
+
+@pytest.mark.parametrize(
+    ("reply", "program"),
+    [
+        (fenced(EXAMPLE), EXAMPLE),
+        (fenced(EXAMPLE) + "\nUsed so:\n" + fenced("print(f(2))"), EXAMPLE),
+        (fenced(EXAMPLE.replace("```", "~~~")), EXAMPLE.replace("```", "~~~")),
+        (fenced("def f(x):\n    return 0", EXAMPLE), EXAMPLE),
+        (fenced(BROKEN, ANSWER), ANSWER),
+        (fenced(BROKEN) + "\nIt says what it does.", BROKEN),
+        ("```python def f(x): return x * x```", "def f(x): return x * x"),
+        (f"{fenced(ANSWER)}\nOr shorter:\n```python f = None```", ANSWER),
+        ("It prints:\n```f(2)```\n" + ANSWER, ANSWER),
+        (
+            fenced(">>> def f(x):\n...     return x * x\n...\n>>> f(2)\n4", kind="pycon"),
+            ANSWER + "\n\nf(2)",
+        ),
+        (
+            fenced(">>> def f(x):\n...     return x * x\n>>> f(2)\n4"),
+            ANSWER + "\nf(2)",
+        ),
+        (fenced(ANSWER) + "\n" + fenced(">>> f = len\n>>> f('')\n0", kind="pycon"), ANSWER),
+        (fenced(ANSWER) + "\n" + fenced(">>> f = len\n>>> f('')\n0"), ANSWER),
+        (fenced(ANSWER, kind="python3.11"), ANSWER),
+        (fenced("f = 0", ANSWER, kind="{.python .numbered}"), ANSWER),
+        (fenced(ANSWER) + "\n" + fenced("f = 0", kind="python-traceback"), ANSWER),
+        (fenced(ANSWER) + "\n" + fenced("f = 0", kind="{.text}"), ANSWER),
+        (fenced(ANSWER) + "\n" + fenced("f = 0", kind="pytest"), ANSWER),
+    ],
+)
+def test_blocks_of_a_reply(reply, program):
+    assert program_of(reply, entry_point="f", prompt=None).strip() == program
 
 
 @pytest.mark.parametrize(
@@ -106,6 +197,10 @@ def test_a_whole_program_still_has_the_prompts_imports_and_helpers():
         "f = " + "(" * 90_000,
         "f = 0x" + "f" * 90_000,
         "```\n" * 20_000,
+        '```\n"""\n' * 10_000,
+        '```\nx = """\n' + "```\n" * 20_000,
+        "```\nf = 1\n```\n" * 6_000,
+        "".join(f"```\nf = g{i}\ng{i} = f\n```\n" for i in range(3_000)),
         "`" * 90_000,
         "f = '\ud800'\x00",
         "f = " + "[" * 150 + "]" * 150,
