@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from graphsearch.calls import Message, Outcome, Reply
+from graphsearch.evaluators.graders._final import after_thoughts
 
 __all__ = ["VERSION", "fenced", "prompts", "read_verdict", "repair"]
 
@@ -105,9 +106,9 @@ def read_verdict(reply: Reply) -> bool | str:
     """True for right, False for wrong; a text says why the reply cannot be read."""
     if reply.outcome is not Outcome.ANSWERED:
         return f"it was {reply.outcome.value}"
-    lines = [line for line in reply.text.splitlines() if line.strip()]
+    lines = [line for line in after_thoughts(reply.text).splitlines() if line.strip()]
     if not lines:
-        return "it was empty"
+        return "it holds nothing but thoughts" if reply.text.strip() else "it was empty"
     found = {match[1].upper() for line in lines if (match := _VERDICT.fullmatch(line))}
     if not found:
         return "no line holds a verdict and nothing else"
