@@ -5,6 +5,7 @@ nobody takes the number before it for the answer.
 """
 
 import re
+import sys
 import unicodedata
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -92,8 +93,9 @@ _POWER_OF_TEN: Final = re.compile(
     r"[ \t]*[*xX][ \t]*10[ \t]*\^[ \t]*(?:\{[ \t]*([-+]?\d{1,3})[ \t]*\}|([-+]?\d{1,3}))"
 )
 _MORE: Final = re.compile(
-    r"[ \t]*\$?[ \t]*(?:\*\*|[-+*/÷^xX])[ \t]*[$({]*[-+]?(?=[\d.]*\d|\\frac|\\sqrt|√)"
+    r"[ \t]*+[$%]?+[ \t]*+(?:\*\*|[-+*/÷^xX])[ \t]*[$({]*[-+]?(?=[\d.]*\d|\\frac|\\sqrt|√)"
     r"|(?:[ \t]\d{3})+(?!\d)|\)?\(\$?(?=\d)"
+    r"|[ \t]+(?:plus|minus|times|divided by|multiplied by|modulo|mod|choose|over)[ \t]+(?=\$?\d)"
 )
 """What makes one number a part of something bigger: an operator, groups of digits, a product."""
 _UNREADABLE_AFTER: Final = re.compile(
@@ -102,15 +104,17 @@ _UNREADABLE_AFTER: Final = re.compile(
     r"|[ \t-]*(?:hundred|tausend|Tausend|Million\w+|Mio|Milliarde\w*|Mrd|mill[oó]n\w*|mil)\b"
     r"|[ \t]*(?:тыс|млн|млрд|милли)"
     r"|[ \t]*(?:[万萬亿億兆百十만억천백십]|千(?![克米瓦]))"
-    r"|[ \t]+and[ \t]+(?:a|an|one|two|three)[ \t-]+(?:half|third|quarter|fifth|eighth)"
+    r"|(?:[ \t]+[^\W\d_]++)?[ \t]+and[ \t]+(?:(?:a|an|one|two|three)[ \t-]+)?"
+    r"(?:half|third|quarter|fifth|eighth)"
     r"|[ \t]+(?:squared|cubed|halves|thirds|fifths|eighths)\b"
     r"|[ \t]+to[ \t]+the[ \t]+power\b"
 )
 _UNREADABLE_BEFORE: Final = re.compile(
-    r"(?:√|\\(?:sqrt|log|ln|sin|cos|tan|binom|overline)(?![A-Za-z])"
+    r"(?:\b(?:minus|negative|минус)|负|負|マイナス|√|\\(?:sqrt|log|ln|sin|cos|tan|binom|overline)(?![A-Za-z])"
     r"|\b(?:sqrt|log|ln|sin|cos|tan)[ \t]*(?:_\d+[ \t]*)?\(|\\pm\b|±)"
     r"[ \t]*(?:_?(?:\{\d*\}|\[\d*\]|\d+))?[ \t]*[({]?[ \t]*$"
 )
+_SHARE_OF: Final = re.compile(r"[ \t]*%?[ \t]+of[ \t]+\$?\d")
 _WORD_AFTER: Final = re.compile(rf"[^\W\d_{_NO_BLANKS}{_VULGAR}]+")
 _LARGE: Final = re.compile(r"[ \t-]*(thousand|million|billion|trillion|lakh|crore)s?\b(?!-)")
 _LARGE_VALUES: Final = {
@@ -122,6 +126,7 @@ _LARGE_VALUES: Final = {
     "trillion": 10**12,
 }
 _MONEY_LETTERS: Final = {"k": 10**3, "K": 10**3, "M": 10**6}
+_UNIT_POWER: Final = re.compile(r"\^(?:[23](?!\d)|\{[23]\})")
 _UNIT_WORDS: Final = """
 mm cm dm m km in ft yd mi mg g kg lb lbs oz ml cl l s sec secs min mins h hr hrs ms am pm
 mph kmh kph kmph kwh kw w v st nd rd th pts usd eur gbp inr cad aud cny rmb meter meters
@@ -136,16 +141,17 @@ _VARIABLE_BEFORE: Final = re.compile(r"(?<![^\W\d_])[a-z](?:\^\{?\d+\}?)?[ \t]*$
 """With a sign after it: `x - 80`, `x^2 + 1`."""
 
 
-def find_numerals(text: str, *, joined: bool = True) -> list[Numeral]:
+def find_numerals(text: str, *, joined: bool = True, most: int = sys.maxsize) -> list[Numeral]:
     """The numbers of a text that `plainly` has spelt, in order.
 
     Args:
         text: what is searched.
         joined: `3 * 6` is one number, without a value; else they are two.
+        most: how many are wanted, from the first.
     """
     found: list[Numeral] = []
     at = 0
-    while match := _NUMERAL.search(text, at):
+    while len(found) < most and (match := _NUMERAL.search(text, at)):
         numeral = _numeral(text, match, joined)
         found.append(numeral)
         at = numeral.end
@@ -161,6 +167,8 @@ def _numeral(text: str, match: re.Match[str], joined: bool) -> Numeral:
             value *= Fraction(10) ** int(ten[1] or ten[2])
     end, factor = _factor(text, end, money=bool(match["money"]))
     parts = 0
+    if _SHARE_OF.match(text, end) and ("/" in match[0] or text[end : end + 1] == "%"):
+        parts += 1
     while joined and (more := _MORE.match(text, end)):
         operand = _NUMERAL.match(text, more.end()) if not more[0][-1:].isdigit() else None
         end, parts = operand.end() if operand else more.end(), parts + 1
@@ -216,7 +224,11 @@ def _factor(text: str, end: int, *, money: bool) -> tuple[int, int | None]:
         return end, None
     if money:
         return end, _MONEY_LETTERS.get(word[0])
-    return end, 1 if word[0].lower() in _UNITS and word[0] != "M" else None
+    unit = word[0].rstrip("²³")
+    if unit.lower() not in _UNITS or unit == "M":
+        return end, None
+    power = _UNIT_POWER.match(text, end)
+    return power.end() if power else end, 1
 
 
 def _sign(text: str, match: re.Match[str]) -> int | None:
@@ -234,13 +246,15 @@ def _sign(text: str, match: re.Match[str]) -> int | None:
 
 # -- texts that are one number ---------------------------------------------------------------------
 
+_LONGEST_ALONE: Final = 300
 _AROUND: Final = re.compile(r"^(?:\\[(\[]|[*_`\s])+|(?:\\[)\]]|[*_`.\s])+$")
 _DOLLARS: Final = re.compile(r"\$([^$]*)\$")
 _CURRENCY_BEFORE: Final = re.compile(
     r"(?:\s|[$€£¥₹≈~]|USD|EUR|GBP|INR|CAD|AUD|CNY|RMB|JPY|CHF|US|Rs\.?)*"
 )
 _UNIT_AFTER: Final = re.compile(
-    r"[ \t]*(?:[$€£¥₹%°\"'’]|/-)?(?:[ \t]*[/(-]?[ \t]*[^\W\d_]+(?:\^?[23²³])?\.?\)?){0,4}[ \t]*\$?"
+    r"[ \t]*(?:[$€£¥₹%°\"'’]|/-)?"
+    r"(?:[ \t]*+[/(-]?+[ \t]*+[^\W\d_]++(?:\^?[23²³])?\.?\)?){0,4}[ \t]*\$?"
 )
 _NO_UNIT: Final = re.compile(
     r"\b(?:or|and|to|dozens?|times|plus|minus|over|divided|multiplied|half|point|not|no|more|less|"
@@ -251,9 +265,11 @@ _NO_UNIT: Final = re.compile(
 
 def one_number(text: str) -> Fraction | None:
     """What a text is that holds one number, its currency and its unit, and nothing else."""
+    if len(text) > _LONGEST_ALONE:
+        return None
     text = _AROUND.sub("", plainly(text))
     text = _DOLLARS.sub(r"\1", text) if _DOLLARS.fullmatch(text) else text
-    numerals = find_numerals(text)
+    numerals = find_numerals(text, most=1)
     if not numerals or numerals[0].value is None:
         return None
     first = numerals[0]

@@ -18,20 +18,34 @@ Pick = Literal["auto", "first", "last"]
 """Which number of a final answer counts."""
 
 _TAIL: Final = 20_000
+_NEAR_TAIL: Final = 2_000
+_HEAD: Final = 200
+_BETWEEN: Final = 80
 _REASON: Final = re.compile(
-    r"[ \t]*(?:[,;.](?!\d)|\(|\b(?:because|since|as|where|when|if|given|so)\b)", re.IGNORECASE
+    r"[,;.](?!\d)|\(|\b(?:because|since|as|where|when|if|given|so)\b", re.IGNORECASE
 )
 _SECOND: Final = re.compile(
-    r"(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\b(?:or|and|to|oder|bis|und)\b[ \t]*"
-    r"|[ \t]*(?:[,;/&]|或|和|至)[ \t]*(?:or|and)?[ \t]*"
-    r"|[ \t]*(?:hours?|hrs?|h|feet|foot|ft|minutes?|mins?|pounds?|lbs?|dollars?|days?|weeks?"
-    r"|years?|yards?|meters?|metres?|kilograms?|kg)[ \t,]+",
+    r"[^\W\d_]*%?(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\b(?:or|and|to|oder|bis|und)\b[ \t]*"
+    r"|[^\W\d_]*%?[ \t]*(?:[,;/&|]|或|和|至)[ \t]*(?:or|and)?[ \t]*|[ \t]+",
     re.IGNORECASE,
 )
-"""What stands between two numbers that are one answer only together."""
+"""What stands between two answers."""
+_RANGE: Final = re.compile(r"[^\W\d_]*(?:[ \t]+[^\W\d_]+)?[ \t]*")
+_LARGER: Final = re.compile(
+    r"[ \t]*(?:hours?|hrs?|h|feet|foot|ft|minutes?|mins?|pounds?|lbs?|dollars?|days?|weeks?|years?"
+    r"|months?|meters?|metres?|m|kilograms?|kg)\b(?:[ \t,]+and\b)?[ \t,]*"
+    r"|[ \t]*(?:点|點|时|時|시|小时|小時|時間|시간|月|월|年|년)[ \t]*",
+    re.IGNORECASE,
+)
+_SMALLER: Final = re.compile(
+    r"[ \t]*(?:(?:hours?|hrs?|h|inch|inches|in|minutes?|mins?|m|seconds?|secs?|s|ounces?|oz|cents?"
+    r"|days?|weeks?|months?|centimeters?|centimetres?|cm|grams?|g)\b|[分秒日月월일분초])",
+    re.IGNORECASE,
+)
+"""Two numbers that are one quantity only together: `7 hours and 30 minutes`, `6ft 2in`."""
 _PLACES: Final = re.compile(r"[ \t]*(?:decimals?|d\.?p|significant|s\.?f|places?)\b", re.IGNORECASE)
 _NOT: Final = re.compile(r"(?:\bnot|n't|n’t|≠|!=)[ \t]*$", re.IGNORECASE)
-_EITHER: Final = re.compile(r"(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\bor\b[ \t]*", re.IGNORECASE)
+_EITHER: Final = re.compile(r"[^\W\d_]*%?(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\bor\b[ \t]*", re.IGNORECASE)
 
 
 class NumericGrader(NoClaims):
@@ -108,7 +122,7 @@ class NumericGrader(NoClaims):
         if final is None:
             return _last(text) if self._extract == "auto" else None
         said = plainly(final[-_TAIL:])
-        if find_numerals(said) or self._extract != "auto":
+        if find_numerals(said, most=1) or self._extract != "auto":
             return self._picked(said)
         # "The answer is as follows:" has it after that; a number before it is a step.
         return _last(text.rpartition(final)[2])
@@ -122,13 +136,13 @@ class NumericGrader(NoClaims):
 
 def _said(final: str) -> Fraction | None:
     """The number that a final answer says: `18`, `9 * 2 = 18`, `18 = 9 * 2`, `18 (as x = 9)`."""
-    for reason in _REASON.finditer(final):
+    for reason in _REASON.finditer(final[:_HEAD]):
         head = one_number(final[: reason.start()])
         if head is not None and "=" in final[reason.end() :]:
             return head
     sides = final.split("=")
     last = _first(sides[-1])
-    if last is not None or not find_numerals(sides[-1]):
+    if last is not None or not find_numerals(sides[-1], most=1):
         return last
     for side in reversed(sides[:-1]):
         number = one_number(side)
@@ -139,8 +153,8 @@ def _said(final: str) -> Fraction | None:
 
 def _first(text: str) -> Fraction | None:
     """The first number, unless it is denied or a second one goes with it."""
-    numerals = find_numerals(text)
-    if not numerals or _NOT.search(text[: numerals[0].begin]):
+    numerals = find_numerals(text, most=2)
+    if not numerals or _NOT.search(_before(text, numerals[0])):
         return None
     if len(numerals) > 1 and _are_two(text, *numerals[:2]):
         return None
@@ -148,7 +162,9 @@ def _first(text: str) -> Fraction | None:
 
 
 def _are_two(text: str, first: Numeral, second: Numeral) -> bool:
-    if not _SECOND.fullmatch(text, first.end, second.begin):
+    between = _between(text, first, second)
+    apart = text[second.begin] in "+-" and _RANGE.fullmatch(between)
+    if not (apart or _SECOND.fullmatch(between) or _is_one(text, first, second)):
         return False
     if _PLACES.match(text, second.end):  # 0.33 to 2 decimal places
         return False
@@ -162,12 +178,40 @@ def _are_two(text: str, first: Numeral, second: Numeral) -> bool:
 
 def _last(text: str) -> Fraction | None:
     """The last number of a reply that marks none, unless it is one of two."""
-    text = plainly(text[-_TAIL:])
-    numerals = find_numerals(text)
-    if not numerals or _NOT.search(text[: numerals[-1].begin]):
+    whole, numerals = plainly(text[-_TAIL:]), list[Numeral]()
+    for tail in (_NEAR_TAIL, _TAIL):
+        text = whole[-tail:]
+        numerals = find_numerals(text)
+        if len(numerals) > 2:  # the first of them may be cut off
+            break
+    if not numerals or _NOT.search(_before(text, numerals[-1])):
         return None
     return None if len(numerals) > 1 and _is_either(text, *numerals[-2:]) else numerals[-1].value
 
 
 def _is_either(text: str, first: Numeral, second: Numeral) -> bool:
-    return first.value != second.value and bool(_EITHER.fullmatch(text, first.end, second.begin))
+    if first.value == second.value:
+        return False
+    either = _EITHER.fullmatch(_between(text, first, second))
+    return bool(either) or _is_one(text, first, second)
+
+
+def _is_one(text: str, first: Numeral, second: Numeral) -> bool:
+    """Whether two numbers are one quantity in two units."""
+    larger = _LARGER.fullmatch(_between(text, first, second))
+    if larger is None:
+        return False
+    glued = text[second.begin : second.end].lstrip("+-0123456789.,")
+    return bool(_SMALLER.match(f"{glued}{text[second.end : second.end + _BETWEEN]}"))
+
+
+def _between(text: str, first: Numeral, second: Numeral) -> str:
+    """What stands between two numbers, with the unit that is written onto the first."""
+    if second.begin - first.end > _BETWEEN:
+        return "..."
+    glued = text[first.begin : first.end].lstrip("+-$€£¥₹0123456789.,/ ")
+    return f"{glued}{text[first.end : second.begin]}"
+
+
+def _before(text: str, numeral: Numeral) -> str:
+    return text[max(0, numeral.begin - _BETWEEN) : numeral.begin]
