@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["last_boxed"]
+__all__ = ["last_box", "last_boxed"]
 
 _BOX: Final = re.compile(
     r"\\f?boxe?d?(?:\s*(?P<opened>\{)"
@@ -26,7 +26,13 @@ class _Box(NamedTuple):
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Content of the last `\boxed{...}` or `\fbox{...}`, braces matched; None without one.
+    r"""Content of the last `\boxed{...}` or `\fbox{...}`; see `last_box`."""
+    found = last_box(text)
+    return None if found is None else found[1]
+
+
+def last_box(text: str) -> tuple[int, str] | None:
+    r"""Place and content of the last `\boxed{...}` or `\fbox{...}`, braces matched.
 
     Boxes right before it, with no more than `,`, `and` or `or` between, are listed before it. A box
     that is never closed is none; of boxes in each other the inner one counts.
@@ -38,7 +44,9 @@ def last_boxed(text: str) -> str | None:
         if found and not _BETWEEN.fullmatch(text[box.end : found[0].begin]):
             break
         found.insert(0, box)
-    return ", ".join(dict.fromkeys(box.content for box in found)) if found else None
+    if not found:
+        return None
+    return found[-1].begin, ", ".join(dict.fromkeys(box.content for box in found))
 
 
 def _from_the_last(text: str) -> Iterator[_Box]:

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
-from graphsearch.evaluators._boxed import last_boxed
+from graphsearch.evaluators._boxed import last_box, last_boxed
 
 __all__ = ["Extract", "after_thoughts", "final_answer", "last_line"]
 
@@ -78,17 +78,31 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
         how: `tags`: between `<answer>` and `</answer>`; `line`: a line `Answer: ...`, or the one
             after it; `hashes`: after `####`; `json`: the field `answer` of a JSON object; `boxed`:
             in LaTeX's `\boxed{...}`, or in several that follow each other; `sentence`: `the answer
-            is ...`; `last-line`: the last line; `whole`: all of it. `auto` takes the first of them,
-            in this order and up to `sentence`, that the reply has. Of several the last one counts.
+            is ...`; `last-line`: the last line; `whole`: all of it. Of several the last one counts.
+            `auto` takes the last of tags, lines, JSON, boxes and, on the last line, hashes; where
+            there is none, the last hashes; where there are none, the last sentence.
     """
     tail = text[-_TAIL:]
+    if how in _WHOLE:
+        return _WHOLE[how](tail)
     if how != "auto":
-        return _FINDERS[how](tail)
-    for name in ("tags", "line", "hashes", "json", "boxed", "sentence"):
-        found = _FINDERS[name](tail)
-        if found is not None:
-            return found
-    return None
+        found = _FINDERS[how](tail)
+        return None if found is None else found.said
+    places = [one for name in _PLAIN_MARKS if (one := _FINDERS[name](tail)) is not None]
+    hashes = _FINDERS["hashes"](tail)
+    # Elsewhere they are a heading, if there is a plainer mark.
+    if hashes is not None and (not places or not tail[hashes.end :].strip()):
+        places.append(hashes)
+    # What stands within tags or within an object of JSON is theirs.
+    places = [
+        one
+        for one in places
+        if not any(o.holds and o.begin < one.begin < o.end for o in places if o is not one)
+    ]
+    if places:
+        return max(places, key=lambda one: one.begin).said
+    sentence = _FINDERS["sentence"](tail)
+    return None if sentence is None else sentence.said
 
 
 def last_line(text: str) -> str | None:
@@ -98,43 +112,72 @@ def last_line(text: str) -> str | None:
     return line or None
 
 
-def _matched(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
-    def find(text: str) -> str | None:
-        found = [match["found"] for match in pattern.finditer(text)]
-        said = [_unboxed(one) for one in found if not one.startswith(_CODE)]
-        said = [one for one in said if one]
-        return said[-1] if said else None
+class _Found(NamedTuple):
+    """An answer, from where to where it stands, and whether other marks within are its own."""
+
+    said: str
+    begin: int
+    end: int
+    holds: bool = False
+
+
+def _matched(pattern: re.Pattern[str]) -> Callable[[str], _Found | None]:
+    def find(text: str) -> _Found | None:
+        for match in reversed(list(pattern.finditer(text))):
+            said = "" if match["found"].startswith(_CODE) else _unboxed(match["found"])
+            if said:
+                return _Found(said, match.start("found"), match.end())
+        return None
 
     return find
 
 
-def _tagged(text: str) -> str | None:
+def _tagged(text: str) -> _Found | None:
     """What stands between the last pair of tags."""
     end = None
     for tag in reversed(list(_TAG.finditer(text))):
         if tag[1]:
             end = tag.start()
         elif end is not None:
-            return _unboxed(text[tag.end() : end]) or None
+            said = _unboxed(text[tag.end() : end])
+            return _Found(said, tag.end(), end, holds=True) if said else None
     return None
 
 
-def _field(text: str) -> str | None:
-    found = [match["found"] for match in _FIELD.finditer(text)]
-    if not found:
+def _field(text: str) -> _Found | None:
+    match = None
+    for match in _FIELD.finditer(text):  # noqa: B007
+        pass
+    if match is None:
         return None
-    value = found[-1]
+    value = match["found"]
     if value.startswith('"'):
         try:
             value = json.loads(value)
         except ValueError:  # an escape that JSON does not know, as LaTeX has them
             value = value[1:-1]
-    return _unboxed(value) or None
+    said = _unboxed(value)
+    return _Found(said, match.start(), _object_end(text, match), holds=True) if said else None
 
 
-def _boxed(text: str) -> str | None:
-    found = last_boxed(text)
-    return None if found is None else _trim(found) or None
+def _object_end(text: str, field: re.Match[str]) -> int:
+    """Where the object ends whose field this is; the end of the text where it cannot be read."""
+    begin = text.rfind("{", 0, field.start())
+    try:
+        return (
+            json.JSONDecoder(strict=False).raw_decode(text, begin)[1] if begin >= 0 else len(text)
+        )
+    except (ValueError, RecursionError):
+        last = text.rfind("}", field.end())
+        return last if last >= 0 else len(text)
+
+
+def _boxed(text: str) -> _Found | None:
+    found = last_box(text)
+    if found is None:
+        return None
+    said = _trim(found[1])
+    return _Found(said, found[0], found[0]) if said else None
 
 
 def _unboxed(text: str) -> str:
@@ -149,14 +192,17 @@ def _trim(text: str) -> str:
     return text.strip()
 
 
-_FINDERS: Final[Mapping[str, Callable[[str], str | None]]] = {
+_PLAIN_MARKS: Final = ("tags", "line", "json", "boxed")
+_FINDERS: Final[Mapping[str, Callable[[str], _Found | None]]] = {
     "tags": _tagged,
     "line": _matched(_LINE),
     "hashes": _matched(_HASHES),
     "json": _field,
     "boxed": _boxed,
     "sentence": _matched(_SENTENCE),
+}
+_WHOLE: Final[Mapping[str, Callable[[str], str | None]]] = {
     "last-line": last_line,
     "whole": lambda text: text.strip() or None,
 }
-assert set(_FINDERS) | {"auto"} == set(get_args(Extract))
+assert {*_FINDERS, *_WHOLE, "auto"} == set(get_args(Extract))

@@ -8,10 +8,19 @@ from graphsearch.calls import canonical_json
 from graphsearch.evaluators.graders._final import after_thoughts
 from graphsearch.tasks import Item
 
-__all__ = ["NoClaims", "ReadsReplies", "fingerprint", "shown"]
+__all__ = ["LETTER", "UNSPACED", "NoClaims", "ReadsReplies", "fingerprint", "shown"]
+
+UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+"""Scripts without blanks between words, or with endings on foreign ones; a part of a class."""
+
+LETTER: Final = rf"[^\W{UNSPACED}]"
+"""A character that, beside a word, makes it another word."""
 
 _LONGEST_SHOWN = 200
-_READING: Final = 2
+_READING: Final = 3
 """To be raised with every change of what is read in replies (`_final.py`), for all graders."""
 
 

@@ -7,6 +7,14 @@ from typing import ClassVar, Final
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
+from graphsearch.evaluators.graders._letters import (
+    chosen,
+    concluded,
+    is_no_choice,
+    last_letter,
+    marked_letter,
+    upright,
+)
 from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.tasks import Item, Verdict
 
@@ -14,27 +22,20 @@ __all__ = ["ChoiceGrader"]
 
 _TAIL: Final = 20_000
 _DRESS: Final = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{|[{}$*_`]")
-_OPTION: Final = re.compile(
-    r"^\W*(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is)?\W*", re.I
-)
-_ALONE: Final = re.compile(r"^\W*([A-Za-z])\W*$")
-_MARKED: Final = re.compile(r"^\W*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])[).:\]])(?!\w)")
-_LEADING: Final = re.compile(r"^\W*([A-Z])\b(?!')")
-_BRACKETED: Final = re.compile(r"\(([A-Z])\)")
-_CAPITAL: Final = re.compile(r"(?<![\w'])([A-Z])(?![\w'])")
-_WORDS_TOO: Final = "AI"
-"""Capitals that are words too: in a sentence they are no choice."""
 
 
 class ChoiceGrader(NoClaims):
     """Right when the chosen letter is the gold one.
 
     Choices are the item's `choices` (a list of up to 26 texts in `item.meta`), else the letters of
-    `letters`. A gold answer is a letter, the text of a choice, or its number counted from 0.
+    `letters`. A gold answer is a letter, the text of a choice, or its number counted from 0; a
+    number that is the text of another choice is refused.
 
-    An answer is, in this order: the text of a choice; a letter alone, in brackets or before a
-    bracket, colon or full stop; a capital before other words; the one choice whose text stands in
-    it; the last letter in brackets, or the last capital on its own.
+    An answer is, in this order: the text of a choice; a letter alone, in brackets, before a
+    bracket, colon or full stop, or before `because`, `is` and the like; the one choice whose text
+    stands in it; the last letter that stands for a choice. A reply that marks none: what it
+    concludes (`So option B is correct`), the letter of its first or last line, the last letter that
+    stands for a choice. What is denied is not chosen, and `B or C` is no answer (`_letters.py`).
 
     Args:
         letters: letters in use where an item lists no choices.
@@ -57,12 +58,13 @@ class ChoiceGrader(NoClaims):
         if final is None:
             return None if self._extract != "auto" else self._unmarked(item, text, known)
         final = _plain(final)
-        return (
-            self._by_text(item, final)
-            or _letter(final, known)
-            or self._mentioned(item, final)
-            or _last(final, known)
-        )
+        found = self._by_text(item, final)
+        if found is not None:
+            return found
+        letters = upright(final)
+        if is_no_choice(letters):
+            return None
+        return chosen(letters, known) or self._mentioned(item, final) or last_letter(letters, known)
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the letter is right.
@@ -86,12 +88,27 @@ class ChoiceGrader(NoClaims):
         whole = self._by_text(item, tail)
         if whole is not None:
             return whole
-        lines = [line for line in tail.splitlines() if line.strip()]
-        if len(lines) == 1 or (lines and (_ALONE.match(lines[-1]) or _MARKED.match(lines[-1]))):
-            found = self._by_text(item, lines[-1]) or _letter(lines[-1], known)
+        lines = [line for line in upright(tail).splitlines() if line.strip()]
+        if not lines:
+            return None
+        by_text = self._by_text(item, lines[-1])
+        if by_text is not None:
+            return by_text
+        if len(lines) == 1 and is_no_choice(lines[0]):
+            return None
+        begun = [found for line in lines if (found := marked_letter(line, known))]
+        if marked_letter(lines[-1], known) in [(letter, True) for letter in known]:
+            return begun[-1][0]
+        said = concluded("\n".join(lines), known)
+        if said is not None:
+            return said
+        if len({letter for letter, _ in begun}) > 1:  # the choices, gone through one by one
+            return self._mentioned(item, lines[-1]) if not marked_letter(lines[-1], known) else None
+        for line in (lines[0], lines[-1]):
+            found = marked_letter(line, known)
             if found is not None:
-                return found
-        return _last(tail, known) or (self._mentioned(item, lines[-1]) if lines else None)
+                return found[0]
+        return last_letter("\n".join(lines), known) or self._mentioned(item, lines[-1])
 
     def _known(self, item: Item) -> str:
         choices = item.meta.get("choices")
@@ -103,8 +120,10 @@ class ChoiceGrader(NoClaims):
         return [_folded(str(c)) for c in choices] if isinstance(choices, list) else []
 
     def _by_text(self, item: Item, text: str) -> str | None:
-        """The choice whose text this is."""
+        """The choice whose text this is; a letter in use means its own choice."""
         wanted = _folded(text)
+        if len(wanted) == 1 and wanted.upper() in self._known(item):
+            return None
         found = [
             letter
             for letter, choice in zip(ascii_uppercase, self._texts(item), strict=False)
@@ -132,6 +151,12 @@ class ChoiceGrader(NoClaims):
             raise TaskError(f"item {item.id!r}: {len(choices)} choices; 1 to 26 can be graded")
         gold = item.gold
         if isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(known):
+            named = self._by_text(item, str(gold))
+            if named not in (None, known[gold]):
+                raise TaskError(
+                    f"item {item.id!r}: the gold answer {gold} is choice {known[gold]} by its "
+                    f"place and choice {named} by its text; give its letter"
+                )
             return known[gold]
         if isinstance(gold, str):
             letter = gold.strip(" ().").upper()
@@ -149,26 +174,3 @@ def _plain(text: str) -> str:
 
 def _folded(text: str) -> str:
     return " ".join(text.split()).strip(" .").casefold()
-
-
-def _letter(text: str, known: str) -> str | None:
-    """The letter that a final answer is, or begins with."""
-    text = _OPTION.sub("", text) or text
-    for form in (_ALONE, _MARKED, _LEADING):
-        match = form.match(text)
-        if match is None:
-            continue
-        letter = next(group for group in match.groups() if group).upper()
-        # "A cat", "I am not sure": a word, not a choice.
-        if letter in known and (form is not _LEADING or letter not in _WORDS_TOO):
-            return letter
-    return None
-
-
-def _last(text: str, known: str) -> str | None:
-    """The last letter in brackets, else the last capital on its own."""
-    for form in (_BRACKETED, _CAPITAL):
-        found = [match[1] for match in form.finditer(text) if match[1] in known]
-        if found and (form is _BRACKETED or found[-1] not in _WORDS_TOO or len(text.split()) == 1):
-            return found[-1]
-    return None

@@ -65,7 +65,20 @@ def test_what_is_said_outside_thoughts(text, said):
         ("Answer:", None),
         ("3 + 1\n#### 4", "4"),
         ("<answer> 4 </answer>", "4"),
-        ("<answer>3</answer> no, <answer>4</answer>\nAnswer: 5", "4"),
+        ("<answer>3</answer> no, <answer>4</answer>\nSo it is 5", "4"),
+        # The last mark counts, of whatever kind.
+        ("<answer>4</answer>\nAnswer: 5", "5"),
+        ("Answer: Janet's ducks lay 16 eggs.\nShe sells 9 of them at $2.\n#### 18", "18"),
+        ("Answer: 16 - 7 = 9 eggs.\n\nSo she makes \\boxed{18} dollars.", "18"),
+        ("\\boxed{20}? No.\nAnswer: 18", "18"),
+        ('{"answer": "17"}\nI was wrong: \\boxed{18}', "18"),
+        # But no heading, no sentence, and nothing that is within another mark.
+        ("Answer: 18\n\n#### Step 2\nBecause 9 * 2 = 18.", "18"),
+        ("#### Step 1\nso 9 * 2\n#### 18", "18"),
+        ("\\boxed{18}\nSo the answer is right.", "18"),
+        ("<answer>\nfirst \\boxed{18}\nAnswer: 18, I think</answer>", "18"),
+        ('{"answer": "4", "reasoning": "so \\\\boxed{3} #### 3"}', "4"),
+        (r'{"answer": "\\frac{1}{2}", "reasoning": "\(x\) and \boxed{3}"}', r"\frac{1}{2}"),
         ("<answer>4 < 5</answer>", "4 < 5"),
         ('{"reasoning": "so", "answer": "4"}', "4"),
         ('{"answer": 4, "sure": true}', "4"),
@@ -255,6 +268,83 @@ TEXTS = ["a cat", "two cats", "no cat at all", "I do not know"]
 )
 def test_choices(text, said):
     assert get_grader("choice").parse(item("B", choices=TEXTS), text) == said
+
+
+ENDINGS = (
+    """Therefore, the correct option is {}.|So the correct choice is {}.|I believe it is {}
+So option {} is correct.|{} is the right one.|The answer is {} because it fits.|I would choose {}.
+Answer: {}, since the others are wrong.|Answer: {} is correct|The answer must be {}.|My answer: {}
+Hence {}.|The best answer is option {}|Therefore {} is correct, as explained.|Answer {}|{}|({})
+Thus ({}).|I'd go with {}.|{}) this one|Answer: {} (this one)|**Answer: {}**|The answer is "{}".
+选{}|答案是{}。|The best choice is {}.|The correct answer would be {}.|So the answer should be {}.
+""".replace("\n", "|")
+    .strip("|")
+    .split("|")
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("letter", "ABDI")
+def test_all_letters_are_read_alike(letter, ending):
+    asked = item("A", choices=[f"choice {i}" for i in range(10)])
+    for text in (ending.format(letter), f"Let me think about it.\n{ending.format(letter)}"):
+        assert get_grader("choice").parse(asked, text) == letter, text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A train leaves at noon. I think it is late.", None),
+        ("I think B", "B"),
+        ("Answer: I am not sure", None),
+        ("I, however, do not know. So do I.", None),
+        ("Answer: A mix of things", None),
+        ("The choice I made is D.", "D"),
+        ("The title is A Tale of Two Cities.", None),
+        ("Vitamin D has nothing to do with it.", None),
+        ("It was a B-52, grade A-plus, in the U.S.A. then", None),
+        ("I think B is wrong.", None),
+        ("B is wrong, so C.", "C"),
+        ("It cannot be A.", None),
+        ("Answer: not B", None),
+        ("Answer: not B but C", "C"),
+        ("The answer is neither A nor B.", None),
+        ("Answer: B or C", None),
+        ("Answer: A/B", None),
+        ("Answer: A, B and C.", None),
+        ("Either B or C.", None),
+        ("Answer: A, since B is in England.", "A"),
+        ("Answer: B, A is wrong", "B"),
+        ("Only A and C are true; the answer is D", "D"),
+        ("The best choice is B, unlike A.", "B"),
+        ("C is correct. Vitamin D has nothing to do with it.", "C"),
+        ("So:\n(B) is correct. (A), (C) and (D) are wrong.", "B"),
+        ("Option A is the correct one, B is not.", "A"),
+        ("B\n\nExplanation: A is wrong. C is in Germany. D is in Italy.", "B"),
+        ("B) this\n\nA is Paris.", "B"),
+        ("A. Paris\n\nLondon (B) is in England.", "A"),
+        ("B\nExplanation: option A is the capital of France.", "B"),
+        ("A) no\nB) wrong\nC) correct\nD) wrong", None),
+        ("A) no\nB) yes\nC) no\nD) no\nSo B is right.", "B"),
+        ("Answer: Ｂ", "B"),
+        ("Ⓑ", "B"),
+    ],
+)
+def test_letters_and_words(text, said):
+    asked = item("A", choices=[f"choice {i}" for i in range(10)])
+    assert get_grader("choice").parse(asked, text) == said
+
+
+def test_a_number_that_is_another_choice_by_its_text_is_refused():
+    grader = get_grader("choice")
+    with pytest.raises(TaskError, match=r"'i1': .* 2 is choice C by its place and choice A by its"):
+        grader.check(item(2, choices=["2", "4", "6", "8"]))
+    grader.check(item(2, choices=["0", "1", "2"]))
+    grader.check(item(3, choices=["2", "4", "6", "8"]))
+    assert grader.grade(item("2", choices=["2", "4", "6", "8"]), "Answer: A").score == 1
+    # A letter in use means its own choice, also where it is the text of another.
+    assert grader.grade(item("B", choices=["O", "A", "B", "AB"]), "Answer: B").score == 1
+    assert grader.grade(item("B", choices=["O", "A", "B", "AB"]), "Answer: AB").score == 0
 
 
 def test_as_many_choices_as_letters():
