@@ -15,7 +15,11 @@ _BOX: Final = re.compile(
 _BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
 """Braces; what is escaped is passed over, so that `\\}` is the end of a line and a brace."""
 
-_BETWEEN: Final = re.compile(r"[\s$,;.]*(?:(?:and|or)[\s$]*)?")
+_SPACE: Final = r"(?:[\s$,;.~]|\\[,;:! ()\[\]]|\\q?quad(?![A-Za-z]))*"
+_BETWEEN: Final = re.compile(
+    r"[\s$,;.]*(?:(?:and|or)[\s$]*)?"
+    rf"|{_SPACE}(?:and|or|\\(?:text|textrm|mathrm|mbox)\s*\{{[\s,]*(?:and|or)\s*\}}){_SPACE}"
+)
 _MOST: Final = 20
 
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._math_limits import LONGEST
 
-__all__ = ["Number", "Numbers", "read_number", "read_numbers"]
+__all__ = ["Number", "Numbers", "read_number", "read_numbers", "with_fractions"]
 
 _LARGEST_EXPONENT: Final = 400
 _DECIMAL: Final = r"\d+(?:\.\d*)?|\.\d+"
@@ -26,6 +26,15 @@ _OVER: Final = re.compile(
     r"(?P<sign>[-+]?)\s*(?:\\[dtc]?frac\s*(?:\{\s*(?P<a>[-+]?\d+)\s*\}\s*\{\s*(?P<b>[-+]?\d+)\s*\}"
     r"|(?P<c>\d)\s*(?P<d>\d))|(?P<e>\d+)\s*/\s*(?P<f>\d+))"
 )
+_MIXED: Final = re.compile(
+    r"(?P<sign>[-+]?)\s*(?P<whole>\d+)(?:\s+(?P<a>[1-9]\d?)\s*/\s*(?P<b>\d+)"
+    r"|\s*\\[dtc]?frac\s*(?:\{\s*(?P<c>\d+)\s*\}\s*\{\s*(?P<d>\d+)\s*\}|(?P<e>\d)\s*(?P<f>\d)))"
+)
+"""Three digits above a stroke may be the last ones of `1 234/567`."""
+
+_REPEATING: Final = re.compile(
+    r"(?<![\d.])(?P<whole>\d*)\.(?P<once>\d*)\s*\\(?:overline|bar)\s*\{\s*(?P<again>\d+)\s*\}(?!\s*\^)"
+)
 
 
 class Number(NamedTuple):
@@ -43,7 +52,10 @@ class Number(NamedTuple):
 
 
 def read_number(text: str) -> Number | None:
-    r"""A cleaned answer that is one plain number: 12, -0.5, 1e3, 3 \times 10^8, 1/2, \frac12."""
+    r"""A cleaned answer that is one plain number.
+
+    12, -0.5, 1e3, 3 \times 10^8, 1/2, \frac12, 3 1/2, 3\frac12.
+    """
     if len(text) > LONGEST:
         return None
     for form in (_PLAIN, _SCIENTIFIC, _POWER_OF_TEN):
@@ -55,8 +67,11 @@ def read_number(text: str) -> Number | None:
             value = Fraction(match["number"] or "1") * Fraction(10) ** power
             sign = -1 if match["sign"] == "-" else 1
             return Number(sign * value, "." in match["number"], bool(match["percent"]))
-    over = _OVER.fullmatch(text)
-    return None if over is None else _quotient(over)
+    for form, read in ((_OVER, _quotient), (_MIXED, _mixed)):
+        match = form.fullmatch(text)
+        if match:
+            return read(match)
+    return None
 
 
 def _quotient(match: re.Match[str]) -> Number | None:
@@ -65,6 +80,33 @@ def _quotient(match: re.Match[str]) -> Number | None:
         return None
     sign = -1 if match["sign"] == "-" else 1
     return Number(Fraction(sign * above, below), decimal=False, percent=False)
+
+
+def _mixed(match: re.Match[str]) -> Number | None:
+    """Three and a half; a fraction of one or more may be meant as a factor."""
+    part = _quotient(match)
+    if part is None or abs(part.value) >= 1:
+        return None
+    sign = -1 if match["sign"] == "-" else 1
+    return part._replace(value=part.value + sign * int(match["whole"]))
+
+
+def with_fractions(text: str) -> str:
+    r"""An answer with \frac for 0.1\overline{6} anywhere, and for 3 1/2 where that is all of it."""
+    if len(text) > LONGEST:
+        return text
+    mixed = _MIXED.fullmatch(text)
+    if mixed and mixed["a"] and _mixed(mixed):
+        return rf"{mixed['sign']}{mixed['whole']}\frac{{{mixed['a']}}}{{{mixed['b']}}}"
+    return _REPEATING.sub(_repeating, text)
+
+
+def _repeating(match: re.Match[str]) -> str:
+    r"""0.1\overline{6} is (16 - 1)/90: as many nines as digits that come again."""
+    once, again = match["whole"] + match["once"], match["again"]
+    nines = (10 ** len(again) - 1) * 10 ** len(match["once"])
+    value = Fraction(int(once + again) - int(once or "0"), nines)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
 _BRACKETED: Final = re.compile(r"(\(|\[|\\\{|)\s*(.*?)\s*(\)|\]|\\\}|)")

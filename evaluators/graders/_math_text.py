@@ -10,7 +10,7 @@ from typing import Final
 
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
 from graphsearch.evaluators.graders._math_limits import LONGEST
-from graphsearch.evaluators.graders._math_numbers import read_number
+from graphsearch.evaluators.graders._math_numbers import read_number, with_fractions
 
 __all__ = ["canonical", "clean", "final_math", "words_of"]
 
@@ -20,6 +20,10 @@ __all__ = ["canonical", "clean", "final_math", "words_of"]
 _MATH: Final = re.compile(r"\$\$([^$]+)\$\$|\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _JOINT: Final = re.compile(r"(?:\s|,|;|\.|and|or|&)*", re.IGNORECASE)
 _PROSE: Final = re.compile(r"^.*\b(?:is|are|be|equals)\b[:\s]*(?=\S)")
+_CHINESE: Final = re.compile(  # and Japanese
+    r"^.*(?:答案|答え|结果|結果)\s*(?:就|应该|應該)?(?:[是为為は][:：]?|[:：])\s*"
+    r"(?P<said>[^\u3040-\u30ff\u3400-\u9fff。．]++)(?:です)?[。．]?\s*\Z"
+)
 
 
 def final_math(text: str, how: Extract) -> str | None:
@@ -39,6 +43,9 @@ def _math_in(line: str) -> str:
         return line
     found = list(_MATH.finditer(line))
     if not found:
+        chinese = _CHINESE.match(line)
+        if chinese and chinese["said"].strip():
+            return chinese["said"].strip()
         if "\\" not in line and len(re.findall(r"[^\W\d_]{2,}", line)) > 2:
             return _PROSE.sub("", line)
         return line
@@ -109,7 +116,7 @@ _SQRT_CALL: Final = re.compile(r"(?:\\sqrt|(?<![\\A-Za-z])sqrt)\s*\(([^()]*)\)")
 _BARE: Final = re.compile(r"(?<![\\A-Za-z{])(sqrt|pi|infinity|infty)(?![A-Za-z])")
 _ENDS: Final = ("\\,", "\\;", "\\:", "\\ ", "\\")
 _UNIT: Final = re.compile(
-    r"(?P<number>[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?)\s*"
+    r"(?P<number>[-+]?(?:\d+\s+(?=[1-9]\d?\s*/))?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?)\s*"
     r"(?P<words>[A-Za-z]+\.?(?:[ /]+[A-Za-z]+\.?){0,4})(?:\^\{?[23]\}?)?"
 )
 _MARKED_UNIT: Final = re.compile(
@@ -140,7 +147,7 @@ def clean(text: str) -> str:
     text = _without_end(text).strip(" *_`")
     text = _join_thousands(text)
     text = _PER_CENT.sub(r"\\%", _DEGREES.sub(r"\1", text))
-    text = _without_unit(text)
+    text = with_fractions(_without_unit(text))
     text = _BARE.sub(r"\\\1", _SQRT_CALL.sub(r"\\sqrt{\1}", text)).replace(r"\infinity", r"\infty")
     return text.strip()
 

@@ -19,7 +19,7 @@ __all__ = ["MathGrader"]
 
 _LONGEST_READ: Final = 4_000
 _PLACES: Final = 6
-_RULES: Final = 1
+_RULES: Final = 2
 """To be raised with every change that may change a verdict."""
 
 _JOB: Final = "graphsearch.evaluators.workers._job_math"

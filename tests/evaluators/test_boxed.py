@@ -31,6 +31,12 @@ from graphsearch.tasks import Item
         (r"$x=\boxed{1}$ and $\boxed{2}$.", "1, 2"),
         (r"\boxed{3}, \boxed{4}", "3, 4"),
         (r"$\boxed{3}$. $\fbox{3}$", "3"),
+        (r"\boxed{1} \text{ and } \boxed{2}", "1, 2"),
+        (r"\boxed{1},\quad \text{or}~\boxed{2}", "1, 2"),
+        (r"\[\boxed{1}\] and \(\boxed{2}\)", "1, 2"),
+        (r"\[\boxed{1}\]\[\boxed{2}\]", "2"),
+        (r"\boxed{1} \text{ and then } \boxed{2}", "2"),
+        (r"\boxed{1} \text{and not} \boxed{2}", "2"),
         # never closed
         (r"\boxed{\frac{1}{2", None),
         (r"\boxed{1} but not \boxed{2", "1"),
