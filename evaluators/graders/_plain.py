@@ -8,7 +8,7 @@ from graphsearch.calls import canonical_json
 from graphsearch.evaluators.graders._final import after_thoughts
 from graphsearch.tasks import Item
 
-__all__ = ["LETTER", "UNSPACED", "NoClaims", "ReadsReplies", "fingerprint", "shown"]
+__all__ = ["LETTER", "UNSPACED", "NoClaims", "ReadsReplies", "fingerprint", "shown", "straight"]
 
 UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -19,8 +19,9 @@ UNSPACED: Final = (
 LETTER: Final = rf"[^\W{UNSPACED}]"
 """A character that, beside a word, makes it another word."""
 
+_CURLY: Final = str.maketrans("‘’ʼ“”", "'''\"\"")
 _LONGEST_SHOWN = 200
-_READING: Final = 3
+_READING: Final = 4
 """To be raised with every change of what is read in replies (`_final.py`), for all graders."""
 
 
@@ -63,6 +64,11 @@ def fingerprint(name: str, rules: int, **options: Any) -> str:
         **options: JSON values.
     """
     return f"{name} {rules}.{_READING} {canonical_json(options)}"
+
+
+def straight(text: str) -> str:
+    """The text with typewriter's quotes for curly ones."""
+    return text.translate(_CURLY)
 
 
 def shown(text: str) -> str:

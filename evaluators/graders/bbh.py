@@ -1,6 +1,7 @@
 """Answers of BIG-Bench Hard, whose questions ask for a letter, a number or a text."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._plain import NoClaims
@@ -12,6 +13,21 @@ from graphsearch.tasks import Item, Verdict
 __all__ = ["BbhGrader"]
 
 
+_VERDICT: Final = re.compile(
+    r"(yes|no|true|false|valid|invalid)(?:\s*[,;:(–—]|\s+-|\s+because\b|\s+since\b).*", re.DOTALL
+)
+
+
+class _Texts(ExactGrader):
+    """Exact texts; of a verdict with its reason (`Yes, because ...`) the verdict."""
+
+    def parse(self, item: Item, text: str) -> str | None:
+        """The answer in the form that is compared."""
+        said = super().parse(item, text)
+        verdict = None if said is None else _VERDICT.fullmatch(said)
+        return said if verdict is None else verdict[1]
+
+
 class BbhGrader(NoClaims):
     """Judges by the grader that an item names in `meta["form"]`: choice, numeric or exact."""
 
@@ -20,7 +36,7 @@ class BbhGrader(NoClaims):
     def __init__(self) -> None:
         self._by_form: dict[str, Any] = {
             "choice": ChoiceGrader(),
-            "exact": ExactGrader(),
+            "exact": _Texts(),
             "numeric": NumericGrader(),
         }
 

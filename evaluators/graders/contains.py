@@ -2,22 +2,26 @@
 
 import re
 import unicodedata
-from typing import Literal
+from typing import Final, Literal
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.graders._plain import LETTER, UNSPACED, NoClaims, shown, straight
 from graphsearch.evaluators.graders.exact import gold_texts
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["ContainsGrader"]
 
 _LONGEST = 100_000
+_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 
 
 class ContainsGrader(NoClaims):
     """Right when the reply contains the gold text as whole words, or one of several.
+
+    Numbers are whole numbers: 5 is not in -5, 5.5 or 1/5, nor 12 in 12,500. In scripts without
+    blanks between words, as Chinese, any place will do.
 
     Args:
         case: whether capitals count.
@@ -77,8 +81,27 @@ class ContainsGrader(NoClaims):
     def _holds(self, said: str, gold: str) -> bool:
         if not self._words:
             return gold in said
-        return re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", said) is not None
+        return re.search(f"{_before(gold)}{re.escape(gold)}{_after(gold)}", said) is not None
 
     def _normal(self, text: str) -> str:
-        text = " ".join(unicodedata.normalize("NFKC", text[-_LONGEST:]).split())
+        text = straight(" ".join(unicodedata.normalize("NFKC", text[-_LONGEST:]).split()))
         return text if self._case else text.casefold()
+
+
+def _before(gold: str) -> str:
+    """What must not stand before a gold text, as a part of a pattern."""
+    if _UNSPACED.match(gold[0]):
+        return ""
+    guard = f"(?<!{LETTER})"
+    if gold[0].isdigit():  # no sign, no fraction, no decimal point, no separator of thousands
+        guard += r"(?:(?<![-−–])|(?<=\w[-−–]))(?<![/^])(?<!\d\.)(?<!\s\.)(?<!^\.)"
+        guard += r"(?<!\d,)" if re.match(r"\d{3}(?!\d)", gold) else ""
+    return guard
+
+
+def _after(gold: str) -> str:
+    """What must not stand after it."""
+    if _UNSPACED.match(gold[-1]):
+        return ""
+    guard = f"(?!{LETTER})"
+    return guard + (r"(?!\.\d|,\d{3}(?!\d)|[/^]\d)" if gold[-1].isdigit() else "")

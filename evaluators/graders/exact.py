@@ -1,15 +1,18 @@
 """Answers that are a short text."""
 
+import re
 import unicodedata
-from typing import Any
+from typing import Any, Final
 
 from graphsearch.calls import Outcome
 from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
-from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.graders._plain import NoClaims, shown, straight
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["ExactGrader", "gold_texts"]
+
+_LATEX: Final = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 
 
 class ExactGrader(NoClaims):
@@ -60,7 +63,11 @@ class ExactGrader(NoClaims):
         return golds
 
     def _normal(self, text: str) -> str:
-        text = " ".join(unicodedata.normalize("NFKC", text).split()).strip(" .,;:!?\"'`*_")
+        text = straight(" ".join(unicodedata.normalize("NFKC", text).split()))
+        text = text.strip(" .,;:!?\"'`*_")
+        latex = _LATEX.fullmatch(text)
+        if latex is not None:
+            text = latex[1].strip(" .,;:!?\"'`*_")
         return text if self._case else text.casefold()
 
 

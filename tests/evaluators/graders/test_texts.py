@@ -122,6 +122,45 @@ def test_one_place_alone(how, said):
     assert final_answer(text, "whole") == text.strip()
 
 
+# -- exact, BIG-Bench Hard -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "score"),
+    [
+        ("Paris", r"\boxed{\text{Paris}}", 1),
+        ("True", r"$\boxed{\textbf{True.}}$", 1),
+        (r"\text{Paris}", "Paris", 1),
+        ("Paris", r"\boxed{\text{Paris} or \text{Rome}}", 0),
+        ("Paris", r"\boxed{\sqrt{Paris}}", 0),
+        ("don't", "Answer: Don’t", 1),
+        ("Paris", "Answer: “Paris”", 1),
+        ("no", "I don't know", 0),
+        ("Yes", "Answer: Yes, because it is", 0),
+    ],
+)
+def test_exact(gold, text, score):
+    assert get_grader("exact").grade(item(gold), text).score == score
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Answer: Yes, because there is no turn", "yes"),
+        ("So the answer is No (he did not).", "no"),
+        ("Answer: Valid - it follows", "valid"),
+        ("Answer: False because not True", "false"),
+        ("Answer: yes or no", "yes or no"),
+        ("Answer: nobody, because", "nobody, because"),
+        ("Answer: True love", "true love"),
+        ("Answer: no-one", "no-one"),
+        ("Answer: apple, banana", "apple, banana"),
+    ],
+)
+def test_a_verdict_with_its_reason(text, said):
+    assert get_grader("bbh").parse(item("Yes", form="exact"), text) == said
+
+
 # -- F1 --------------------------------------------------------------------------------------------
 
 
@@ -171,6 +210,38 @@ def test_contains():
     last = get_grader("contains", extract="last-line")
     assert last.grade(item("no"), "no\nyes").score == 0
     assert grader.grade(item("x"), "").outcome is Outcome.UNPARSED
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "score"),
+    [
+        ("5", "It is 5.", 1),
+        ("5", "5%, (5), $5, x=5", 1),
+        ("5", "- 5 apples", 1),
+        ("5", "It is -5", 0),
+        ("5", "−5", 0),
+        ("5", "5.5", 0),
+        ("5", "0.5 or .5", 0),
+        ("5", "1/5 or 5/8 or 5^2", 0),
+        ("12", "12,500", 0),
+        ("500", "12,500", 0),
+        ("12,500", "12,500.", 1),
+        ("-5", "It is -5", 1),
+        ("4", "2,4,6", 1),
+        ("19", "covid-19", 1),
+        ("5 cats", "1.5 cats", 0),
+        ("北京", "答案是北京市", 1),
+        ("北京", "答案是南京市", 0),
+        ("Paris", "答案是Paris。", 1),
+        ("18", "共有18个", 1),
+        ("18", "共有118个", 0),
+        ("don't", "I don’t", 1),
+        ("don’t", "I don't", 1),
+        ("art", "party", 0),
+    ],
+)
+def test_what_is_contained(gold, text, score):
+    assert get_grader("contains").grade(item(gold), text).score == score
 
 
 def test_regex():
