@@ -4,7 +4,7 @@ A file `words.yaml` beside them gives texts by name to all templates, so that se
 few words only (in which form is the answer asked for?) share their templates as symbolic links.
 
 Templates run in Jinja's immutable sandbox with strict undefined names, so one from outside can
-neither run code nor silently leave a hole in a prompt.
+neither run code nor silently leave a hole in a prompt; nor can it go on for ever (`_bounded`).
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import jinja2
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from graphsearch.agents.roles._bounded import BoundedEnvironment, bounded, joined
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
 from graphsearch.calls import Message, Sampling
 from graphsearch.errors import ConfigError
@@ -74,7 +74,8 @@ class PromptSet:
         self.version = version
         self.roles = roles
         self.message = message
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = BoundedEnvironment(
+            FILTERS,
             loader=jinja2.FileSystemLoader(folder),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -82,7 +83,6 @@ class PromptSet:
             auto_reload=False,
             autoescape=False,  # prompts are plain text, not HTML
         )
-        self._environment.filters.update(FILTERS)
         self._words = dict(words or {})
         self._templates: dict[str, jinja2.Template] = {}
         self._plain: dict[str, _Plain | None] = {}
@@ -117,11 +117,15 @@ class PromptSet:
         template = self._templates.get(name)
         if template is None:
             try:
-                template = self._environment.get_template(name)
+                with bounded({}):  # constants are worked out here
+                    template = self._environment.get_template(name)
             except jinja2.TemplateSyntaxError as error:
                 raise ConfigError(
                     f"{error.message}", where=f"prompts/{self.name}/{error.name}:{error.lineno}"
                 ) from None
+            except RecursionError:
+                where = f"prompts/{self.name}/{name}"
+                raise ConfigError("is nested too deeply", where=where) from None
             except jinja2.TemplateNotFound:
                 raise ConfigError(f"no template {name!r}", where=f"prompts/{self.name}") from None
             # Copied for each prompt: a chain of mappings takes ten times as long as a plain one.
@@ -145,18 +149,18 @@ class PromptSet:
         if self._words:
             values = {**self._words, **values}
         try:
-            if not ready.blocks:
-                return _said("user", ready.render(values))
-            if plain is not None:
+            if ready.blocks and plain is not None:
                 return tuple(
                     message for role, parts in plain for message in _filled(role, parts, values)
                 )
             context = ready.new_context(values)
-            return tuple(
-                message
-                for role, block in ready.blocks.items()
-                for message in _said(role, "".join(block(context)))
-            )
+            blocks = ready.blocks or {"user": ready.root_render_func}
+            with bounded(values):
+                return tuple(
+                    message
+                    for role, block in blocks.items()
+                    for message in _said(role, joined(block(context)))
+                )
         except Exception as error:  # whatever a template from outside may run into
             raise ConfigError(str(error), where=f"prompts/{self.name}/{template}") from error
 

@@ -392,6 +392,8 @@ ATTACKS = [
     "{{ parents.append(1) }}",
     "{% for i in range(1000000000) %}x{% endfor %}",
     "{{ lipsum.__globals__ }}",
+    "{{ '%999999999d' % 1 }}",
+    "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}",
 ]
 
 
