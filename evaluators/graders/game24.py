@@ -12,15 +12,26 @@ from graphsearch.evaluators.graders._arithmetic import (
     ArithmeticFault,
     read_arithmetic,
 )
-from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
+from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.tasks import Item, Verdict
 
 __all__ = ["Game24Grader"]
 
 _LABEL: Final = re.compile(r"^\W*(?:final\s+)?(?:answer|expression|solution)\s*:\s*", re.IGNORECASE)
+_LEAD: Final = re.compile(
+    r"^(?:(?:so|thus|therefore|hence|then|finally|we|have|get|can|use|the|a|one|my|final|possible|valid"
+    r"|correct|solution|answer|expression|equation|result|is)\b[,:]?\s+)+",
+    re.IGNORECASE,
+)
+_TIMES: Final = re.compile(r"(?<=[\d)])\s*[xX]\s*(?=[\d(])")
+_DISPLAY: Final = re.compile(r"\\[()\[\]]")
+_FRAME: Final = re.compile(r"\s*(?:`{3,}\w*|~{3,}\w*|\\[\[\]]|\${1,2})\s*")
+_WRAPPED: Final = re.compile(r"(\*\*|__|`)\s*(.+?)\s*\1\s*\.?")
+_CALCULATED: Final = re.compile(r"\d[^=]*[-+*/×÷·−][^=]*\d")
 _GOAL: Final = re.compile(r"-?\d{1,12}(?:/[1-9]\d{0,11})?")
 _LONGEST: Final = 2_000
+_TAIL: Final = 20_000
 
 
 class Game24Grader(NoClaims):
@@ -33,7 +44,8 @@ class Game24Grader(NoClaims):
         target: the value to reach, where the item has no `target` of its own.
         use: whether `all` numbers must be used, each as often as given; or only `some` of them; or
             all, and each as often as one likes: `repeat`, the rule of some recorded labels.
-        extract: where in a reply the expression is; `auto` falls back to the last line.
+        extract: where in a reply the expression is; `auto` falls back to the last line, or
+            the one before a closing remark without numbers.
     """
 
     name = "game24"
@@ -78,16 +90,11 @@ class Game24Grader(NoClaims):
 
     def _read(self, text: str) -> Arithmetic:
         found = final_answer(text, self._extract)
-        if found is None and self._extract == "auto":
-            found = last_line(text)
+        if self._extract == "auto" and (found is None or _FRAME.fullmatch(found)):
+            found = _written(text[-_TAIL:])
         if found is None or len(found) > _LONGEST:
             raise ArithmeticFault("nothing is marked as the answer, or too much")
-        # Of `a + b = 24` the side with the numbers counts.
-        read = [_side(side) for side in _LABEL.sub("", found).split("=")]
-        sides = [side for side in read if isinstance(side, Arithmetic)]
-        if not sides:
-            raise next(side for side in read if isinstance(side, ArithmeticFault))
-        return max(sides, key=lambda side: len(side.numbers))
+        return _expression(found)
 
     def _fault(self, said: Arithmetic, numbers: Counter[int], target: Fraction) -> str:
         used = Counter(said.numbers)
@@ -122,6 +129,51 @@ class Game24Grader(NoClaims):
         ):
             return Fraction(str(goal))
         raise TaskError(f"item {item.id!r}: the field 'target' is {goal!r}, must be a number")
+
+
+def _written(text: str) -> str | None:
+    """The last line, or the one before a closing remark without any number."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not _FRAME.fullmatch(line)]
+    if len(lines) > 1 and not re.search(r"\d", lines[-1]) and _is_expression(lines[-2]):
+        return lines[-2]
+    return lines[-1] if lines else None
+
+
+def _is_expression(line: str) -> bool:
+    try:
+        return len(_expression(line).numbers) > 1
+    except ArithmeticFault:
+        return False
+
+
+def _expression(text: str) -> Arithmetic:
+    """Of `a + b = 24` the side with the numbers.
+
+    Raises:
+        ArithmeticFault: it has none, or one that cannot be read beside others that are mere values.
+    """
+    text = _DISPLAY.sub(" ", text).strip()
+    wrapped = _WRAPPED.fullmatch(text)
+    text = _LEAD.sub("", _LABEL.sub("", wrapped[2] if wrapped else text))
+    wrapped = _WRAPPED.fullmatch(text)
+    text = _TIMES.sub(" * ", wrapped[2] if wrapped else text)
+    parts = re.split(r"=|\bequals\b", text)
+    read = [_side(side) for side in parts]
+    sides = [side for side in read if isinstance(side, Arithmetic)]
+    faults = [
+        (side, part)
+        for side, part in zip(read, parts, strict=True)
+        if not isinstance(side, Arithmetic)
+    ]
+    best = max(sides, key=lambda side: len(side.numbers), default=None)
+    if best is None:
+        raise faults[0][0]
+    if len(best.numbers) == 1:  # a mere value, beside an expression that could not be read
+        for fault, part in faults:
+            if _CALCULATED.search(part):
+                raise fault
+    return best
 
 
 def _side(text: str) -> Arithmetic | ArithmeticFault:

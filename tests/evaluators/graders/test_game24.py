@@ -51,6 +51,51 @@ def test_an_answer(text, reason):
     assert verdict.score == float(reason == "right")
 
 
+RIGHT = "(4 * 5) + (10 - 6)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(4 x 5) + (10 - 6) = 24",
+        "(4 X 5) + (10 - 6)",
+        f"Answer: \\({RIGHT}\\)",
+        f"Answer: \\({RIGHT} = 24\\).",
+        r"\[ (4 \times 5) + (10 - 6) = 24 \]",
+        f"\\[\n{RIGHT} = 24\n\\]",
+        f"Answer:\n\\[\n{RIGHT} = 24\n\\]",
+        f"```\n{RIGHT}\n```",
+        f"Answer:\n```text\n{RIGHT}\n```",
+        f"So {RIGHT} = 24",
+        f"The solution is {RIGHT}",
+        f"Therefore, the final expression is: {RIGHT} = 24.",
+        f"**{RIGHT} = 24**",
+        f"**Answer:** **{RIGHT} = 24**",
+        f"Answer: `{RIGHT}`",
+        f"{RIGHT} equals 24",
+        f"{RIGHT} = 24\n\nThis uses all numbers.",
+    ],
+)
+def test_usual_dress(text):
+    verdict = get_grader("game24").grade(item(), text)
+    assert (verdict.score, verdict.parsed) == (1, "(4*5)+(10-6)"), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqrt(4) * 5 + 10 - 6 = 24",
+        "twice 4 * 5 + 10 - 6",
+        "I cannot find one.\nSorry.",
+        f"{RIGHT} = 24\nThat fails: 4 is used 2 times.",
+        "4! * (5 - 4) = 24",
+        "x = 24 and 4x",
+    ],
+)
+def test_what_is_no_expression_is_not_read(text):
+    assert get_grader("game24").grade(item(), text).outcome is Outcome.UNPARSED, text
+
+
 def test_exact_fractions_and_division_by_zero():
     grader = get_grader("game24")
     assert grader.grade(item((3, 3, 8, 8)), "8 / (3 - 8 / 3)").score == 1
