@@ -43,6 +43,7 @@ def load_bundle(
     *,
     endpoints: Mapping[str, str] | None = None,
     api_key_envs: Mapping[str, str | None] | None = None,
+    trust_flags: bool = False,
     check_models: bool = True,
 ) -> Bundle:
     """A bundle, ready to answer; nothing is called or loaded before the first question.
@@ -53,6 +54,8 @@ def load_bundle(
         api_key_envs: the environment variable of the key there, by model; None sends no key. A key
             that the bundle asks for is sent to nobody unless it is named here: whoever made the
             bundle chose the variable, and mostly the server as well.
+        trust_flags: let the bundle's own flags and variables reach a vLLM in this process. They may
+            run code (`--trust-remote-code`), so a bundle that has some is refused without this.
         check_models: refuse models whose fingerprint is not that of the evidence. An address is no
             part of it: the name that the server gives the model is.
 
@@ -68,7 +71,10 @@ def load_bundle(
         _check(record, str(path))
         fleet = _moved(Fleet.from_json(record["fleet"]), endpoints or {}, api_key_envs or {})
         known = (endpoints or {}), (api_key_envs or {})
-        _check_secrets(fleet, set(record["fingerprints"]), *known, where=str(path))
+        used = set(record["fingerprints"])
+        _check_secrets(fleet, used, *known, where=str(path))
+        if not trust_flags:
+            _check_flags(fleet, used, where=str(path))
         bundle = Bundle(Path(folder), record, fleet)
         bundle.check(models=check_models)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -138,6 +144,22 @@ def _check_litellm(spec: ModelSpec, endpoints: Mapping[str, str], where: str) ->
             "keys of your environment would be sent",
             where=where,
         )
+
+
+def _check_flags(fleet: Fleet, used: set[str], *, where: str) -> None:
+    """Flags of a vLLM in this process may run code; those of a server elsewhere are not used."""
+    for spec in fleet.models:
+        serve = spec.serve
+        if spec.name not in used or spec.engine != "vllm" or serve is None:
+            continue
+        flags = [*serve.args, *(f"{name}={value}" for name, value in serve.env)]
+        if flags:
+            raise ConfigError(
+                f"starts the model {spec.name!r} in this process with {' '.join(flags)}, which may "
+                "run code that is not of this machine; where you mean that, pass trust_flags=True "
+                "to load_bundle",
+                where=where,
+            )
 
 
 def _server(spec: ModelSpec) -> str:

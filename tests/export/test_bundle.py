@@ -635,6 +635,33 @@ def test_what_litellm_would_do_of_itself_is_not_the_bundle_s_to_choose(
 
 
 @pytest.mark.parametrize(
+    ("engine", "serve", "refused"),
+    [
+        ("vllm", {"args": ["--trust-remote-code"]}, "with --trust-remote-code, which may"),
+        ("vllm", {"env": {"PYTHONPATH": "x"}}, "with PYTHONPATH=x, which may"),
+        ("vllm", {"max_model_len": 64}, None),
+        ("http", {"args": ["--trust-remote-code"]}, None),
+    ],
+)
+def test_flags_of_a_bundle_reach_no_vllm_here_untold(tmp_path, engine, serve, refused):
+    folder = exported(tmp_path, {"name": "m", "endpoint": "http://127.0.0.1:9/v1"})
+
+    def edit(record):
+        spec = record["fleet"]["models"][0]
+        spec.update({"engine": engine, "serve": {"weights": "a/b", **serve}})
+        if engine == "vllm":
+            spec["endpoint"] = None
+
+    change(folder, edit)
+    if refused is not None:
+        with pytest.raises(ConfigError, match=refused):
+            load_bundle(folder, check_models=False)
+    load_bundle(folder, check_models=False, trust_flags=True).close()
+    if refused is None:
+        load_bundle(folder, check_models=False).close()
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"endpoints": {"huge": "http://h/v1"}}, "endpoints: no model 'huge'; it has nano, xs"),
