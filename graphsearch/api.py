@@ -85,13 +85,11 @@ def optimize(
         space: which graphs are allowed: arguments of `Space.build`, or a `Space`.
         searcher: a registered name, a mapping, or a searcher.
         agent: who advises in words: a registered name, a mapping, an agent, or None.
-        searcher_options: of a searcher given by name.
-        agent_options: of an agent given by name; `model` names the model of `chat`.
+        searcher_options, agent_options: of one given by name; `model` names the model of `chat`.
         task_options: of a task given by name or file; `grader` and `grader_options` among them.
         prompt_set: prompts of the roles: a name or a folder; the task's own when None.
         profile: mean token lengths for expected costs; the task's own when None.
-        lengths: token lengths of single models, for expected costs: those that an earlier run
-            measured (its folder), or `Lengths`.
+        lengths: of single models, as an earlier run measured them (its folder), or `Lengths`.
         engines: where each model's calls go, by model; made from the fleet when None.
         settings: how graphs are evaluated.
         seed: of everything drawn.
