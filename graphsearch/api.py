@@ -72,8 +72,7 @@ def optimize(
         profile    {question, answer, from, models}   settings  the keys of `evaluation`
         retries    the keys of `calls`
 
-    Paths are relative to the current folder then, and options may be Python objects, such as
-    a grader of one's own.
+    Paths are relative to the current folder then; options may be Python objects (a grader).
 
     Args:
         task: a registered name, a file of questions, a mapping, or a `Task`.
@@ -85,7 +84,8 @@ def optimize(
         space: which graphs are allowed: arguments of `Space.build`, or a `Space`.
         searcher: a registered name, a mapping, or a searcher.
         agent: who advises in words: a registered name, a mapping, an agent, or None.
-        searcher_options, agent_options: of one given by name; `model` names the model of `chat`.
+        searcher_options: of a searcher given by name.
+        agent_options: of an agent given by name; `model` names the model of `chat`.
         task_options: of a task given by name or file; `grader` and `grader_options` among them.
         prompt_set: prompts of the roles: a name or a folder; the task's own when None.
         profile: mean token lengths for expected costs; the task's own when None.

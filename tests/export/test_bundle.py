@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,101 +26,16 @@ from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
 from graphsearch.export._record import content_digest
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.study import Settings
-from graphsearch.testing import StubServer
-
-PROMPTS = Path(__file__).parents[2] / "agents" / "prompts"
-
-KEY = "sk-planted-0123456789"
-QUESTION = "P 2 7 9 10 > 36"
-EVIDENCE = {
-    "n": 20,
-    "not_evaluated": 0,
-    "groups": 20,
-    "accuracy": 0.4,
-    "interval": [0.2, 0.6],
-    "level": 0.95,
-    "method": "wilson",
-    "outcomes": {"answered": 20},
-    "allowed": 18.0,
-    "planned": 2.0,
-    "used": 2.1,
-    "currency": "units",
-}
-
-
-def graph_of(*models, sink="vote"):
-    nodes = tuple(Node("assistant", model) for model in models)
-    edges = tuple((i, len(models)) for i in range(len(models)))
-    return CollaborationGraph((*nodes, Node(sink, None)), edges, len(models))
-
-
-def result_of(graph, **changes):
-    """`result.json` of a study that found `graph`."""
-    budget = {"text": "18 units", "currency": "units", "allowed": 18.0}
-    return {
-        "schema_version": 1,
-        "graphsearch_version": "0.1.0",
-        "seed": 5,
-        "task": {"name": "puzzle", "fingerprint": "f", "profile": {"question": 9, "answer": 16}},
-        "fleet": Fleet.load("embedded").to_json(),
-        "space": {},
-        "searcher": {"name": "random", "options": {}},
-        "agent": None,
-        "settings": {},
-        "budgets": {"graph": budget, "search": [], "evaluation": None},
-        "stopped_by": {"rule": "rounds", "reason": "done"},
-        "verdict": "It is not shown to beat anything.",
-        "winner": {
-            "graph": graph.to_json(),
-            "key": graph.key,
-            "text": graph.describe(),
-            "mermaid": graph.to_mermaid(),
-            "origin": "sample",
-            "round": 0,
-            "trial": 0,
-            "expected_cost": 2.0,
-        },
-        "test": EVIDENCE,
-        "selection": [{"key": graph.key, "text": graph.describe(), "evidence": EVIDENCE}],
-        "baselines": [],
-        "best_plain": None,
-        "break_even": None,
-        "spend": {},
-        "calls": {},
-        "outcomes": {},
-        "rounds": [],
-        "trials": [],
-        "archive": [],
-        "notes": [],
-        **changes,
-    }
-
-
-def run_folder(folder, graph, **changes):
-    folder.mkdir(exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(result_of(graph, **changes)))
-    return folder
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    """The folder of a bundle: two models that vote."""
-    run = run_folder(tmp_path / "run", graph_of("nano", "nano", "xs"))
-    write_bundle(run, tmp_path / "bundle")
-    return tmp_path / "bundle"
-
-
-def change(folder, edit, *, sign=True):
-    """Edit the record of a bundle; signed again, it has a digest that fits."""
-    path = folder / "graph.json"
-    record = json.loads(path.read_text())
-    edit(record)
-    if sign:
-        record["digest"] = content_digest(record)
-    path.write_text(json.dumps(record))
+from tests.export.helpers import (
+    PROMPTS,
+    QUESTION,
+    change,
+    graph_of,
+    result_of,
+    run_folder,
+)
 
 
 def test_a_bundle_holds_everything(bundle):
@@ -528,152 +442,6 @@ def test_how_a_grader_was_made():
     assert grader_recipe(made) == {"name": "numeric", "options": {"tolerance": 0.5}}
     assert grader_recipe(NumericGrader()) == {"name": "numeric", "options": {}}
     assert grader_recipe(NumericGrader(tolerance=0.5)) is None
-
-
-def exported(tmp_path, *specs):
-    """The folder of a bundle of `specs`, as their study writes it."""
-    graph = graph_of(*(spec["name"] for spec in specs), specs[0]["name"])
-    fleet = {"name": "f", "unit_model": specs[0]["name"], "models": list(specs)}
-    task = result_of(graph)["task"] | {"grader": {"name": "numeric", "options": {}}}
-    run = run_folder(tmp_path / "run", graph, fleet=fleet, task=task, prompt_set="chat")
-    write_bundle(run, tmp_path / "bundle").close()
-    return tmp_path / "bundle"
-
-
-AWAY = {"endpoint": "http://127.0.0.1:9/v1", "api_key_env": "KEY_THERE"}
-
-
-async def test_a_bundle_goes_to_where_its_models_are_now(tmp_path, monkeypatch):
-    monkeypatch.setenv("KEY_HERE", KEY)
-    folder = exported(tmp_path, {"name": "m", **AWAY}, {"name": "n", **AWAY})
-    async with StubServer(lambda request: "The answer is 7.", key=KEY) as server:
-        moved = {
-            "endpoints": dict.fromkeys("mn", server.base_url),
-            "api_key_envs": dict.fromkeys("mn", "KEY_HERE"),
-        }
-        async with load_bundle(folder, **moved) as loaded:
-            assert (await loaded.answer("3 + 4?")).parsed == "7"
-
-
-@pytest.mark.parametrize("moved", [False, True])
-@pytest.mark.parametrize("checked", [False, True])
-async def test_a_bundle_does_not_choose_which_keys_are_sent(tmp_path, monkeypatch, moved, checked):
-    monkeypatch.setenv("SOMEBODYS_SECRET", KEY)
-    async with StubServer(lambda request: "The answer is 7.", key=KEY) as server:
-        stranger = {"endpoint": server.base_url, "api_key_env": "SOMEBODYS_SECRET"}
-        folder = exported(tmp_path, {"name": "m", **stranger}, {"name": "n", **stranger})
-        given = {"check_models": checked}
-        if moved:
-            given["endpoints"] = dict.fromkeys("mn", server.base_url)
-        with pytest.raises(ConfigError) as caught:
-            load_bundle(folder, **given)
-        assert (
-            f"asks for the key in the environment variable SOMEBODYS_SECRET, to be sent to "
-            f"{server.base_url} for the model 'm'; where you mean that, pass "
-            "api_key_envs={'m': 'SOMEBODYS_SECRET', 'n': 'SOMEBODYS_SECRET'} to load_bundle"
-        ) in str(caught.value)
-        with pytest.raises(ConfigError, match=r"pass api_key_envs=\{'n': 'SOMEBODYS_SECRET'\} "):
-            load_bundle(folder, **given, api_key_envs={"m": None})
-        assert not server.requests
-        unsent = dict.fromkeys("mn")
-        async with load_bundle(folder, **given, api_key_envs=unsent) as loaded:
-            with pytest.raises(Rejected, match="no key was sent"):
-                await loaded.answer("3 + 4?")
-        sent = dict.fromkeys("mn", "SOMEBODYS_SECRET")
-        async with load_bundle(folder, **given, api_key_envs=sent) as loaded:
-            assert (await loaded.answer("3 + 4?")).parsed == "7"
-
-
-def test_its_readme_says_which_keys_it_was_used_with(tmp_path):
-    folder = exported(tmp_path, {"name": "m", **AWAY}, {"name": "n", "endpoint": AWAY["endpoint"]})
-    said = (folder / "README.md").read_text()
-    assert "The search used `api_key_envs={'m': 'KEY_THERE'}`." in said
-    with load_bundle(folder, api_key_envs={"m": "KEY_THERE"}) as loaded:
-        assert "m, n" in repr(loaded)
-
-
-def test_a_model_that_nobody_asks_needs_no_key(bundle):
-    def edit(record):
-        spare = record["fleet"]["models"][0] | {"name": "spare", "api_key_env": "KEY_THERE"}
-        record["fleet"]["models"].append(spare)
-
-    change(bundle, edit)
-    load_bundle(bundle).close()
-
-
-@pytest.mark.parametrize(
-    ("changes", "given", "sentence"),
-    [
-        (
-            {"endpoint": "http://h/v1"},
-            {},
-            "pass endpoints={'m': 'http://h/v1'} to load_bundle",
-        ),
-        ({"endpoint": "http://h/v1"}, {"endpoints": {"m": "http://h/v1"}}, None),
-        ({"served_name": "huggingface/https://h/x"}, {}, "an address in a name"),
-        ({"served_name": "openai/gpt-5"}, {}, None),
-        ({"served_name": "openai/gpt-5", "api_key_env": "HOME"}, {}, "to be sent to the provider"),
-    ],
-)
-def test_what_litellm_would_do_of_itself_is_not_the_bundle_s_to_choose(
-    tmp_path, monkeypatch, changes, given, sentence
-):
-    monkeypatch.setattr("graphsearch.engines.litellm.engine.check_release", lambda: None)
-    folder = exported(tmp_path, {"name": "m", "endpoint": "http://127.0.0.1:9/v1"})
-
-    def edit(record):
-        spec = record["fleet"]["models"][0]
-        spec.update({"engine": "litellm", "endpoint": None, **changes})
-
-    change(folder, edit)
-    if sentence is None:
-        load_bundle(folder, check_models=False, **given).close()
-        return
-    with pytest.raises(ConfigError) as caught:
-        load_bundle(folder, check_models=False, **given)
-    assert sentence in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("engine", "serve", "refused"),
-    [
-        ("vllm", {"args": ["--trust-remote-code"]}, "with --trust-remote-code, which may"),
-        ("vllm", {"env": {"PYTHONPATH": "x"}}, "with PYTHONPATH=x, which may"),
-        ("vllm", {"max_model_len": 64}, None),
-        ("http", {"args": ["--trust-remote-code"]}, None),
-    ],
-)
-def test_flags_of_a_bundle_reach_no_vllm_here_untold(tmp_path, engine, serve, refused):
-    folder = exported(tmp_path, {"name": "m", "endpoint": "http://127.0.0.1:9/v1"})
-
-    def edit(record):
-        spec = record["fleet"]["models"][0]
-        spec.update({"engine": engine, "serve": {"weights": "a/b", **serve}})
-        if engine == "vllm":
-            spec["endpoint"] = None
-
-    change(folder, edit)
-    if refused is not None:
-        with pytest.raises(ConfigError, match=refused):
-            load_bundle(folder, check_models=False)
-    load_bundle(folder, check_models=False, trust_flags=True).close()
-    if refused is None:
-        load_bundle(folder, check_models=False).close()
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"endpoints": {"huge": "http://h/v1"}}, "endpoints: no model 'huge'; it has nano, xs"),
-        ({"endpoints": {"xs": "http://me:pw12345678@h/v1"}}, "model xs.endpoint: the URL holds mo"),
-        ({"api_key_envs": {"xs": "sk-12345678"}}, "model xs.api_key_env: expected the name of an"),
-    ],
-)
-def test_places_are_checked_as_input(bundle, given, message):
-    with pytest.raises(InputError) as caught:
-        load_bundle(bundle, **given)
-    assert str(caught.value).startswith(message)
-    assert "12345678" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
