@@ -73,10 +73,18 @@ class Stopwatch:
             one = _of_one(base)
             found = _Reading(found.cpu + one.cpu, found.threads | one.threads)
             if self._descends:
-                for told in base.glob("task/*/children"):
-                    with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-                        waiting += told.read_text().split()
+                waiting += _children(base)
         return found
+
+
+def _children(base: Path) -> list[str]:
+    """Processes that it has begun; none once it is gone, which may be at any moment."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for task in (base / "task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+                found += (task / "children").read_text().split()
+    return found
 
 
 def _of_one(base: Path) -> _Reading:

@@ -108,3 +108,11 @@ def test_a_real_process():
         process.stdin.close()
     assert watch.spent() == Spent(0.0, None)
     assert Stopwatch(os.getpid()).spent().cpu >= 0
+
+
+def test_a_process_that_is_gone_spends_nothing_and_breaks_nothing():
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    watch = Stopwatch(process.pid, descends=True)
+    process.wait()
+    assert watch.spent() == Spent(0.0, None)
+    assert Stopwatch(process.pid, descends=True).spent() == Spent(0.0, None)
