@@ -172,10 +172,10 @@ def _kills() -> list[Goal]:
             0,
         ),
         Goal(
-            f"{says} in flight at a kill, two models of 64 streams and a quarter being written",
+            f"{says} in flight at a kill, two models of 64 streams and as many being written",
             ("kills", "in_flight_at_most"),
             "<=",
-            160,
+            256,
         ),
         *(
             Goal(

@@ -15,7 +15,8 @@ server's 429 in the place of a lost packet:
 A cut counts once for all calls that were under way when it was made.
 
 A reply that has come makes room for the next call while it is being written. A slow disk must not
-let replies pile up that a kill would lose, so beyond a few each takes a call's place.
+let replies pile up that a kill would lose, so beyond as many as there may be calls each takes a
+call's place.
 """
 
 import asyncio
@@ -40,10 +41,6 @@ _FIRST_LIMIT: Final = 8
 _MEMORY: Final = 0.9
 _UNWELL: Final = 0.35
 """Share of replies, weighted towards the last ten or so, below which an endpoint is in trouble."""
-
-_WRITTEN_BESIDE: Final = 4
-"""For so many calls one reply may be written beside them without taking a place. That is about the
-time of a commit where answers take 20 ms; where they take seconds, none is ever needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class Lane:
         self._steep_until = float(most)
         self._in_flight = 0
         self._writing = 0
-        self._beside = most // _WRITTEN_BESIDE
+        self._beside = most
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._health = 1.0
         self._pauses = 0
