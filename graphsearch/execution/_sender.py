@@ -225,8 +225,8 @@ class Sender:
     async def send(self, order: Order, landed: Written) -> None:
         """Make a call; its cost is booked, and `landed` hears of its reply once it is on disk.
 
-        While replies wait for the disk, fewer calls are sent: what a kill can lose stays about
-        what the endpoint may have under way.
+        Where more replies wait for the disk than the endpoint may have calls, fewer calls are sent:
+        what a kill can lose has a bound, twice what the endpoint may have under way.
 
         Raises:
             EngineError: the infrastructure failed, also after retries.
