@@ -12,11 +12,11 @@ from graphsearch.agents.roles import RoleSet, get_roles
 from graphsearch.engines.replay import ReplayEngine
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.execution import Executor, GraphRun
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import Item, Task
 from graphsearch.store import Store
-from graphsearch.tasks import Item, Task
 
 __all__ = ["Replayed", "replayed", "share"]
 

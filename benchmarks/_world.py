@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.agents.roles.prompts import PROMPTS
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.study.settings import Settings
 from graphsearch.testing.stub import StubReply, StubServer
 

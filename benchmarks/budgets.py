@@ -32,15 +32,15 @@ import numpy as np
 
 from benchmarks._world import SETTINGS, SPACE, fleet, luck, of_any_length, prompt_set, questions
 from graphsearch.agents.roles import get_roles
-from graphsearch.calls import Call, Outcome, Reply, Usage
 from graphsearch.cost import Amount, CostModel
 from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import BudgetReached, BudgetRefused, StudyStopped
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.execution import Executor, RetryPolicy
 from graphsearch.ledger import Ledger, Spend
+from graphsearch.records.calls import Call, Outcome, Reply, Usage
+from graphsearch.records.errors import BudgetReached, BudgetRefused, StudyStopped
 from graphsearch.space import Distribution, Space
 from graphsearch.store import Store
 from graphsearch.testing.clock import run_virtual

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from graphsearch.calls import Call, Message, Sampling
 from graphsearch.engines.embedded import Checkpoint, EmbeddedEngine, builtin_folder
 from graphsearch.engines.embedded.generate import generate_batch
+from graphsearch.records.calls import Call, Message, Sampling
 
 SIZES = ("nano", "xs", "s", "m")
 SAMPLING = Sampling(temperature=0.8, max_tokens=18)

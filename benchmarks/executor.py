@@ -10,15 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 from graphsearch.agents.roles import get_roles
-from graphsearch.calls import Call, Outcome
 from graphsearch.cost import Amount
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.execution import Executor
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
+from graphsearch.records.calls import Call, Outcome
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import Item, TokenProfile, Verdict
 from graphsearch.store import Store
-from graphsearch.tasks import Item, TokenProfile, Verdict
 
 ITEMS = 400
 ROUNDS = 3

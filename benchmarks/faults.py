@@ -26,13 +26,13 @@ from typing import Any
 
 from benchmarks._world import SETTINGS, SPACE, fleet, prompt_set, questions, serving
 from graphsearch.api import open_study
-from graphsearch.calls import Outcome
 from graphsearch.engines.http import HttpEngine
-from graphsearch.errors import GraphsearchError
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import GraphsearchError
+from graphsearch.records.trials import TrialRecord
 from graphsearch.store import Store
 from graphsearch.study.settings import Settings
 from graphsearch.testing.stub import StubFault
-from graphsearch.trials import TrialRecord
 
 SHARE = 0.3
 LATENCY = 0.005

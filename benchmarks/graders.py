@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.tasks import Grader, Item
 from tests.evaluators.graders.math_pairs import HOSTILE, PAIRS
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

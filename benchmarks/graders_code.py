@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators.graders.code import CodeGrader
 from graphsearch.evaluators.sandbox import open_sandbox
-from graphsearch.tasks import Item
+from graphsearch.records.errors import GraderFailed
+from graphsearch.records.tasks import Item
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SAMPLE = 2000

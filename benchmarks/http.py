@@ -27,16 +27,16 @@ from typing import Any
 
 from benchmarks.executor import Length
 from graphsearch.agents.roles import get_roles
-from graphsearch.calls import Call, Message, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.http import HttpEngine
 from graphsearch.execution import Executor
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
-from graphsearch.roles import NodeContext, SpeakingRole
+from graphsearch.records.calls import Call, Message, Sampling
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.roles import NodeContext, SpeakingRole
+from graphsearch.records.tasks import Item, TokenProfile
 from graphsearch.store import Store
-from graphsearch.tasks import Item, TokenProfile
 
 STREAMS = 64
 LATENCY = 0.02

@@ -33,7 +33,7 @@ from typing import Any
 
 from benchmarks._runs import end, keys_in, start
 from benchmarks._world import SETTINGS, SPACE, answer, fleet, prompt_set, questions, serving_here
-from graphsearch.calls import digest
+from graphsearch.records.calls import digest
 from graphsearch.store import Store
 from graphsearch.study.settings import Settings
 from graphsearch.testing.stub import StubServer

@@ -28,11 +28,11 @@ from graphsearch.agents.roles import get_roles
 from graphsearch.cost import Amount
 from graphsearch.engines.http import HttpEngine
 from graphsearch.execution import Executor
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import TokenProfile
 from graphsearch.store import Store
-from graphsearch.tasks import TokenProfile
 
 CALLS = 100_000
 FROM = 10_000

@@ -25,9 +25,9 @@ from graphsearch.cost import Amount, CostModel
 from graphsearch.engines.records import read_record
 from graphsearch.engines.replay import at_record
 from graphsearch.evaluators.tasks import get_task
-from graphsearch.fleet import Fleet
-from graphsearch.rolenames import Gate, role_name
-from graphsearch.tasks import Task
+from graphsearch.records.models import Fleet
+from graphsearch.records.rolenames import Gate, role_name
+from graphsearch.records.tasks import Task
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "replay"

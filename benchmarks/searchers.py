@@ -25,7 +25,7 @@ import numpy as np
 
 from graphsearch.agents.search import RulesAgent
 from graphsearch.cost import PROFILES, CostModel
-from graphsearch.fleet import Fleet
+from graphsearch.records.models import Fleet
 from graphsearch.searchers import make_searcher
 from graphsearch.space import Distribution, Space
 from graphsearch.store import Store

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphsearch.cost import PROFILES, CostModel
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.models import Fleet
 from graphsearch.space import Distribution, Space
 
 DRAWS = 6000

@@ -33,12 +33,12 @@ from graphsearch.cost import Amount
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.vllm import Servers
 from graphsearch.execution import Executor
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
-from graphsearch.roles import NodeContext, SpeakingRole
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.roles import NodeContext, SpeakingRole
+from graphsearch.records.tasks import Item, TokenProfile
 from graphsearch.store import Store
-from graphsearch.tasks import Item, TokenProfile
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

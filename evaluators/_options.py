@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
 
 __all__ = ["check_options"]
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from graphsearch.errors import GraderFailed
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["Patience", "Spent", "Stopwatch"]
 

@@ -5,8 +5,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators._options import check_options
+from graphsearch.records.errors import TaskError
 
 __all__ = ["Registry"]
 

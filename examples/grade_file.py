@@ -18,9 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TextIO
 
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
-from graphsearch.tasks import BlockingGrader, Grader, Item, Verdict
+from graphsearch.records.errors import GraderFailed, TaskError
+from graphsearch.records.tasks import BlockingGrader, Grader, Item, Verdict
 
 OWN_FIELDS = ("gold", "answer", "id", "question")
 AHEAD = 64

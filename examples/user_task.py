@@ -9,11 +9,11 @@ import random
 import re
 
 import graphsearch
-from graphsearch.calls import Call, Outcome
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.calls import Call, Outcome
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import Item, Task, TokenProfile, Verdict
 from graphsearch.study import Settings
-from graphsearch.tasks import Item, Task, TokenProfile, Verdict
 
 
 class LastNumber:

@@ -1,7 +1,7 @@
 """One call for one optimisation: `optimize`, `quote`, and `open_study` for a loop of one's own.
 
-What is given becomes the `Parts` of a study in `graphsearch.joining`. Nothing is spent before all
-input is checked, and the run folder is made after that.
+What is given becomes the `Experiment` of a study (`graphsearch.joining`). Nothing is spent before
+all input is checked, and the run folder is made after that.
 """
 
 import tempfile
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.arguments import check_place
-from graphsearch.errors import FleetError, NoKey
 from graphsearch.joining import Budgets, join
+from graphsearch.records.errors import FleetError, NoKey
+from graphsearch.records.tasks import Task, TokenProfile
 from graphsearch.searchers.base import Agent, Searcher
-from graphsearch.study.parts import Parts
+from graphsearch.study.experiment import Experiment
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task, TokenProfile
 from graphsearch.waiting import wait_for
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, Lengths
     from graphsearch.engines.base import Engine
-    from graphsearch.events import Listener
     from graphsearch.execution import RetryPolicy
-    from graphsearch.fleet import Fleet
     from graphsearch.prices import PriceList
+    from graphsearch.records.events import Listener
+    from graphsearch.records.models import Fleet
     from graphsearch.space import Space
     from graphsearch.study.quote import Quote
     from graphsearch.study.result import Result
@@ -115,7 +115,7 @@ def optimize(
     return _search_in(folder, parts, on_event)
 
 
-def _search_in(out: Path | None, parts: Parts, on_event: "Listener | None") -> "Result":
+def _search_in(out: Path | None, parts: Experiment, on_event: "Listener | None") -> "Result":
     """The whole search, in a folder that stays or in a temporary one."""
     if out is not None:
         return wait_for(lambda: _run(parts, out, on_event))
@@ -159,7 +159,7 @@ def open_study(
     return Study.open(parts, folder, listener=on_event)
 
 
-def _check_models(parts: Parts, folder: Path | None) -> None:
+def _check_models(parts: Experiment, folder: Path | None) -> None:
     """Miss models and keys now, not after the search began; a finished study needs none any more.
 
     Raises:
@@ -184,7 +184,7 @@ def _check_models(parts: Parts, folder: Path | None) -> None:
                 raise FleetError(str(error), where=f"model {name}") from None
 
 
-async def _run(parts: Parts, folder: Path, on_event: "Listener | None") -> "Result":
+async def _run(parts: Experiment, folder: Path, on_event: "Listener | None") -> "Result":
     from graphsearch.study.study import Study
 
     async with Study.open(parts, folder, listener=on_event) as study:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.tasks import Task, TokenProfile
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task, TokenProfile
 
 __all__ = ["check_arguments", "check_place", "check_space"]
 
@@ -114,8 +114,8 @@ _OPTIONS = _or_none(_of("a mapping of options", Mapping))
 def _kinds() -> Mapping[str, _Kind]:
     from graphsearch.cost import Amount
     from graphsearch.execution import RetryPolicy
-    from graphsearch.fleet import Fleet
     from graphsearch.prices import PriceList
+    from graphsearch.records.models import Fleet
     from graphsearch.space import Space
 
     amount = _of("an amount with its currency, such as '18 units'", str, Amount)

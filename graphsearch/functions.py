@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from graphsearch.calls import digest
-from graphsearch.errors import TaskError
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import TaskError
 
 __all__ = ["Reference", "load_function", "reference"]
 

@@ -16,7 +16,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from graphsearch.cost import CURRENCIES, Amount
-from graphsearch.errors import BudgetReached, BudgetRefused
+from graphsearch.records.errors import BudgetReached, BudgetRefused
 
 __all__ = [
     "ACCOUNTS",

@@ -23,7 +23,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any, Final
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 
 __all__ = ["Serve"]
 
@@ -78,7 +78,7 @@ class Serve:
         It says what was asked for, so weights that change in one place need another `revision`,
         and a flag without influence makes calls anew. How the memory is shared out is left out.
         """
-        from graphsearch.calls import digest
+        from graphsearch.records.calls import digest
 
         return digest(self.identity(), size=6)
 

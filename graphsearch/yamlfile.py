@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from graphsearch.errors import ConfigError, InputError
+from graphsearch.records.errors import ConfigError, InputError
 
 __all__ = ["LARGEST_FILE", "dump_yaml", "parse_yaml", "read_text", "read_yaml"]
 

@@ -285,7 +285,7 @@ def misplaced(folder):
 
 def databases(home):
     """Passwords of database addresses, which no message may repeat."""
-    from graphsearch.errors import StoreError
+    from graphsearch.records.errors import StoreError
     from graphsearch.store import Store
 
     codes = {}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.sandbox import Sandbox, open_sandbox
+from graphsearch.records.errors import TaskError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

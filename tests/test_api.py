@@ -14,15 +14,15 @@ from graphsearch.api import _check_models, join, open_study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError, InputError, TaskError
-from graphsearch.events import read_events
 from graphsearch.execution import RetryPolicy
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.prices import PriceList
+from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, InputError, TaskError
+from graphsearch.records.events import read_events
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import TokenProfile
 from graphsearch.study import Result, Settings
 from graphsearch.study.quote import NO_ROUND
 from graphsearch.study.usable import never_used
-from graphsearch.tasks import TokenProfile
 from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
 
 FEW = {"rounds": 1, "selection_items": 8, "test_items": 8, "baselines": ("single",)}

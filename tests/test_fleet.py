@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 import yaml
 
-from graphsearch.errors import FleetError
-from graphsearch.fleet import BUILTIN_FLEETS, Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import BUILTIN_FLEETS, Fleet, ModelSpec
 
 GOOD = {
     "name": "mine",

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.functions import Reference, load_function, reference
+from graphsearch.records.errors import TaskError
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,10 @@ MAY_KNOW = {
 """Modules of the core's packages that the two may import beside its records and protocols."""
 
 RECORDS = {
-    "calls",
-    "errors",
-    "fleet",
     "functions",
     "graph",
-    "rolenames",
-    "roles",
+    "records",
     "rows",
-    "tasks",
     "words",
     "yamlfile",
 }

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.cost import CURRENCIES, Amount
-from graphsearch.errors import BudgetReached, BudgetRefused
 from graphsearch.ledger import NOTHING, Booked, Ledger, Limit, Spend
+from graphsearch.records.errors import BudgetReached, BudgetRefused
 
 TOKENS = CURRENCIES.index("tokens")
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from graphsearch.cli._app import app
 from graphsearch.config import parse_config
 from graphsearch.cost import CostModel
-from graphsearch.fleet import Fleet
-from graphsearch.tasks import TokenProfile
+from graphsearch.records.models import Fleet
+from graphsearch.records.tasks import TokenProfile
 from tests.support import ROOT
 
 SMALL = "2500 units"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.serve import Serve
 
 FULL = {

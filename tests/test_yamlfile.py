@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from graphsearch.errors import ConfigError, FleetError
+from graphsearch.records.errors import ConfigError, FleetError
 from graphsearch.yamlfile import LARGEST_FILE, dump_yaml, parse_yaml, read_yaml
 
 VALUES = st.recursive(

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from graphsearch.agents.roles.votes import hold, measured_weights, read, weights_of
-from graphsearch.rolenames import Weighting
-from graphsearch.roles import Heard, Lesson
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.rolenames import Weighting
+from graphsearch.records.roles import CalibrationExample, ParentMessage
+from graphsearch.records.tasks import Grader, Item
 
 __all__ = ["BestRole", "SelectRole", "VoteRole", "WeightedVoteRole", "highest"]
 
@@ -25,7 +25,11 @@ class VoteRole:
     speaks: ClassVar[bool] = False
 
     def choose(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The chosen parent."""
         return hold(item, parents, grader).winner
@@ -49,12 +53,16 @@ class WeightedVoteRole:
         self.name = f"weighted-vote({weighting})"
         self._weighting = weighting
 
-    def fit(self, lessons: Sequence[Lesson], grader: Grader) -> Mapping[str, Any]:
+    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """The weights, by `role:model`."""
         return {"weights": measured_weights(lessons, self._weighting)}
 
     def choose(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The chosen parent."""
         return hold(item, parents, grader, weights_of(parents, fitted)).winner
@@ -73,7 +81,11 @@ class SelectRole:
     speaks: ClassVar[bool] = False
 
     def choose(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The chosen parent."""
         for place, heard in enumerate(parents):
@@ -97,13 +109,17 @@ class BestRole:
     speaks: ClassVar[bool] = False
 
     def choose(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The chosen parent."""
         return highest(parents)
 
 
-def highest(parents: Sequence[Heard]) -> int | None:
+def highest(parents: Sequence[ParentMessage]) -> int | None:
     """The first parent with the highest score among those that answered, None when none did.
 
     Where none of them has a score it is the first of them.

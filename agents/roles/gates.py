@@ -7,10 +7,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from graphsearch.agents.roles.combining import highest
 from graphsearch.agents.roles.votes import Poll, hold, measured_weights, weights_of
-from graphsearch.calls import Message, Sampling
-from graphsearch.rolenames import Gate, RoleName
-from graphsearch.roles import Heard, Lesson, NodeContext, SpeakingRole
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.calls import Message, Sampling
+from graphsearch.records.rolenames import Gate, RoleName
+from graphsearch.records.roles import CalibrationExample, NodeContext, ParentMessage, SpeakingRole
+from graphsearch.records.tasks import Grader, Item
 
 __all__ = ["CascadeRole", "FittedCascadeRole", "make_cascade", "quantile_threshold"]
 
@@ -66,7 +66,11 @@ class CascadeRole:
         return self._plain.message(reply)
 
     def passes(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The parent whose message passes on, None to call the model."""
         opinion = self._opinion(item, parents, grader, fitted)
@@ -80,7 +84,11 @@ class CascadeRole:
         return threshold
 
     def _opinion(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> _Opinion:
         if self.gate.measure == "score":
             best = highest(parents)
@@ -99,7 +107,7 @@ class FittedCascadeRole(CascadeRole):
         """Weights need to know what answers were worth; a threshold does not."""
         return self.gate.weighting is not None
 
-    def fit(self, lessons: Sequence[Lesson], grader: Grader) -> Mapping[str, Any]:
+    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """Weights first, where the vote is weighted; then the threshold, on the weighted vote."""
         fitted: dict[str, Any] = {}
         if self.gate.weighting is not None:

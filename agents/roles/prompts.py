@@ -18,8 +18,8 @@ from jinja2 import nodes
 
 from graphsearch.agents.roles._bounded import BoundedEnvironment, bounded, joined
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
-from graphsearch.calls import Message, Sampling
-from graphsearch.errors import ConfigError
+from graphsearch.records.calls import Message, Sampling
+from graphsearch.records.errors import ConfigError
 from graphsearch.yamlfile import read_yaml
 
 __all__ = ["PLACES", "PROMPTS", "Form", "PromptSet", "RoleText"]

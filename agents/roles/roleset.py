@@ -8,9 +8,9 @@ from graphsearch.agents.roles.combining import BestRole, SelectRole, VoteRole, W
 from graphsearch.agents.roles.gates import make_cascade
 from graphsearch.agents.roles.prompts import PROMPTS, PromptSet
 from graphsearch.agents.roles.speaking import TemplateRole
-from graphsearch.errors import ConfigError, GraphError
-from graphsearch.rolenames import RoleName, role_name
-from graphsearch.roles import Role, SpeakingRole
+from graphsearch.records.errors import ConfigError, GraphError
+from graphsearch.records.rolenames import RoleName, role_name
+from graphsearch.records.roles import Role, SpeakingRole
 
 __all__ = ["GROUP", "RoleSet", "get_roles", "prompt_set_names"]
 
@@ -26,7 +26,7 @@ _PARAMETRISED = ("weighted-vote(...)", "cascade(...)")
 class RoleSet(Mapping[str, Role]):
     """Roles by name.
 
-    Those with parameters in their name (`graphsearch.rolenames`) are made when first asked for, so
+    Those with parameters in their name (see `records.rolenames`) are made when first asked for, so
     they are not among the names that iterating brings.
 
     Attributes:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from graphsearch.agents.roles.prompts import Form, PromptSet, RoleText
-from graphsearch.calls import Message, Sampling
-from graphsearch.errors import GraphError
-from graphsearch.roles import NodeContext
-from graphsearch.tasks import Item
+from graphsearch.records.calls import Message, Sampling
+from graphsearch.records.errors import GraphError
+from graphsearch.records.roles import NodeContext
+from graphsearch.records.tasks import Item
 
 __all__ = ["TemplateRole"]
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphsearch.rolenames import Weighting
-from graphsearch.roles import Heard, Lesson
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.rolenames import Weighting
+from graphsearch.records.roles import CalibrationExample, ParentMessage
+from graphsearch.records.tasks import Grader, Item
 
 __all__ = ["Poll", "hold", "measured_weights", "read", "weights_of"]
 
@@ -44,7 +44,7 @@ class Poll:
         return (self.first - self.second) / self.total
 
 
-def read(item: Item, heard: Heard, grader: Grader) -> str | None:
+def read(item: Item, heard: ParentMessage, grader: Grader) -> str | None:
     """A parent's answer, None when it cannot be read or when it did not answer.
 
     A reply that was cut off may end in something that reads like an answer; alone it would be
@@ -54,7 +54,10 @@ def read(item: Item, heard: Heard, grader: Grader) -> str | None:
 
 
 def hold(
-    item: Item, parents: Sequence[Heard], grader: Grader, weights: Sequence[float] | None = None
+    item: Item,
+    parents: Sequence[ParentMessage],
+    grader: Grader,
+    weights: Sequence[float] | None = None,
 ) -> Poll:
     """Count the parents' answers; between answers of equal votes the earliest given wins.
 
@@ -82,7 +85,9 @@ def hold(
     return Poll(givers[best], votes[best], second, total)
 
 
-def measured_weights(lessons: Sequence[Lesson], weighting: Weighting) -> dict[str, float]:
+def measured_weights(
+    lessons: Sequence[CalibrationExample], weighting: Weighting
+) -> dict[str, float]:
     """What a vote of each (role, model) weighs, by how often it was right.
 
     Log-odds are ln(p / (1 - p)) with p kept within 0.001 and 0.999: a member below one half gets
@@ -100,13 +105,13 @@ def measured_weights(lessons: Sequence[Lesson], weighting: Weighting) -> dict[st
     }
 
 
-def weights_of(parents: Sequence[Heard], fitted: Mapping[str, Any]) -> list[float]:
+def weights_of(parents: Sequence[ParentMessage], fitted: Mapping[str, Any]) -> list[float]:
     """The parents' weights among those fitted."""
     weights = fitted["weights"]
     return [weights[_who(heard)] for heard in parents]
 
 
-def _who(heard: Heard) -> str:
+def _who(heard: ParentMessage) -> str:
     return heard.role if heard.model is None else f"{heard.role}:{heard.model}"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from graphsearch.agents.search.registry import Complete
 from graphsearch.agents.search.schema import Reading, read_advice
-from graphsearch.calls import Message, Outcome
-from graphsearch.errors import ConfigError, EngineError
+from graphsearch.records.calls import Message, Outcome
+from graphsearch.records.errors import ConfigError, EngineError
 from graphsearch.searchers.base import Advice, AgentView
 from graphsearch.searchers.options import read_options
 

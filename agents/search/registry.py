@@ -5,8 +5,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias, cast
 
-from graphsearch.calls import Message, Reply
-from graphsearch.errors import ConfigError
+from graphsearch.records.calls import Message, Reply
+from graphsearch.records.errors import ConfigError
 from graphsearch.searchers.base import Agent
 
 __all__ = ["Complete", "agent_names", "make_agent"]

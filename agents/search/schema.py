@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graphsearch.errors import GraphError
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import GraphError
 from graphsearch.searchers.base import Advice, Edit
 
 __all__ = ["Reading", "read_advice"]

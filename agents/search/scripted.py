@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphsearch.agents.search.registry import Complete
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.searchers.base import Advice, AgentView, Edit
 from graphsearch.searchers.options import read_options
 

@@ -1,7 +1,7 @@
 """Graders by name.
 
 A package adds its own by an entry point of the group `graphsearch.graders`: a callable that takes
-options by keyword and returns a `graphsearch.tasks.Grader`. What is special about it (its prompts,
+options by keyword and returns a `Grader`. What is special about it (its prompts,
 that it runs code) it declares by the class attributes that `Traits` lists.
 """
 
@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from graphsearch.calls import canonical_json
-from graphsearch.errors import TaskError
 from graphsearch.evaluators._registry import Registry
 from graphsearch.evaluators.graders._traits import Traits, traits_of
-from graphsearch.tasks import Grader
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Grader
 
 __all__ = [
     "Traits",

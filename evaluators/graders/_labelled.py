@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, LabelledAnswer
 from graphsearch.rows import Faults, read_jsonl
-from graphsearch.tasks import Item, LabelledAnswer
 
 __all__ = ["read_labelled"]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from graphsearch.calls import canonical_json
 from graphsearch.evaluators.graders._final import after_thoughts
-from graphsearch.tasks import Item
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.tasks import Item
 
 __all__ = ["LETTER", "UNSPACED", "NoClaims", "ReadsReplies", "fingerprint", "shown", "straight"]
 

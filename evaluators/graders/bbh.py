@@ -3,12 +3,12 @@
 import re
 from typing import Any, Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.evaluators.graders.choice import ChoiceGrader
 from graphsearch.evaluators.graders.exact import ExactGrader
 from graphsearch.evaluators.graders.numeric import NumericGrader
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["BbhGrader"]
 

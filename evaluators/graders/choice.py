@@ -4,8 +4,6 @@ import re
 from string import ascii_uppercase
 from typing import ClassVar, Final
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._letters import (
     chosen,
@@ -16,7 +14,9 @@ from graphsearch.evaluators.graders._letters import (
     upright,
 )
 from graphsearch.evaluators.graders._plain import NoClaims
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["ChoiceGrader"]
 

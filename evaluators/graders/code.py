@@ -7,13 +7,13 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, Final, NamedTuple
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._plain import ReadsReplies, fingerprint
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.evaluators.graders._syntax import is_python
 from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["CodeGrader"]
 

@@ -4,12 +4,12 @@ import re
 import unicodedata
 from typing import Final, Literal
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import LETTER, UNSPACED, NoClaims, shown, straight
 from graphsearch.evaluators.graders.exact import gold_texts
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["ContainsGrader"]
 

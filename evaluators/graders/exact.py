@@ -4,11 +4,11 @@ import re
 import unicodedata
 from typing import Any, Final
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
 from graphsearch.evaluators.graders._plain import NoClaims, shown, straight
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["ExactGrader", "gold_texts"]
 

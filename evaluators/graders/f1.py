@@ -5,11 +5,11 @@ import string
 from collections import Counter
 from typing import ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome
 from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
 from graphsearch.evaluators.graders._plain import NoClaims, shown
 from graphsearch.evaluators.graders.exact import gold_texts
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["F1Grader", "normal_words", "token_f1"]
 

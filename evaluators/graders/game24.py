@@ -5,8 +5,6 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._arithmetic import (
     Arithmetic,
     ArithmeticFault,
@@ -14,7 +12,9 @@ from graphsearch.evaluators.graders._arithmetic import (
 )
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["Game24Grader"]
 

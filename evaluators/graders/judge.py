@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.calls import Message, Outcome, Reply, Sampling, Usage
-from graphsearch.errors import NoVerdict, TaskError
 from graphsearch.evaluators.graders._judge_prompts import (
     VERSION,
     prompts,
@@ -15,8 +13,10 @@ from graphsearch.evaluators.graders._judge_prompts import (
     repair,
 )
 from graphsearch.evaluators.graders._plain import ReadsReplies
-from graphsearch.fleet import ModelSpec
-from graphsearch.tasks import Ask, Grader, Item, JudgeCall, LabelledAnswer, Verdict
+from graphsearch.records.calls import Message, Outcome, Reply, Sampling, Usage
+from graphsearch.records.errors import NoVerdict, TaskError
+from graphsearch.records.models import ModelSpec
+from graphsearch.records.tasks import Ask, Grader, Item, JudgeCall, LabelledAnswer, Verdict
 
 __all__ = ["JudgeGrader"]
 

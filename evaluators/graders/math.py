@@ -5,15 +5,15 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders._final import Extract
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
 from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
 from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import GraderFailed, TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["MathGrader"]
 

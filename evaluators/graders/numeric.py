@@ -5,12 +5,12 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._numerals import Numeral, find_numerals, one_number, plainly
 from graphsearch.evaluators.graders._plain import NoClaims, shown
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["NumericGrader", "Pick"]
 

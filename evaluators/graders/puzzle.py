@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._plain import ReadsReplies
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 _LABEL: Final = re.compile(r"[A-Z]|[a-z]\d")
 _NUMBER: Final = re.compile(r"-?\d+(/[1-9]\d*)?")

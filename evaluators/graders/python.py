@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome, digest
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims, fingerprint
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.functions import reference
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome, digest
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["PythonGrader"]
 
@@ -25,8 +25,8 @@ _RULES: Final = 1
 class PythonGrader(NoClaims):
     """Judges by a function `f(item, answer)` of the user's, in worker processes.
 
-    `item` is a `graphsearch.tasks.Item`, `answer` the reply (or its final answer). The function
-    returns True or False, a score in [0, 1], a `graphsearch.tasks.Verdict`, or a dict with `score`
+    `item` is a `Item`, `answer` the reply (or its final answer). The function
+    returns True or False, a score in [0, 1], a `Verdict`, or a dict with `score`
     and, if it likes, `parsed` and `reason`; a score of None means that there was no answer. It runs
     with the user's own rights, outside any sandbox: name only code that you would run.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from graphsearch.calls import Outcome
 from graphsearch.evaluators.graders._plain import ReadsReplies
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.tasks import Item, Verdict
 
 _STEP: Final = re.compile(r"([A-Z]|[a-z]\d) s\d+ o\d+ (s\d+)")
 _STEPS: Final = re.compile(rf"{_STEP.pattern}( {_STEP.pattern})*")

@@ -3,9 +3,9 @@
 import re
 from typing import Any, Final, Literal, get_args
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["Reading", "RecordedGrader"]
 

@@ -3,12 +3,12 @@
 import re
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import GraderFailed, TaskError
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["RegexGrader"]
 

@@ -17,12 +17,12 @@ channels among them), the load it puts on the machine up to its limits, and what
 with what it prints.
 """
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.sandbox._judges import Judged, Judges, Trial
 from graphsearch.evaluators.sandbox._levels import LEVELS, Level
 from graphsearch.evaluators.sandbox._limits import Finished, Limits
 from graphsearch.evaluators.sandbox._probe import find
 from graphsearch.evaluators.sandbox._run import run_once
+from graphsearch.records.errors import TaskError
 
 __all__ = [
     "Finished",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final, Literal
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators._patience import Patience, Spent
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start
 from graphsearch.evaluators.sandbox._limits import START_SECONDS, Limits
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["Judged", "Judges", "Trial"]
 

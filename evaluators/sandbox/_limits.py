@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
 
 __all__ = ["START_SECONDS", "Finished", "Limits"]
 

@@ -4,10 +4,10 @@ import json
 import threading
 from dataclasses import dataclass, field
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators.sandbox._levels import Level
 from graphsearch.evaluators.sandbox._limits import Limits
 from graphsearch.evaluators.sandbox._run import run_once
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["Found", "find"]
 

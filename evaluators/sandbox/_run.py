@@ -8,11 +8,11 @@ import time
 from math import ceil
 from typing import IO
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators._patience import Patience, Spent
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start, in_memory
 from graphsearch.evaluators.sandbox._limits import START_SECONDS, Finished, Limits
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["run_once"]
 

@@ -1,7 +1,7 @@
 """Tasks by name, from files, and from Python functions.
 
 A package adds its own by an entry point of the group `graphsearch.tasks`: a callable that takes
-options by keyword and returns a `graphsearch.tasks.Task`.
+options by keyword and returns a `graphsearch.records.tasks.Task`.
 """
 
 import inspect
@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators._options import check_options
 from graphsearch.evaluators._registry import Registry
 from graphsearch.functions import reference
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Task
 from graphsearch.rows import ENDINGS, ending
-from graphsearch.tasks import Task
 
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks._source import Source

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from graphsearch.calls import digest
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Contradictions
 from graphsearch.evaluators.tasks._source import Source
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import TaskError
 from graphsearch.rows import ENDINGS, Faults, Row, read_rows
 
 __all__ = ["Benchmark"]

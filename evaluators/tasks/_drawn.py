@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from graphsearch.calls import digest
-from graphsearch.errors import TaskError
-from graphsearch.tasks import Grader, Item, Split, Task, TokenProfile
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Grader, Item, Split, Task, TokenProfile
 
 __all__ = ["drawn_task", "kinds_in_turn"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, Final, NamedTuple
 
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Split
 from graphsearch.rows import Row
-from graphsearch.tasks import Split
 
 __all__ = ["Draft", "choices", "gold", "is_absent", "lettered", "name_of", "text", "value"]
 

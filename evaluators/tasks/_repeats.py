@@ -2,10 +2,10 @@
 
 from typing import Any, Literal, NamedTuple
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item
 from graphsearch.rows import Row
-from graphsearch.tasks import Item
 
 __all__ = ["Contradictions", "Entry", "Questions", "Repeats", "Seen"]
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.calls import digest
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names, traits_of
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._repeats import Contradictions, Entry, Questions, Repeats, Seen
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 from graphsearch.rows import Faults, Row
-from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
 
 __all__ = ["Source", "profile_of"]
 

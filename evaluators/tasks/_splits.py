@@ -16,9 +16,9 @@ from itertools import accumulate
 from math import inf
 from typing import Final, NamedTuple
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks._near import Groups, near_groups, normal_form
-from graphsearch.tasks import Item, Split
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Split
 
 __all__ = ["ORDER", "SHARES", "Placed", "place_items", "scaled"]
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import TokenProfile
 from graphsearch.rows import Row
-from graphsearch.tasks import TokenProfile
 
 __all__ = ["HumanEval", "Mbpp"]
 

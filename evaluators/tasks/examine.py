@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from graphsearch.calls import canonical_json
-from graphsearch.errors import InputError, TaskError
 from graphsearch.evaluators.tasks._repeats import Entry
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.errors import InputError, TaskError
+from graphsearch.records.tasks import BYTES_PER_TOKEN, Task
 from graphsearch.rows import Faults
-from graphsearch.tasks import BYTES_PER_TOKEN, Task
 
 __all__ = ["Examination", "NearGroup", "Outlier", "examine"]
 

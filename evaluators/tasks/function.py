@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graphsearch.errors import GraphsearchError, TaskError
 from graphsearch.evaluators.tasks.local import LocalFile
 from graphsearch.functions import Reference, load_function
+from graphsearch.records.errors import GraphsearchError, TaskError
+from graphsearch.records.tasks import Task
 from graphsearch.rows import Faults, Row, checked_rows
-from graphsearch.tasks import Task
 
 __all__ = ["FunctionRows", "call"]
 

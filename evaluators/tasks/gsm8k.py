@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.records.errors import TaskError
 from graphsearch.rows import Row
 
 __all__ = ["Gsm8k"]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Repeats
 from graphsearch.evaluators.tasks._source import Source
 from graphsearch.evaluators.tasks._splits import ORDER
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Split
 from graphsearch.rows import Faults, Row, read_rows
-from graphsearch.tasks import Split
 
 __all__ = ["LocalFile"]
 

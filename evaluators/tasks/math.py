@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators._boxed import last_boxed
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import TokenProfile
 from graphsearch.rows import Faults, Row, read_rows
-from graphsearch.tasks import TokenProfile
 
 __all__ = ["SUBJECTS", "Math"]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, ClassVar, Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._benchmark import Benchmark
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Entry
 from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Grader, Task, TokenProfile
 from graphsearch.rows import Faults, Row, ending, read_rows
-from graphsearch.tasks import Grader, Task, TokenProfile
 
 __all__ = ["CATEGORIES", "Mmlu", "MmluPro"]
 

@@ -18,10 +18,10 @@ from itertools import combinations, combinations_with_replacement
 from random import Random
 from typing import Final, Literal, NamedTuple
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
 from graphsearch.evaluators.tasks._drawn import drawn_task, kinds_in_turn
-from graphsearch.tasks import Item, Task, TokenProfile
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Task, TokenProfile
 
 Split = Literal["train", "search", "selection", "test"]
 

@@ -14,11 +14,11 @@ from functools import lru_cache
 from random import Random
 from typing import Final
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks._drawn import drawn_task, kinds_in_turn
 from graphsearch.evaluators.tasks.puzzle import SHARES, Split
-from graphsearch.tasks import Item, Task, TokenProfile
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, Task, TokenProfile
 
 OPERATIONS: Final = 128
 STATES: Final = 32

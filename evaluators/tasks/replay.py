@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from graphsearch.engines.records import Record, read_record
-from graphsearch.errors import FleetError, TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.recorded import Reading
 from graphsearch.evaluators.tasks import _fields
 from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Repeats, Seen
 from graphsearch.evaluators.tasks._source import Source
+from graphsearch.records.errors import FleetError, TaskError
+from graphsearch.records.tasks import BYTES_PER_TOKEN, Grader, Item, TokenProfile
 from graphsearch.rows import Faults, Row
-from graphsearch.tasks import BYTES_PER_TOKEN, Grader, Item, TokenProfile
 
 __all__ = ["Replay"]
 

@@ -3,7 +3,7 @@
 A pool keeps a few fresh Python processes that know one job. A request and its answer are one line
 of JSON each. What a request causes in its worker (it runs too long, takes too much memory, kills
 it) is an answer, `Stopped`, and costs that worker alone; what keeps the machinery from working is
-`graphsearch.errors.GraderFailed`.
+`graphsearch.records.errors.GraderFailed`.
 """
 
 from graphsearch.evaluators.workers._pool import WorkerPool

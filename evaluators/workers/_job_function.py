@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.functions import Reference, load_function
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["start"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators.workers._process import Job, Worker, WorkerKilled
 from graphsearch.evaluators.workers._records import Done, Stopped
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["WorkerPool"]
 

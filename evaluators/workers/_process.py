@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import graphsearch
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators._patience import Patience, Stopwatch
 from graphsearch.evaluators.workers._records import Done, Stopped
+from graphsearch.records.errors import GraderFailed, TaskError
 
 __all__ = ["Job", "Worker", "WorkerKilled"]
 

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from graphsearch import __version__
 from graphsearch.cli._commands import register
 from graphsearch.cli._output import BAD_INPUT, FAILED, REFUSED, STOPPED, emit
-from graphsearch.errors import BudgetRefused, GraphsearchError, InputError, WriteFailed
+from graphsearch.records.errors import BudgetRefused, GraphsearchError, InputError, WriteFailed
 
 __all__ = ["app", "main"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.cli._probe import ModelReport, ServerReport, State
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
 
 __all__ = ["Check", "machine_checks", "model_checks", "server_check"]
 

@@ -11,7 +11,7 @@ from graphsearch.cli._output import amount, emit, table
 if TYPE_CHECKING:
     from graphsearch.cost import CostModel
     from graphsearch.graph import CollaborationGraph
-    from graphsearch.tasks import TokenProfile
+    from graphsearch.records.tasks import TokenProfile
 
 __all__ = ["cost"]
 
@@ -35,9 +35,9 @@ def cost(
 ) -> None:
     """Price a graph: what one question should cost, by currency."""
     from graphsearch.cost import CURRENCIES, CostModel
-    from graphsearch.errors import ConfigError
-    from graphsearch.fleet import Fleet
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.errors import ConfigError
+    from graphsearch.records.models import Fleet
 
     found = CollaborationGraph.load(graph)
     models = Fleet.load(fleet)
@@ -81,7 +81,7 @@ def _number(model: "CostModel", graph: "CollaborationGraph") -> float:
 
 def _profile(task: str) -> "TokenProfile":
     from graphsearch.cost import parse_profile
-    from graphsearch.errors import ConfigError
+    from graphsearch.records.errors import ConfigError
 
     try:
         return parse_profile(task)

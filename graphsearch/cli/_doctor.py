@@ -9,12 +9,12 @@ from graphsearch.cli._named import Models
 from graphsearch.cli._named_models import check_url
 from graphsearch.cli._options import AsJson, KeyNames, PriceFile, Prices
 from graphsearch.cli._output import emit, table
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.cli._checks import Check
     from graphsearch.cli._probe import ModelReport, ServerReport
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
 __all__ = ["doctor"]
 
@@ -74,8 +74,8 @@ def doctor(
 
 
 def _fleet(models: Models, prices: str | None) -> "Fleet":
-    from graphsearch.fleet import Fleet
     from graphsearch.prices import PriceList, with_prices
+    from graphsearch.records.models import Fleet
 
     given = models.value()
     found = Fleet.load(given or _FLEET) if not isinstance(given, dict) else Fleet.from_json(given)

@@ -10,7 +10,7 @@ from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import UNKNOWN, emit, table
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.records.models import ModelSpec
 
 __all__ = ["app"]
 
@@ -24,7 +24,7 @@ _servers.register(app)
 @app.command("list")
 def list_fleets(as_json: AsJson = False) -> None:
     """List the fleets that come along."""
-    from graphsearch.fleet import BUILTIN_FLEETS, Fleet
+    from graphsearch.records.models import BUILTIN_FLEETS, Fleet
 
     fleets = [Fleet.load(name) for name in BUILTIN_FLEETS]
     if as_json:
@@ -39,7 +39,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the models of a fleet and what is known of each."""
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     found = Fleet.load(fleet)
     if as_json:
@@ -94,7 +94,7 @@ def train(
 
     from graphsearch.cli._training import Bars
     from graphsearch.engines.embedded.train import DEFAULT_TOKENS, train_fleet
-    from graphsearch.errors import FleetError
+    from graphsearch.records.errors import FleetError
 
     if find_spec("torch") is None:
         raise FleetError(

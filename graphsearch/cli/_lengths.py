@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.tasks import BYTES_PER_TOKEN
+from graphsearch.records.tasks import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from graphsearch.cost import ModelLengths
     from graphsearch.engines.base import Engine
-    from graphsearch.tasks import Task, TokenProfile
+    from graphsearch.records.tasks import Task, TokenProfile
 
 __all__ = ["Lengths", "measure"]
 
@@ -119,7 +119,7 @@ def _recorded(run: Path | None) -> "Mapping[str, ModelLengths]":
 
 def _prompts(task: "Task") -> list[list[str]]:
     from graphsearch.agents.roles import get_roles
-    from graphsearch.roles import NodeContext, SpeakingRole
+    from graphsearch.records.roles import NodeContext, SpeakingRole
 
     assistant = get_roles(task.prompt_set).role("assistant")
     assert isinstance(assistant, SpeakingRole)
@@ -131,7 +131,7 @@ def _prompts(task: "Task") -> list[list[str]]:
 def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
     if fleet is not None:
         from graphsearch.engines import engines_for
-        from graphsearch.fleet import Fleet
+        from graphsearch.records.models import Fleet
 
         models = Fleet.load(fleet)
         for name, engine in engines_for(models, list(models.names)).items():

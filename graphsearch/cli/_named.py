@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.cli._named_models import fleet_of, refuse_unpriced
 from graphsearch.cli._options import read_options
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.config import Config

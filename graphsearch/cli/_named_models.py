@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urlsplit
 
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError
+from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
 
 if TYPE_CHECKING:
     from graphsearch.config import Config
-    from graphsearch.fleet import Fleet, ModelSpec
+    from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = ["check_url", "fleet_of", "refuse_unpriced"]
 
@@ -30,7 +30,7 @@ def fleet_of(
     Raises:
         ConfigError: one of them cannot be read, or names no model.
     """
-    from graphsearch.fleet import Fleet, ModelSpec
+    from graphsearch.records.models import Fleet, ModelSpec
 
     rows = _distinct([_model(text) for text in models])
     names = [row["name"] for row in rows]
@@ -131,7 +131,7 @@ def _key_name(text: str, names: Sequence[str]) -> tuple[str, str]:
 
 
 def _price(text: str, value: str) -> dict[str, Any]:
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.records.models import ModelSpec
 
     prompt, slash, answer = value.partition("/")
     row = {"input_price": prompt, "output_price": answer, "price_source": _TYPED}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphsearch.errors import ConfigError, InputError
+from graphsearch.records.errors import ConfigError, InputError
 
 __all__ = [
     "AsJson",

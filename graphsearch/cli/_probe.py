@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
-from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.engines.base import Engine, ListsModels, Opens
 from graphsearch.engines.keys import bare_url
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,
@@ -24,7 +24,7 @@ from graphsearch.errors import (
     UnknownModel,
     Unreachable,
 )
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = ["Finding", "ModelReport", "ServerReport", "State", "engine_of", "list_all", "probe_all"]
 

@@ -49,7 +49,7 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
     It ends with the result it would have had.
     """
     from graphsearch.config import load_config
-    from graphsearch.errors import StoreError
+    from graphsearch.records.errors import StoreError
 
     stored = run / "config.yaml"
     if not stored.is_file():
@@ -66,7 +66,7 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 def _refuse_taken(folder: Path) -> None:
-    from graphsearch.errors import ConfigError
+    from graphsearch.records.errors import ConfigError
 
     if any((folder / name).exists() for name in _TRACES):
         raise ConfigError(
@@ -80,7 +80,7 @@ def _refuse_taken(folder: Path) -> None:
 
 def _refuse_emptied(folder: Path) -> None:
     """Nothing is paid twice in silence: a started study has a journal, unless it was lost."""
-    from graphsearch.errors import StoreError
+    from graphsearch.records.errors import StoreError
     from graphsearch.store import Store
 
     with Store.open(folder, read_only=True) as store:
@@ -99,7 +99,7 @@ def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
     from graphsearch.cli._summary import say_result, summary
     from graphsearch.cli._view import Scene, show_progress
     from graphsearch.config import config_yaml, study_arguments
-    from graphsearch.events import Event, StudyStarted
+    from graphsearch.records.events import Event, StudyStarted
     from graphsearch.report import write_report
 
     scene = Scene(settings.graph_budget, settings.evaluation.rounds)

@@ -10,7 +10,7 @@ from graphsearch.cli._output import UNKNOWN, emit, seconds, table
 
 if TYPE_CHECKING:
     from graphsearch.engines.vllm import ServerPlan, ServerStatus
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
 __all__ = ["register"]
 
@@ -53,7 +53,7 @@ def up(
     fails, and at Ctrl-C, what was started is stopped. They run until 'graphsearch fleet down'.
     """
     from graphsearch.engines.vllm import ServerFailed, find_machine, plan_servers, start_servers
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     found, chosen = Fleet.load(fleet), _names(models)
     machine = find_machine(device)
@@ -103,7 +103,7 @@ def save(
 ) -> None:
     """Save the embedded fleet as Hugging Face folders."""
     from graphsearch.engines.vllm import save_fleet
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     path = save_fleet(folder, _names(models), first_port=port)
     names = Fleet.load(path).names
@@ -114,7 +114,7 @@ def save(
 
 
 def _names(written: str | None) -> list[str] | None:
-    from graphsearch.errors import ConfigError
+    from graphsearch.records.errors import ConfigError
 
     if written is None:
         return None
@@ -127,7 +127,7 @@ def _names(written: str | None) -> list[str] | None:
 
 
 def _loaded(fleet: str | None) -> "Fleet | None":
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     return None if fleet is None else Fleet.load(fleet)
 

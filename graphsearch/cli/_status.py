@@ -31,8 +31,8 @@ def read_status(run: Path) -> dict[str, Any]:
     Raises:
         StoreError: it is no run folder.
     """
-    from graphsearch.errors import StoreError
-    from graphsearch.events import read_events
+    from graphsearch.records.errors import StoreError
+    from graphsearch.records.events import read_events
 
     if not (run / "config.yaml").is_file() and not (run / "events.jsonl").is_file():
         raise StoreError("holds no run", where=str(run))
@@ -62,7 +62,7 @@ def read_status(run: Path) -> dict[str, Any]:
 
 
 def _read_books(run: Path, found: dict[str, Any]) -> None:
-    from graphsearch.errors import StoreError
+    from graphsearch.records.errors import StoreError
     from graphsearch.store import Store
     from graphsearch.study.folder import spent_in
 

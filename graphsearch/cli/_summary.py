@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
     from graphsearch.study.result import Result
 
 __all__ = ["price_lines", "price_records", "say_result", "summary"]

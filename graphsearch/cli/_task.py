@@ -10,11 +10,11 @@ import typer
 from graphsearch.cli._lengths import Lengths, measure
 from graphsearch.cli._options import AsJson, FleetName, GraderOptions, read_options, task_options
 from graphsearch.cli._output import emit, table
-from graphsearch.errors import TaskError
+from graphsearch.records.errors import TaskError
 
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks.examine import Examination
-    from graphsearch.tasks import Item, Task
+    from graphsearch.records.tasks import Item, Task
 
 __all__ = ["app"]
 

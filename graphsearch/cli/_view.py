@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import typer
 
 from graphsearch.cli._output import amount, interval, percent, seconds
-from graphsearch.events import (
+from graphsearch.records.events import (
     AdviceGiven,
     BaselineDone,
     Best,

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from graphsearch.config._place import option_of
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 __all__ = ["explain"]
 

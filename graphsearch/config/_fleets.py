@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import Fleet, ModelSpec
+    from graphsearch.records.models import Fleet, ModelSpec
     from graphsearch.serve import Serve
 
 __all__ = ["written_fleet"]

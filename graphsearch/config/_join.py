@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Message, Reply
 from graphsearch.config._fleets import written_fleet
 from graphsearch.config._models import (
     AgentConfig,
@@ -17,12 +16,13 @@ from graphsearch.config._models import (
     SpaceConfig,
     TaskConfig,
 )
-from graphsearch.errors import Cancelled, ConfigError
-from graphsearch.fleet import Fleet
+from graphsearch.records.calls import Message, Reply
+from graphsearch.records.errors import Cancelled, ConfigError
+from graphsearch.records.models import Fleet
 
 if TYPE_CHECKING:
     from graphsearch.cost import Lengths
-    from graphsearch.tasks import TokenProfile
+    from graphsearch.records.tasks import TokenProfile
 
 __all__ = ["check_agent", "check_names", "pinned", "study_arguments"]
 
@@ -93,7 +93,7 @@ def calls_arguments(told: CallsConfig) -> dict[str, Any]:
 
 
 def _profile(told: ProfileConfig | None) -> "TokenProfile | None":
-    from graphsearch.tasks import TokenProfile
+    from graphsearch.records.tasks import TokenProfile
 
     if told is None or told.question is None or told.answer is None:
         return None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from graphsearch.calls import digest
 from graphsearch.config._errors import explain
 from graphsearch.config._fleets import written_fleet
 from graphsearch.config._models import SCHEMA_VERSION, Config
-from graphsearch.errors import ConfigError
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import ConfigError
 from graphsearch.yamlfile import dump_yaml, read_yaml
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str,
     """A fleet given whole; paths of the servers in it are relative to the configuration."""
     if not any("serve" in model for model in fleet["models"]):
         return fleet
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     found = Fleet.from_json(fleet)
     specs = (s if s.serve is None else replace(s, serve=s.serve.at(base)) for s in found.models)

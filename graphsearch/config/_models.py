@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from graphsearch.errors import GraphsearchError
+from graphsearch.records.errors import GraphsearchError
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -82,7 +82,7 @@ def _fleet(value: Any) -> Any:
         return value
     if not isinstance(value, Mapping):
         raise ValueError("must be the name of a fleet, a path to one, or one given whole")
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     try:
         Fleet.from_json(value)

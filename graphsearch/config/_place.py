@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphsearch.config._models import Config
-from graphsearch.errors import BudgetRefused, FleetError, InputError, TaskError
+from graphsearch.records.errors import BudgetRefused, FleetError, InputError, TaskError
 
 __all__ = ["option_of", "placed"]
 

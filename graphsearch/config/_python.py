@@ -24,8 +24,8 @@ from graphsearch.config._models import (
     SpaceConfig,
     TaskConfig,
 )
-from graphsearch.errors import ConfigError
-from graphsearch.fleet import Fleet
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.models import Fleet
 
 __all__ = ["taken_apart"]
 

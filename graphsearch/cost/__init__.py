@@ -7,7 +7,7 @@ seconds or calls; `Amount` is a budget or a spend with its currency.
 from graphsearch.cost._amount import CURRENCIES, Amount, Currency
 from graphsearch.cost._lengths import Lengths, ModelLengths
 from graphsearch.cost._model import PROFILES, CostModel, parse_profile
-from graphsearch.tasks import TokenProfile
+from graphsearch.records.tasks import TokenProfile
 
 __all__ = [
     "CURRENCIES",

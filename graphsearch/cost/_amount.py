@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal, get_args
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 __all__ = ["CURRENCIES", "Amount", "Currency"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 __all__ = ["Lengths", "ModelLengths"]
 

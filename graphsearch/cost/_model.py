@@ -12,13 +12,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from graphsearch.calls import Usage
 from graphsearch.cost._amount import CURRENCIES, Amount, Currency
 from graphsearch.cost._lengths import Lengths
-from graphsearch.errors import BudgetRefused, ConfigError
-from graphsearch.fleet import Fleet, ModelSpec
-from graphsearch.rolenames import role_name
-from graphsearch.tasks import TokenProfile
+from graphsearch.records.calls import Usage
+from graphsearch.records.errors import BudgetRefused, ConfigError
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.rolenames import role_name
+from graphsearch.records.tasks import TokenProfile
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph

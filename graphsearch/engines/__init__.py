@@ -21,8 +21,8 @@ from graphsearch.engines.base import (
     TakesTurns,
     WantsKeys,
 )
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = [
     "Engine",

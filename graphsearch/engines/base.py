@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from graphsearch.calls import Call, Reply
+from graphsearch.records.calls import Call, Reply
 
 __all__ = ["Engine", "EngineInfo", "ListsModels", "Opens", "TakesTurns", "WantsKeys"]
 

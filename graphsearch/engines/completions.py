@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from graphsearch.calls import Outcome
+from graphsearch.records.calls import Outcome
 
 __all__ = ["GIVEN_UP", "text_and_outcome", "token_count"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from enum import StrEnum
 
-from graphsearch.calls import Call, Outcome, Reply, Usage
 from graphsearch.engines.base import Engine, EngineInfo
-from graphsearch.errors import CallTimeout, RateLimited, Unavailable
+from graphsearch.records.calls import Call, Outcome, Reply, Usage
+from graphsearch.records.errors import CallTimeout, RateLimited, Unavailable
 
 __all__ = ["Fault", "FaultyEngine"]
 

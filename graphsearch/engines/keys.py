@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from graphsearch.errors import FleetError, NoKey
+from graphsearch.records.errors import FleetError, NoKey
 
 __all__ = ["Key", "bare_url", "base_url", "without_secrets"]
 

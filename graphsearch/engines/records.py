@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 from graphsearch.rows import Faults, Row, read_jsonl, read_rows
 
 __all__ = ["Record", "Sample", "read_record"]

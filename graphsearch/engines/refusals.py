@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from graphsearch.errors import (
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from urllib.parse import parse_qsl
 
-from graphsearch.calls import Call, Outcome, Reply, Usage, digest
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.records import Record, Sample, read_record
-from graphsearch.errors import FleetError, Rejected, UnknownModel
+from graphsearch.records.calls import Call, Outcome, Reply, Usage, digest
+from graphsearch.records.errors import FleetError, Rejected, UnknownModel
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import Fleet, ModelSpec
+    from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = ["ReplayEngine", "at_record"]
 

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from graphsearch.calls import Call, Outcome, Reply, Usage
 from graphsearch.engines.base import EngineInfo
-from graphsearch.errors import EngineError, Rejected
+from graphsearch.records.calls import Call, Outcome, Reply, Usage
+from graphsearch.records.errors import EngineError, Rejected
 
 __all__ = ["Answer", "Script", "ScriptedEngine"]
 

@@ -8,7 +8,7 @@ from graphsearch.execution._attempts import RetryPolicy
 from graphsearch.execution._desk import Traffic
 from graphsearch.execution._grading import judge_account
 from graphsearch.execution._judge import judge
-from graphsearch.execution._lane import LaneState
+from graphsearch.execution._lane import LimiterState
 from graphsearch.execution.executor import Executor
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import FitRun, GraphRun, NodeRun
@@ -17,7 +17,7 @@ __all__ = [
     "Executor",
     "FitRun",
     "GraphRun",
-    "LaneState",
+    "LimiterState",
     "NodeRun",
     "Pricer",
     "RetryPolicy",

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from graphsearch.errors import ConfigError, EngineError, RateLimited, Unreachable
+from graphsearch.records.errors import ConfigError, EngineError, RateLimited, Unreachable
 
 __all__ = ["Attempts", "RetryPolicy"]
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from graphsearch.cost import CURRENCIES, Amount
-from graphsearch.errors import BudgetRefused
 from graphsearch.ledger import Spend
+from graphsearch.records.errors import BudgetRefused
 
 __all__ = ["QuestionCap"]
 

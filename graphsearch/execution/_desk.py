@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from graphsearch.calls import Reply
-from graphsearch.errors import StoreError
-from graphsearch.execution._lane import LaneState
+from graphsearch.execution._lane import LimiterState
 from graphsearch.execution._sender import Order, Sender
+from graphsearch.records.calls import Reply
+from graphsearch.records.errors import StoreError
 from graphsearch.store import Journal
 
 __all__ = ["Desk", "Fetched", "Traffic"]
@@ -37,7 +37,7 @@ class Traffic:
     made: int
     recalled: int
     shared: int
-    endpoints: tuple[LaneState, ...] = field(default=())
+    endpoints: tuple[LimiterState, ...] = field(default=())
 
 
 class _Flight:

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import BudgetReached, EngineError, GraphError, TaskError
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._walk import Walk, heard, ungraded
 from graphsearch.execution.records import FitRun, NodeRun, culprit_of
-from graphsearch.fits import Fit
-from graphsearch.roles import FittedRole, Lesson
-from graphsearch.tasks import Grader, Item, Verdict
-from graphsearch.trials import Failure, ItemResult
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import BudgetReached, EngineError, GraphError, TaskError
+from graphsearch.records.fits import Fit
+from graphsearch.records.roles import CalibrationExample, FittedRole
+from graphsearch.records.tasks import Grader, Item, Verdict
+from graphsearch.records.trials import Failure, ItemResult
 
 __all__ = ["Fitter", "Parameters"]
 
@@ -24,7 +24,7 @@ _NONE: Parameters = {}
 class Taught(NamedTuple):
     """What one item taught, or why it taught nothing, and the calls it took."""
 
-    lesson: Lesson | ItemResult
+    lesson: CalibrationExample | ItemResult
     calls: int
 
 
@@ -92,7 +92,7 @@ class Fitter:
                 return await self._teach(step, item, walk(item, nodes), verdict)
 
             taught = await self._each(items, learn)
-            lessons = [one.lesson for one in taught if isinstance(one.lesson, Lesson)]
+            lessons = [one.lesson for one in taught if isinstance(one.lesson, CalibrationExample)]
             for item, one in zip(items, taught, strict=True):
                 if isinstance(one.lesson, ItemResult):
                     failed.setdefault(item.id, one.lesson)
@@ -103,7 +103,9 @@ class Fitter:
             calls += sum(one.calls for one in taught)
         return FitRun(Fit(least, calls, nodes), tuple(failed.values()))
 
-    def _parameters(self, role: FittedRole, lessons: Sequence[Lesson]) -> Mapping[str, Any]:
+    def _parameters(
+        self, role: FittedRole, lessons: Sequence[CalibrationExample]
+    ) -> Mapping[str, Any]:
         try:
             return role.fit(lessons, self._grader)
         except Exception as error:
@@ -130,7 +132,7 @@ class Fitter:
             found = ungraded(self._grader, error)
             failure = Failure(None, found.why, found.lasts)
             return Taught(_lost(item, found.outcome, failure), calls)
-        return Taught(Lesson(item, heard(runs), [one.score for one in verdicts]), calls)
+        return Taught(CalibrationExample(item, heard(runs), [one.score for one in verdicts]), calls)
 
 
 def _lost(item: Item, outcome: Outcome, failure: Failure | None) -> ItemResult:

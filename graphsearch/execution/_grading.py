@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
-from graphsearch.calls import Outcome, digest
-from graphsearch.errors import GraphsearchError, TaskError
 from graphsearch.execution._judge import checked, judge, who
 from graphsearch.execution._memory import Memory
+from graphsearch.records.calls import Outcome, digest
+from graphsearch.records.errors import GraphsearchError, TaskError
+from graphsearch.records.tasks import Ask, AskingGrader, BlockingGrader, Grader, Item, Verdict
 from graphsearch.store import Verdicts
-from graphsearch.tasks import Ask, AskingGrader, BlockingGrader, Grader, Item, Verdict
 
 __all__ = ["Grading", "is_inline", "judge_account"]
 

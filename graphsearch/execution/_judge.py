@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import GraphsearchError, TaskError
-from graphsearch.tasks import Grader, Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import GraphsearchError, TaskError
+from graphsearch.records.tasks import Grader, Item, Verdict
 
 __all__ = ["checked", "judge", "who"]
 

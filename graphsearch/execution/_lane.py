@@ -25,7 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from graphsearch.errors import (
+from graphsearch.execution._attempts import RetryPolicy, jittered
+from graphsearch.records.errors import (
     CallTimeout,
     EndpointDown,
     EngineError,
@@ -33,9 +34,8 @@ from graphsearch.errors import (
     Unavailable,
     Unreachable,
 )
-from graphsearch.execution._attempts import RetryPolicy, jittered
 
-__all__ = ["Lane", "LaneState"]
+__all__ = ["Lane", "LimiterState"]
 
 _FIRST_LIMIT: Final = 8
 _MEMORY: Final = 0.9
@@ -44,7 +44,7 @@ _UNWELL: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
+class LimiterState:
     """How an endpoint stands.
 
     Attributes:
@@ -86,7 +86,7 @@ class Lane:
         *,
         is_remote: bool,
         policy: RetryPolicy,
-        changed: Callable[[LaneState], None],
+        changed: Callable[[LimiterState], None],
     ) -> None:
         self._name = name
         self._most = most
@@ -110,9 +110,9 @@ class Lane:
         self.down: EndpointDown | None = None
 
     @property
-    def state(self) -> LaneState:
+    def state(self) -> LimiterState:
         """How it stands."""
-        return LaneState(
+        return LimiterState(
             self._name,
             1 if self._probing else int(self._limit),
             self._most,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from graphsearch.calls import Call, Message, Sampling
-from graphsearch.errors import GraphError
 from graphsearch.execution._sender import Order
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.roles import (
+from graphsearch.records.calls import Call, Message, Sampling
+from graphsearch.records.errors import GraphError
+from graphsearch.records.roles import (
     CombiningRole,
     FittedRole,
     GatedRole,

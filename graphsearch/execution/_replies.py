@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from graphsearch.calls import Call, Reply
-from graphsearch.errors import BrokenReply, Unavailable
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import BrokenReply, Unavailable
 
 __all__ = ["usable", "whole"]
 

@@ -4,9 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from graphsearch.calls import Call, Message, Reply
 from graphsearch.engines.base import Engine, EngineInfo, TakesTurns
-from graphsearch.errors import (
+from graphsearch.execution._attempts import Attempts, RetryPolicy
+from graphsearch.execution._lane import Lane, LimiterState
+from graphsearch.execution._rate import RateLimit
+from graphsearch.execution._replies import usable
+from graphsearch.execution.pricing import Pricer, prompt_bound
+from graphsearch.ledger import Ledger, Reservation, Spend
+from graphsearch.records.calls import Call, Message, Reply
+from graphsearch.records.errors import (
     BrokenReply,
     BudgetReached,
     BudgetRefused,
@@ -18,13 +24,7 @@ from graphsearch.errors import (
     StoreError,
     Unavailable,
 )
-from graphsearch.execution._attempts import Attempts, RetryPolicy
-from graphsearch.execution._lane import Lane, LaneState
-from graphsearch.execution._rate import RateLimit
-from graphsearch.execution._replies import usable
-from graphsearch.execution.pricing import Pricer, prompt_bound
-from graphsearch.fleet import Fleet
-from graphsearch.ledger import Ledger, Reservation, Spend
+from graphsearch.records.models import Fleet
 from graphsearch.store import Journal
 
 __all__ = ["Order", "Sender"]
@@ -144,7 +144,7 @@ class Sender:
         policy: RetryPolicy,
         concurrency: int,
         halts: bool,
-        changed: Callable[[LaneState], None],
+        changed: Callable[[LimiterState], None],
     ) -> None:
         self._engines = engines
         self._fleet = fleet
@@ -163,7 +163,7 @@ class Sender:
         self._unheard: Exception | None = None
 
     @property
-    def lanes(self) -> tuple[LaneState, ...]:
+    def lanes(self) -> tuple[LimiterState, ...]:
         """How the endpoints stand that were asked so far."""
         return tuple(lane.state for lane in self._lanes.values())
 
@@ -178,7 +178,7 @@ class Sender:
         if error is not None:
             raise error
 
-    def _tell(self, state: LaneState) -> None:
+    def _tell(self, state: LimiterState) -> None:
         try:
             self._changed(state)
         except Exception as error:  # raised between two calls: one under way may be paid for

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphsearch.calls import Message, Outcome, Usage
 from graphsearch.cost import CURRENCIES, Amount
-from graphsearch.errors import BudgetReached, EngineError, TaskError
 from graphsearch.execution._cap import QuestionCap
 from graphsearch.execution._desk import Desk, Fetched
 from graphsearch.execution._grading import Grading
@@ -16,8 +14,10 @@ from graphsearch.execution._sender import Order, Sender
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import GraphRun, NodeRun, culprit_of
 from graphsearch.ledger import NOTHING, Spend
-from graphsearch.roles import NOT_FITTED, Heard
-from graphsearch.tasks import Grader, Item, Verdict
+from graphsearch.records.calls import Message, Outcome, Usage
+from graphsearch.records.errors import BudgetReached, EngineError, TaskError
+from graphsearch.records.roles import NOT_FITTED, ParentMessage
+from graphsearch.records.tasks import Grader, Item, Verdict
 
 __all__ = ["Walk", "heard", "ungraded"]
 
@@ -350,9 +350,9 @@ class Walk:
         return Spend(tuple(quanta))
 
 
-def heard(runs: Sequence[NodeRun]) -> tuple[Heard, ...]:
+def heard(runs: Sequence[NodeRun]) -> tuple[ParentMessage, ...]:
     """What roles are told of nodes' runs."""
-    return tuple([Heard(r.message, r.role, r.model, r.outcome, r.score) for r in runs])
+    return tuple([ParentMessage(r.message, r.role, r.model, r.outcome, r.score) for r in runs])
 
 
 class Ungraded(NamedTuple):

@@ -8,7 +8,7 @@ from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution._sender import Sender
 from graphsearch.execution.pricing import token_stretch
 from graphsearch.ledger import NOTHING, Spend
-from graphsearch.tasks import AskingGrader, Grader, Item, JudgeCall
+from graphsearch.records.tasks import AskingGrader, Grader, Item, JudgeCall
 
 __all__ = ["WorstCases"]
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from graphsearch.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._attempts import RetryPolicy
@@ -12,7 +11,7 @@ from graphsearch.execution._desk import Desk, Traffic
 from graphsearch.execution._fitting import Fitter, Parameters
 from graphsearch.execution._grading import Grading, is_inline
 from graphsearch.execution._judge import judge
-from graphsearch.execution._lane import LaneState
+from graphsearch.execution._lane import LimiterState
 from graphsearch.execution._memory import Memory
 from graphsearch.execution._plan import (
     Identity,
@@ -29,13 +28,14 @@ from graphsearch.execution._walk import Walk
 from graphsearch.execution._worst import WorstCases
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import FitRun, GraphRun, NodeRun
-from graphsearch.fits import Fit
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Spend
-from graphsearch.roles import Role
+from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling
+from graphsearch.records.fits import Fit
+from graphsearch.records.models import Fleet
+from graphsearch.records.roles import Role
+from graphsearch.records.tasks import Ask, Grader, Item, TokenProfile, Verdict
 from graphsearch.store import Store
-from graphsearch.tasks import Ask, Grader, Item, TokenProfile, Verdict
 
 __all__ = ["Executor"]
 
@@ -91,7 +91,7 @@ class Executor:
         concurrency: int = 64,
         policy: RetryPolicy | None = None,
         halts: bool = False,
-        changed: Callable[[LaneState], None] | None = None,
+        changed: Callable[[LimiterState], None] | None = None,
     ) -> None:
         self._roles = roles
         self._fleet = fleet
@@ -414,5 +414,5 @@ class Executor:
         return messages, prompt_body(item.id, messages)
 
 
-def _unheard(state: LaneState) -> None:
+def _unheard(state: LimiterState) -> None:
     """Nobody listens."""

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from graphsearch.calls import Message, Usage
 from graphsearch.cost import CURRENCIES, CostModel, Currency
 from graphsearch.engines.base import Engine
-from graphsearch.fleet import Fleet
 from graphsearch.ledger import Spend
-from graphsearch.tasks import TokenProfile
+from graphsearch.records.calls import Message, Usage
+from graphsearch.records.models import Fleet
+from graphsearch.records.tasks import TokenProfile
 
 __all__ = ["Pricer", "prompt_bound"]
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsearch.calls import Outcome, Usage
-from graphsearch.fits import Fit
 from graphsearch.ledger import Spend
-from graphsearch.tasks import Verdict
-from graphsearch.trials import ItemResult
+from graphsearch.records.calls import Outcome, Usage
+from graphsearch.records.fits import Fit
+from graphsearch.records.tasks import Verdict
+from graphsearch.records.trials import ItemResult
 
 __all__ = ["FitRun", "GraphRun", "NodeRun", "culprit_of"]
 

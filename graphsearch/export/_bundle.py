@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from graphsearch.calls import Outcome, Usage, digest
-from graphsearch.errors import (
+from graphsearch.export._checked import check_fit, check_models, check_nodes
+from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import Outcome, Usage, digest
+from graphsearch.records.errors import (
     CallTimeout,
     ConfigError,
     EngineError,
@@ -19,11 +21,9 @@ from graphsearch.errors import (
     TaskError,
     Unavailable,
 )
-from graphsearch.export._checked import check_fit, check_models, check_nodes
-from graphsearch.fits import Fit
-from graphsearch.fleet import Fleet
-from graphsearch.graph import CollaborationGraph
-from graphsearch.tasks import Grader, Item, TokenProfile, Verdict
+from graphsearch.records.fits import Fit
+from graphsearch.records.models import Fleet
+from graphsearch.records.tasks import Grader, Item, TokenProfile, Verdict
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from graphsearch.errors import ConfigError
-from graphsearch.fits import Fit
 from graphsearch.graph import CollaborationGraph
-from graphsearch.rolenames import Gate, Weighting, role_name
-from graphsearch.roles import FittedRole, Role
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.fits import Fit
+from graphsearch.records.rolenames import Gate, Weighting, role_name
+from graphsearch.records.roles import FittedRole, Role
 
 __all__ = ["check_fit", "check_models", "check_nodes"]
 

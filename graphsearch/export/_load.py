@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graphsearch.errors import ConfigError
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.yamlfile import read_text
 
 __all__ = ["load_bundle"]

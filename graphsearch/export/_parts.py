@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import ConfigError, TaskError
-from graphsearch.fleet import Fleet
 from graphsearch.functions import reference
 from graphsearch.graph import CollaborationGraph
-from graphsearch.tasks import HasReader
+from graphsearch.records.errors import ConfigError, TaskError
+from graphsearch.records.models import Fleet
+from graphsearch.records.tasks import HasReader
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
     from graphsearch.config import Config
     from graphsearch.engines.base import Engine
+    from graphsearch.records.tasks import Task
     from graphsearch.study.result import Result
-    from graphsearch.tasks import Task
 
 __all__ = ["Sources", "find_sources"]
 

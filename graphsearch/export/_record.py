@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch import __version__
-from graphsearch.calls import digest
 from graphsearch.engines.base import Engine
 from graphsearch.engines.keys import bare_url
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
-from graphsearch.roles import NodeContext, Role, SpeakingRole
+from graphsearch.records.calls import digest
+from graphsearch.records.models import Fleet
+from graphsearch.records.roles import NodeContext, Role, SpeakingRole
 
 __all__ = ["SCHEMA_VERSION", "content_digest", "evidence_part", "graph_part", "models_part"]
 

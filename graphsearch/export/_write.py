@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.engines.keys import bare_url
-from graphsearch.errors import BudgetRefused, ConfigError, StoreError
 from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._parts import Sources, find_sources
+from graphsearch.records.errors import BudgetRefused, ConfigError, StoreError
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount
+    from graphsearch.records.tasks import Task
     from graphsearch.study.result import Result
-    from graphsearch.tasks import Task
 
 __all__ = ["write_bundle"]
 
@@ -95,7 +95,7 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
 def _refuse_unpriced(parts: Sources, cap: "Amount") -> None:
     """Unknown is not zero: a cap that nothing could be held against is refused."""
     from graphsearch.cost import CostModel
-    from graphsearch.tasks import TokenProfile
+    from graphsearch.records.tasks import TokenProfile
 
     profile = parts.task["profile"]
     lengths = TokenProfile(profile["question"], profile["answer"])

@@ -5,8 +5,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import GraphError
 from graphsearch.graph._graph import CollaborationGraph, Node
+from graphsearch.records.errors import GraphError
 
 if TYPE_CHECKING:
     import networkx as nx

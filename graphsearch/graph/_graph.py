@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsearch.errors import GraphError
-from graphsearch.rolenames import COMBINING_ROLES
+from graphsearch.records.errors import GraphError
+from graphsearch.records.rolenames import COMBINING_ROLES
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -19,7 +19,7 @@ class Node:
     """One member of the team.
 
     Attributes:
-        role: name of its role, with its parameters where it has any (`graphsearch.rolenames`).
+        role: name of its role, with its parameters where it has any (see `records.rolenames`).
         model: name of its model in the fleet; None for a combining role, which calls none.
     """
 

@@ -1,8 +1,8 @@
 """What makes nodes and edges a collaboration graph."""
 
-from graphsearch.errors import GraphError
 from graphsearch.graph._graph import CollaborationGraph
-from graphsearch.rolenames import RoleName, role_name
+from graphsearch.records.errors import GraphError
+from graphsearch.records.rolenames import RoleName, role_name
 
 __all__ = ["validate"]
 

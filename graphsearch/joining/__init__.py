@@ -12,7 +12,7 @@ from graphsearch.joining._searcher import agent_of, names_of, searcher_of
 from graphsearch.joining._space import amounts_of, lengths_of, models_of, space_of
 from graphsearch.joining._task import fleet_of, roles_of, task_of, with_judges
 from graphsearch.searchers.base import Searcher
-from graphsearch.study.parts import Parts, judges_of
+from graphsearch.study.experiment import Experiment, judges_of
 from graphsearch.study.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Budgets", "Given", "join"]
 
 
-def join(**arguments: Any) -> Parts:
+def join(**arguments: Any) -> Experiment:
     """The parts of a study.
 
     Args:
@@ -53,7 +53,7 @@ def join(**arguments: Any) -> Parts:
         measured_space = plan(lengths=measured)
         return measured_space, searcher_of(given, measured_space)
 
-    return Parts(
+    return Experiment(
         task=task,
         fleet=fleet,
         space=space,

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphsearch.arguments import check_arguments
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.tasks import Task, TokenProfile
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Task, TokenProfile
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, Lengths
     from graphsearch.engines.base import Engine
     from graphsearch.execution import RetryPolicy
-    from graphsearch.fleet import Fleet
     from graphsearch.prices import PriceList
+    from graphsearch.records.models import Fleet
     from graphsearch.space import Space
 
 __all__ = ["Budgets", "Given", "read_arguments"]

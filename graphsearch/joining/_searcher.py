@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Message, Reply
-from graphsearch.errors import Cancelled
 from graphsearch.joining._given import Given
+from graphsearch.records.calls import Message, Reply
+from graphsearch.records.errors import Cancelled
+from graphsearch.records.tasks import Task
 from graphsearch.searchers.base import Agent, Searcher
-from graphsearch.study.parts import AgentMaker, Complete
-from graphsearch.tasks import Task
+from graphsearch.study.experiment import AgentMaker, Complete
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
@@ -61,7 +61,7 @@ async def _nobody(messages: Sequence[Message]) -> Reply:
 
 
 def names_of(given: Given, task: Task, roles: "RoleSet") -> Mapping[str, Any]:
-    """What the record of a study calls its parts: `Parts.names`."""
+    """What the record of a study calls its parts: `Experiment.names`."""
     from graphsearch.evaluators.graders import grader_recipe
 
     return {

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.arguments import check_space
-from graphsearch.errors import ConfigError
 from graphsearch.joining._given import Budgets, Given
-from graphsearch.tasks import Task
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.tasks import Task
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, Lengths
-    from graphsearch.fleet import Fleet
-    from graphsearch.roles import Role
+    from graphsearch.records.models import Fleet
+    from graphsearch.records.roles import Role
     from graphsearch.space import RoleOption, SinkOption, Space
 
 __all__ = ["amounts_of", "lengths_of", "models_of", "space_of"]

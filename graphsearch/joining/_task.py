@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphsearch.errors import ConfigError
 from graphsearch.joining._given import Given
-from graphsearch.study.parts import judges_of
-from graphsearch.tasks import BringsModels, LabelledGrader, Task, check_task
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.tasks import BringsModels, LabelledGrader, Task, check_task
+from graphsearch.study.experiment import judges_of
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
 __all__ = ["fleet_of", "roles_of", "task_of", "with_judges"]
 
@@ -57,7 +57,7 @@ def fleet_of(given: Given) -> "Fleet":
         FleetError: there is none, or it is wrong.
     """
     from graphsearch.engines.replay import at_record
-    from graphsearch.fleet import Fleet
+    from graphsearch.records.models import Fleet
 
     found = given.fleet if isinstance(given.fleet, Fleet) else Fleet.load(given.fleet)
     found = _priced(given, found)

@@ -19,8 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = ["Price", "PriceList", "with_prices"]
 

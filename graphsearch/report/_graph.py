@@ -15,9 +15,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from graphsearch.records.rolenames import role_name
 from graphsearch.report._colours import UNKNOWN_MODEL, tint
 from graphsearch.report._svg import closed, picture, tag, text, text_width
-from graphsearch.rolenames import role_name
 
 __all__ = ["DrawnNode", "draw_graph", "graph_steps", "nodes_of"]
 

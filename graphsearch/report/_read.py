@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 
 __all__ = ["HasJson", "Run", "read_run"]
 

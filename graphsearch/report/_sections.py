@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphsearch.records.rolenames import role_name
 from graphsearch.report import _words
 from graphsearch.report._advice import advice_rounds
 from graphsearch.report._books import outcomes, spend
@@ -16,7 +17,6 @@ from graphsearch.report._read import Run
 from graphsearch.report._strips import draw_interval
 from graphsearch.report._svg import NARROW, WIDE
 from graphsearch.report._tradeoff import MANY, Mark, draw_tradeoff, front_items
-from graphsearch.rolenames import role_name
 
 __all__ = ["sections"]
 

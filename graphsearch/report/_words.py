@@ -52,8 +52,8 @@ def standing(row: _Record, winner: _Record) -> Standing:
 
 
 def _key(graph: _Record | None) -> str | None:
-    from graphsearch.errors import GraphError
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.errors import GraphError
 
     try:
         return None if graph is None else CollaborationGraph.from_json(graph).key

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from graphsearch.errors import InputError, TaskError
+from graphsearch.records.errors import InputError, TaskError
 
 __all__ = ["Faults", "Row", "Unit", "place"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 
 __all__ = ["pack", "unpack"]
 

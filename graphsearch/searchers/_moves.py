@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.rolenames import role_name
+from graphsearch.records.rolenames import role_name
 from graphsearch.space import Space
 
 __all__ = ["mutate", "plain_graphs"]

@@ -4,8 +4,8 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from graphsearch.errors import StoreError
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import StoreError
 
 __all__ = ["Seen"]
 

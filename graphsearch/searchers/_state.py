@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 
 __all__ = ["check_state", "rng_for"]
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from graphsearch.trials import Proposal, TrialRecord
+from graphsearch.records.trials import Proposal, TrialRecord
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph

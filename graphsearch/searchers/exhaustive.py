@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._state import check_state
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space
-from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["ExhaustiveSearcher", "make"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 __all__ = ["read_options"]
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphsearch.calls import digest
-from graphsearch.errors import ConfigError, StoreError
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import ConfigError, StoreError
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._policy import Policy
 from graphsearch.searchers._state import check_state, rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space
-from graphsearch.trials import Proposal, TrialRecord
 
 if TYPE_CHECKING:
     import optuna

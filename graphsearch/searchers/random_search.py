@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._seen import Seen
 from graphsearch.searchers._state import check_state, rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Distribution, Space, Trace
-from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["RandomSearcher", "make"]
 

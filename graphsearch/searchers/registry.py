@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.searchers.base import Searcher
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._feedback import leave_one_out
+from graphsearch.searchers._observation import Observation, scores_of
 from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._state import check_state, rng_for
-from graphsearch.searchers._told import Told, scores_of
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space, Trace
-from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["ReinforceSearcher", "make"]
 
@@ -57,7 +57,7 @@ class ReinforceSearcher:
         self._baseline = baseline
         self._pending = Pending(space)
         self._batch = batch
-        self._buffer: list[Told] = []
+        self._buffer: list[Observation] = []
         self._draws = self._steps = 0
         self._page: list[Trace] = []
         self._theta = self._policy.initial.logits.flat()
@@ -80,13 +80,13 @@ class ReinforceSearcher:
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """One Adam step on the trials that have a score."""
-        told = [Told.of(trial) for trial in trials if trial.graded]
+        told = [Observation.of(trial) for trial in trials if trial.graded]
         self._buffer += [entry for entry in told if entry.trace is not None]
         if self._buffer and (len(trials) > 1 or len(self._buffer) >= self._batch):
             self._learn(self._buffer)
             self._buffer = []
 
-    def _learn(self, told: list[Told]) -> None:
+    def _learn(self, told: list[Observation]) -> None:
         rewards = self._rewards(told)
         traces = [self._pending.trace(entry.trace) for entry in told if entry.trace is not None]
         distribution = self._policy.distribution(self._theta)
@@ -117,14 +117,14 @@ class ReinforceSearcher:
         check_state(state, self.name, VERSION)
         shape = (len(self._policy),)
         self._draws, self._steps = int(state["draws"]), int(state["steps"])
-        self._buffer = [Told.from_text(text) for text in state["buffer"]]
+        self._buffer = [Observation.from_text(text) for text in state["buffer"]]
         self._page = []
         self._pending.clear()
         self._theta = unpack(state["theta"], shape)
         self._mean = unpack(state["mean"], shape)
         self._square = unpack(state["square"], shape)
 
-    def _rewards(self, told: Sequence[Told]) -> Vector:
+    def _rewards(self, told: Sequence[Observation]) -> Vector:
         if self._baseline == "none":
             return np.array([entry.mean for entry in told])
         return np.nan_to_num(leave_one_out(scores_of(told)).values)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from graphsearch.errors import BudgetRefused
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.rolenames import role_name
+from graphsearch.records.errors import BudgetRefused
+from graphsearch.records.rolenames import role_name
 
 if TYPE_CHECKING:
     from graphsearch.space._space import Space

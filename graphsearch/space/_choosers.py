@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.space._logits import Floats, Logits, gate_logits, log_softmax, sigmoid
 from graphsearch.space._walk import Bools, Ints
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from graphsearch.errors import ConfigError
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import ConfigError
 from graphsearch.space._choosers import Draw, Expand, Follow, Greedy, uniforms_needed
 from graphsearch.space._logits import (
     Floats,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.space._space import Space

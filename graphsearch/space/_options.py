@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from graphsearch.cost import Amount, CostModel
-from graphsearch.errors import BudgetRefused, ConfigError, GraphError
-from graphsearch.rolenames import RoleName, role_name
+from graphsearch.records.errors import BudgetRefused, ConfigError, GraphError
+from graphsearch.records.rolenames import RoleName, role_name
 
 __all__ = [
     "EdgeRule",

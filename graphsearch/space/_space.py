@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Amount, CostModel
-from graphsearch.errors import BudgetRefused, ConfigError, GraphError
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.rolenames import role_name
+from graphsearch.records.errors import BudgetRefused, ConfigError, GraphError
+from graphsearch.records.rolenames import role_name
 from graphsearch.space._options import (
     EdgeRule,
     RoleOption,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.rolenames import role_name
+from graphsearch.records.rolenames import role_name
 
 if TYPE_CHECKING:
     from graphsearch.space._space import Space

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.engine import Dialect
 
 from graphsearch.cost import CURRENCIES
-from graphsearch.errors import StoreError
 from graphsearch.ledger import Booked, Spend
+from graphsearch.records.errors import StoreError
 from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 
 __all__ = ["address_of", "begin_all", "connect", "file_of", "one_state", "reader_of", "said_by"]
 

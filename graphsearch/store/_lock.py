@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 
 __all__ = ["FolderLock"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graphsearch.fits import Fit
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
+from graphsearch.records.fits import Fit
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 __all__ = ["trial_from_json", "trial_to_json"]
 

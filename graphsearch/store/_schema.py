@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, insert, inspect, select, update
 from sqlalchemy.exc import DatabaseError
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 from graphsearch.store._books import add_books
 from graphsearch.store._connect import begin_all, said_by
 from graphsearch.store._tables import meta, metadata, verdicts

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from graphsearch.errors import StoreError, WriteFailed
+from graphsearch.records.errors import StoreError, WriteFailed
 from graphsearch.store._books import Books
 from graphsearch.store._connect import said_by
 from graphsearch.store._statements import Insert

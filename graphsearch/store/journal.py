@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from graphsearch.calls import Call, Outcome, Reply, Usage, canonical_json
-from graphsearch.errors import EngineError, StoreError
 from graphsearch.ledger import Booked, Spend
+from graphsearch.records.calls import Call, Outcome, Reply, Usage, canonical_json
+from graphsearch.records.errors import EngineError, StoreError
 from graphsearch.store._books import sums_of_rows
 from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures

@@ -9,9 +9,10 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select
 from sqlalchemy.engine import Dialect
 
-from graphsearch.calls import canonical_json
-from graphsearch.errors import GraphError, StoreError
 from graphsearch.ledger import Booked
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.errors import GraphError, StoreError
+from graphsearch.records.trials import TrialRecord
 from graphsearch.store._books import checked_books
 from graphsearch.store._connect import address_of, connect, file_of, one_state, reader_of
 from graphsearch.store._lock import FolderLock
@@ -22,7 +23,6 @@ from graphsearch.store._tables import checkpoints, meta, trials
 from graphsearch.store._writer import Row, Writer
 from graphsearch.store.journal import Journal
 from graphsearch.store.verdicts import Verdicts
-from graphsearch.trials import TrialRecord
 
 __all__ = ["SCHEMA_VERSION", "Store"]
 

@@ -10,12 +10,12 @@ from functools import partial
 
 from sqlalchemy import Connection, bindparam, select
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import StoreError
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import StoreError
+from graphsearch.records.tasks import Verdict
 from graphsearch.store._statements import Insert, Statement
 from graphsearch.store._tables import verdicts
 from graphsearch.store._writer import Writer
-from graphsearch.tasks import Verdict
 
 __all__ = ["Verdicts"]
 

@@ -9,7 +9,7 @@ _HOMES = {
     "Difference": "graphsearch.study.evidence",
     "Evidence": "graphsearch.study.evidence",
     "Finalist": "graphsearch.study.result",
-    "Parts": "graphsearch.study.parts",
+    "Experiment": "graphsearch.study.experiment",
     "Quote": "graphsearch.study.quote",
     "Result": "graphsearch.study.result",
     "Row": "graphsearch.study.result",

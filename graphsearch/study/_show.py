@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from graphsearch.calls import Outcome
+from graphsearch.records.calls import Outcome
 from graphsearch.study.evidence import Difference, Evidence
 from graphsearch.study.lengths import length_lines
 from graphsearch.words import counted, decimals

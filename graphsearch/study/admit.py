@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from graphsearch.errors import GraphError
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import GraphError
+from graphsearch.records.trials import Proposal
 from graphsearch.space import Space
-from graphsearch.trials import Proposal
 
 __all__ = ["admitted"]
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsearch.calls import Message, Reply
-from graphsearch.errors import BudgetReached, ConfigError
-from graphsearch.events import AdviceGiven
+from graphsearch.records.calls import Message, Reply
+from graphsearch.records.errors import BudgetReached, ConfigError
+from graphsearch.records.events import AdviceGiven
+from graphsearch.records.trials import ItemResult, TrialRecord
 from graphsearch.searchers.base import Advice, Advisable, Agent, Edit
-from graphsearch.trials import ItemResult, TrialRecord
 
 if TYPE_CHECKING:
+    from graphsearch.records.tasks import Item
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Item
 
 __all__ = ["Advised", "Adviser"]
 

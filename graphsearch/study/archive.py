@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphsearch import stats
-from graphsearch.trials import ItemResult, TrialRecord
+from graphsearch.records.trials import ItemResult, TrialRecord
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph

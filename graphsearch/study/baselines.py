@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import BudgetReached, EngineError
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import BudgetReached, EngineError
+from graphsearch.records.tasks import AskingGrader, Verdict
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.settings import BaselineKind
-from graphsearch.tasks import AskingGrader, Verdict
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor, GraphRun, NodeRun
     from graphsearch.graph import CollaborationGraph
-    from graphsearch.study.parts import Parts
+    from graphsearch.records.tasks import Item
+    from graphsearch.study.experiment import Experiment
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Item
 
 __all__ = [
     "FITTED",
@@ -194,7 +194,7 @@ async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:
     return Prices(sampled, claims)
 
 
-def alternatives(parts: "Parts", prices: Prices, *, used: float) -> list[Alternative]:
+def alternatives(parts: "Experiment", prices: Prices, *, used: float) -> list[Alternative]:
     """All plain alternatives at a used cost.
 
     Args:
@@ -268,7 +268,7 @@ async def _derive_one(
     return replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
 
 
-def affordable(parts: "Parts") -> list[str]:
+def affordable(parts: "Experiment") -> list[str]:
     """Models whose single call fits the graph budget, cheapest first."""
     space = parts.space
     allowed = float(space.budget) * _ROUNDING
@@ -282,7 +282,7 @@ def _single(model: str) -> Alternative:
     return Alternative(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
 
 
-def _of_draws(parts: "Parts", model: str, copies: int, *, claims: bool) -> list[Alternative]:
+def _of_draws(parts: "Experiment", model: str, copies: int, *, claims: bool) -> list[Alternative]:
     from graphsearch.graph import CollaborationGraph
 
     vote = CollaborationGraph.combine("vote", [model] * copies)
@@ -297,7 +297,7 @@ def _of_draws(parts: "Parts", model: str, copies: int, *, claims: bool) -> list[
     return rows
 
 
-def _fusers(parts: "Parts", prices: Prices, used: float) -> list[Alternative]:
+def _fusers(parts: "Experiment", prices: Prices, used: float) -> list[Alternative]:
     from graphsearch.graph import CollaborationGraph
 
     if "fuser" not in parts.roles or not prices.sampled:
@@ -314,7 +314,7 @@ def _fusers(parts: "Parts", prices: Prices, used: float) -> list[Alternative]:
     return rows
 
 
-def _fitting(parts: "Parts", prices: Prices, used: float, source: str, fuser: str) -> int:
+def _fitting(parts: "Experiment", prices: Prices, used: float, source: str, fuser: str) -> int:
     """Most answers of `source` that `fuser` can read within `used`.
 
     The fuser's own call is priced by the cost model, scaled by how much of its expected cost a

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from graphsearch.events import BudgetState
 from graphsearch.ledger import Ledger, Limit
+from graphsearch.records.events import BudgetState
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphsearch.calls import digest
-from graphsearch.errors import StudyStopped
-from graphsearch.fits import Fit
 from graphsearch.ledger import Spend
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import StudyStopped
+from graphsearch.records.fits import Fit
+from graphsearch.records.tasks import Item
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.failures import Failures, check_endpoints
-from graphsearch.tasks import Item
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphsearch import stats
-from graphsearch.calls import Usage
-from graphsearch.trials import ItemResult
+from graphsearch.records.calls import Usage
+from graphsearch.records.trials import ItemResult
 
 __all__ = ["Difference", "Evidence", "compare", "gather", "rounded"]
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import StudyStopped
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import StudyStopped
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.losses import Loss, Losses, named
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import CURRENCIES
-from graphsearch.events import Done
+from graphsearch.records.events import Done
+from graphsearch.records.trials import ItemResult
 from graphsearch.study._show import number
 from graphsearch.study.baselines import (
     FITTED,
@@ -30,11 +31,10 @@ from graphsearch.study.sealed import Tested, open_seal, winner_of_test
 from graphsearch.study.select import Choice, choose
 from graphsearch.study.usable import never_used
 from graphsearch.study.verdict import compared, rivals_of, verdict
-from graphsearch.trials import ItemResult
 from graphsearch.words import counted
 
 if TYPE_CHECKING:
-    from graphsearch.fits import Fit
+    from graphsearch.records.fits import Fit
     from graphsearch.study.archive import Entry
     from graphsearch.study.study import Study
 

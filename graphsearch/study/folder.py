@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import StoreError
-from graphsearch.fleet import Fleet
+from graphsearch.records.errors import StoreError
+from graphsearch.records.models import Fleet
 from graphsearch.study.budgets import standing
-from graphsearch.study.parts import Parts
+from graphsearch.study.experiment import Experiment
 
 if TYPE_CHECKING:
-    from graphsearch.events import BudgetState
+    from graphsearch.records.events import BudgetState
     from graphsearch.store import Store
 
 __all__ = ["found_in", "same_study", "spent_in"]
@@ -20,7 +20,7 @@ _LONGEST = 80
 """Letters of a value that an error shows."""
 
 
-def same_study(store: "Store", parts: Parts, folder: Path) -> None:
+def same_study(store: "Store", parts: Experiment, folder: Path) -> None:
     """Write down what a new study is made of; refuse to go on with one made of other parts.
 
     Raises:

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from graphsearch.calls import digest
-from graphsearch.tasks import Item, Split
+from graphsearch.records.calls import digest
+from graphsearch.records.tasks import Item, Split
 
 __all__ = ["Window", "arrange"]
 

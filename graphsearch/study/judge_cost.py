@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphsearch.calls import Usage
-from graphsearch.tasks import BYTES_PER_TOKEN, AskingGrader, JudgeCall, LabelledGrader
+from graphsearch.records.calls import Usage
+from graphsearch.records.tasks import BYTES_PER_TOKEN, AskingGrader, JudgeCall, LabelledGrader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphsearch.study.parts import Parts
-    from graphsearch.tasks import Item
+    from graphsearch.records.tasks import Item
+    from graphsearch.study.experiment import Experiment
 
 __all__ = ["JudgeLength", "judge_lengths", "labelled_answers"]
 
@@ -55,7 +55,7 @@ class JudgeLength:
         return Usage(self.prompt + heard + call.more_prompt, call.max_tokens, 1)
 
 
-def judge_lengths(parts: "Parts") -> tuple[JudgeLength, ...]:
+def judge_lengths(parts: "Experiment") -> tuple[JudgeLength, ...]:
     """The calls that may judge one answer, in order; none where no model judges.
 
     Prompts hold question and gold answer, whose lengths differ: so they are means over questions
@@ -75,7 +75,7 @@ def judge_lengths(parts: "Parts") -> tuple[JudgeLength, ...]:
     return tuple(found)
 
 
-def labelled_answers(parts: "Parts") -> int:
+def labelled_answers(parts: "Experiment") -> int:
     """Answers on which a judge is compared with people before the search.
 
     Raises:

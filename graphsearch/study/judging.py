@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import (
+from graphsearch.records.errors import (
     BudgetReached,
     BudgetRefused,
     EngineError,
     NoVerdict,
     StudyStopped,
 )
+from graphsearch.records.tasks import AskingGrader, LabelledAnswer, LabelledGrader
 from graphsearch.stats import wilson
 from graphsearch.study.failures import ANEW, RESUME
-from graphsearch.tasks import AskingGrader, LabelledAnswer, LabelledGrader
 
 if TYPE_CHECKING:
+    from graphsearch.records.trials import ItemResult
     from graphsearch.study.study import Study
-    from graphsearch.trials import ItemResult
 
 __all__ = ["Agreement", "agreement_of", "check_judge", "judge_part", "note_on_judge"]
 

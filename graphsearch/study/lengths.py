@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Lengths, ModelLengths
-from graphsearch.errors import BudgetRefused, ConfigError
-from graphsearch.events import LengthsMeasured
-from graphsearch.rolenames import role_name
+from graphsearch.records.errors import BudgetRefused, ConfigError
+from graphsearch.records.events import LengthsMeasured
+from graphsearch.records.rolenames import role_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsearch.execution import GraphRun
     from graphsearch.graph import CollaborationGraph
     from graphsearch.space import SinkOption, Space
-    from graphsearch.study.parts import Parts
+    from graphsearch.study.experiment import Experiment
     from graphsearch.study.study import Study
 
 __all__ = [
@@ -143,7 +143,7 @@ def _messages_read(graph: "CollaborationGraph") -> list[int]:
 # -- before the first round -----------------------------------------------------------------------
 
 
-def length_items(parts: "Parts") -> int:
+def length_items(parts: "Experiment") -> int:
     """Questions on which a study measures lengths before it plans; 0 for none."""
     told = parts.settings.length_items
     if told is not None:
@@ -337,7 +337,7 @@ def _plain(lengths: ModelLengths) -> dict[str, int]:
     return {one.name: getattr(lengths, one.name) for one in fields(ModelLengths)}
 
 
-def _models(parts: "Parts") -> list[str]:
+def _models(parts: "Experiment") -> list[str]:
     space = parts.space
     return list(dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)]))
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graphsearch.calls import Outcome
-from graphsearch.tasks import Task
-from graphsearch.trials import ItemResult
+from graphsearch.records.calls import Outcome
+from graphsearch.records.tasks import Task
+from graphsearch.records.trials import ItemResult
 from graphsearch.words import counted
 
 __all__ = ["Loss", "Losses", "beginning_of", "named", "note_on_losses"]

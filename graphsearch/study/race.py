@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from graphsearch import stats
-from graphsearch.tasks import Item
-from graphsearch.trials import ItemResult
+from graphsearch.records.tasks import Item
+from graphsearch.records.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph

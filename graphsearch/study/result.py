@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import StoreError
-from graphsearch.fits import Fit
+from graphsearch.records.errors import StoreError
+from graphsearch.records.fits import Fit
 from graphsearch.study.evidence import Difference, Evidence, rounded
 
 if TYPE_CHECKING:

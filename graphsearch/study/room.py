@@ -12,8 +12,8 @@ from graphsearch.words import counted
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.tasks import Item
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Item
 
 __all__ = ["ADVICE", "Room"]
 

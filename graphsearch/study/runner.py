@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.ledger import Spend
+from graphsearch.records.tasks import Item
+from graphsearch.records.trials import Failure, ItemResult
 from graphsearch.study.calibration import Calibration
 from graphsearch.study.failures import Failures, check_endpoints
 from graphsearch.study.lengths import LengthTally
 from graphsearch.study.losses import Loss, Losses
-from graphsearch.tasks import Item
-from graphsearch.trials import Failure, ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor, GraphRun

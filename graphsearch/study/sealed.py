@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.errors import StudyStopped
-from graphsearch.events import BaselineDone, BlockDone
+from graphsearch.records.errors import StudyStopped
+from graphsearch.records.events import BaselineDone, BlockDone
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.baselines import Alternative, derive
 from graphsearch.study.evidence import Evidence, compare
 from graphsearch.study.items import arrange
@@ -13,12 +14,11 @@ from graphsearch.study.race import Contestant, split_losers
 from graphsearch.study.result import Row
 from graphsearch.study.runner import Part, Tally
 from graphsearch.study.select import Choice, chunks
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.tasks import Item
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Item
 
 __all__ = ["Tested", "open_seal", "winner_of_test"]
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from graphsearch.errors import BudgetRefused, StudyStopped
-from graphsearch.events import Finalists, WinnerFound
+from graphsearch.records.errors import BudgetRefused, StudyStopped
+from graphsearch.records.events import Finalists, WinnerFound
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.archive import Entry
 from graphsearch.study.baselines import is_plain
 from graphsearch.study.items import arrange
@@ -13,12 +14,11 @@ from graphsearch.study.losses import named
 from graphsearch.study.race import Contestant, RunBlock, race
 from graphsearch.study.result import Finalist
 from graphsearch.study.room import ADVICE
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.tasks import Item
     from graphsearch.study.study import Study
-    from graphsearch.tasks import Item
 
 __all__ = ["PLAIN_FINALISTS", "Choice", "choose", "chunks"]
 

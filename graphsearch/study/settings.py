@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 __all__ = ["BASELINES", "BaselineKind", "Settings"]
 

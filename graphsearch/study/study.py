@@ -6,8 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from graphsearch.errors import StoreError
-from graphsearch.events import (
+from graphsearch.ledger import Ledger
+from graphsearch.records.errors import StoreError
+from graphsearch.records.events import (
     BudgetState,
     Listener,
     RoundDone,
@@ -16,30 +17,29 @@ from graphsearch.events import (
     StudyStarted,
     TrialDone,
 )
-from graphsearch.ledger import Ledger
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 from graphsearch.study.admit import admitted
 from graphsearch.study.advice import Advised, Adviser
 from graphsearch.study.archive import Archive
 from graphsearch.study.budgets import limits_of
+from graphsearch.study.experiment import Experiment
 from graphsearch.study.folder import found_in, same_study
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.judging import check_judge
 from graphsearch.study.lengths import LengthTally, measure_lengths, restore_plan, say_lengths
-from graphsearch.study.parts import Parts
 from graphsearch.study.race import Contestant, blocks_of, race
 from graphsearch.study.room import Room
 from graphsearch.study.runner import Runner, Tally
 from graphsearch.study.stop import Progress, Stopped, rules_of, used_up
 from graphsearch.study.usable import never_used
 from graphsearch.study.voice import Voice
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.tasks import Item
     from graphsearch.store import Store
     from graphsearch.study.result import Result
-    from graphsearch.tasks import Item
 
 __all__ = ["Study"]
 
@@ -75,7 +75,7 @@ class Study:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: Experiment,
         store: "Store",
         executor: "Executor",
         ledger: Ledger,
@@ -126,7 +126,7 @@ class Study:
     @classmethod
     def open(
         cls,
-        parts: Parts,
+        parts: Experiment,
         folder: str | Path,
         *,
         listener: Listener | None = None,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.events import (
+from graphsearch.records.events import (
     Best,
     BlockDone,
     BudgetState,
@@ -20,9 +20,9 @@ from graphsearch.study.losses import Loss, beginning_of
 from graphsearch.study.race import Contestant
 
 if TYPE_CHECKING:
-    from graphsearch.execution import LaneState
+    from graphsearch.execution import LimiterState
     from graphsearch.ledger import Ledger
-    from graphsearch.study.parts import Parts
+    from graphsearch.study.experiment import Experiment
 
 __all__ = ["Voice"]
 
@@ -41,7 +41,7 @@ class Voice:
 
     def __init__(
         self,
-        parts: "Parts",
+        parts: "Experiment",
         ledger: "Ledger",
         archive: Archive,
         *,
@@ -88,7 +88,7 @@ class Voice:
             error=loss.error,
         )
 
-    def say_endpoint(self, state: "LaneState") -> None:
+    def say_endpoint(self, state: "LimiterState") -> None:
         """Tell that an endpoint gets fewer calls than it could, or again as many."""
         self.say(
             EndpointChanged,

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from graphsearch.calls import Call, Outcome, Reply
 from graphsearch.engines.base import Engine
-from graphsearch.errors import EngineError
+from graphsearch.records.calls import Call, Outcome, Reply
+from graphsearch.records.errors import EngineError
 
 __all__ = ["EngineConformance"]
 

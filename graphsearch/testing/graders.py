@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
-from graphsearch.tasks import Grader, Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Grader, Item, Verdict
 
 __all__ = ["ODD_TEXTS", "GraderConformance"]
 

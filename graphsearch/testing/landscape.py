@@ -15,9 +15,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.calls import Outcome
 from graphsearch.graph import CollaborationGraph
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
+from graphsearch.records.calls import Outcome
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 __all__ = ["LANDSCAPES", "Landscape", "Traits"]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from graphsearch.calls import Outcome
 from graphsearch.cost import PROFILES, CostModel
-from graphsearch.errors import StoreError
-from graphsearch.fleet import Fleet
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import StoreError
+from graphsearch.records.models import Fleet
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 from graphsearch.searchers.base import Advice, Advisable, Edit, Searcher
 from graphsearch.space import Space
 from graphsearch.testing.landscape import LANDSCAPES
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 __all__ = ["SearcherConformance"]
 

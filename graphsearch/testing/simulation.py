@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers.base import Advice, Advisable, AgentView, Searcher
 from graphsearch.space import Space
 from graphsearch.stats import wilson
 from graphsearch.testing.landscape import POOL, Landscape
-from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["Simulation", "simulate"]
 

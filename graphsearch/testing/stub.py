@@ -23,7 +23,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from graphsearch.calls import Usage
+from graphsearch.records.calls import Usage
 from graphsearch.testing._stub_protocol import Deed, Request, StubProtocol, response
 
 __all__ = ["Served", "StubFault", "StubReply", "StubServer"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from graphsearch.agents.roles.prompts import PROMPTS, PromptSet
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 QUESTION = "How many eggs are left?"
 PARENTS = ("It is 18.", "", "I think it is 20,\nor 21.")

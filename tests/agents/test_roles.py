@@ -7,10 +7,16 @@ import pytest
 
 from graphsearch.agents.roles import SelectRole, VoteRole, get_roles, prompt_set_names, roleset
 from graphsearch.agents.roles import prompts as prompts_module
-from graphsearch.calls import Outcome
-from graphsearch.errors import ConfigError, GraphError
-from graphsearch.roles import NOT_FITTED, CombiningRole, Heard, NodeContext, SpeakingRole
-from graphsearch.tasks import Item, Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import ConfigError, GraphError
+from graphsearch.records.roles import (
+    NOT_FITTED,
+    CombiningRole,
+    NodeContext,
+    ParentMessage,
+    SpeakingRole,
+)
+from graphsearch.records.tasks import Item, Verdict
 
 CHAT = Item("i1", "What is 2 + 2?", "4")
 PUZZLE = Item("i1", "P 2 7 9 > 18", 18, meta={"numbers": [2, 7, 9]})
@@ -232,7 +238,7 @@ def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
     ],
 )
 def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, chosen):
-    heard = [Heard(text) for text in parents]
+    heard = [ParentMessage(text) for text in parents]
     assert VoteRole().choose(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
 
 
@@ -246,5 +252,5 @@ def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, cho
     ],
 )
 def test_select_takes_the_first_parent_that_claims_success(parents, chosen):
-    heard = [Heard(text) for text in parents]
+    heard = [ParentMessage(text) for text in parents]
     assert SelectRole().choose(CHAT, heard, FirstWord(), NOT_FITTED) == chosen

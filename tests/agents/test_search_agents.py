@@ -13,11 +13,11 @@ from graphsearch.agents.search import (
     make_agent,
 )
 from graphsearch.agents.search.schema import read_advice
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import PROFILES, CostModel
-from graphsearch.errors import BudgetReached, ConfigError, Unavailable
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import BudgetReached, ConfigError, Unavailable
+from graphsearch.records.models import Fleet
 from graphsearch.searchers import Advice, AgentView, Edit, make_searcher
 from graphsearch.space import Space
 from graphsearch.testing.landscape import LANDSCAPES

@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cli import _checks, _probe
 from graphsearch.cli._app import app
 from graphsearch.engines.base import EngineInfo
-from graphsearch.errors import (
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,
@@ -24,7 +24,7 @@ from graphsearch.errors import (
     UnknownModel,
     Unreachable,
 )
-from graphsearch.fleet import ModelSpec
+from graphsearch.records.models import ModelSpec
 from graphsearch.testing import StubReply, StubServer
 
 KEY = "sk-planted-0123456789abcdef"

@@ -14,7 +14,7 @@ from graphsearch.cli._app import app
 from graphsearch.cli._named_models import fleet_of
 from graphsearch.cli._search_options import SearchOptions
 from graphsearch.config import load_config
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.testing import StubServer
 
 HERE = "http://127.0.0.1:8001/v1"

@@ -11,8 +11,8 @@ import pytest
 from graphsearch.api import open_study
 from graphsearch.cli._status import read_status
 from graphsearch.cli._view import Scene, best_line, show_progress
-from graphsearch.errors import StoreError
-from graphsearch.events import (
+from graphsearch.records.errors import StoreError
+from graphsearch.records.events import (
     AdviceGiven,
     BaselineDone,
     Best,

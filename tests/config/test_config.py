@@ -20,8 +20,8 @@ from graphsearch.config import (
     pinned,
     study_arguments,
 )
-from graphsearch.errors import ConfigError, FleetError
 from graphsearch.execution import RetryPolicy
+from graphsearch.records.errors import ConfigError, FleetError
 from graphsearch.study.settings import BASELINES, Settings
 from graphsearch.yamlfile import dump_yaml, parse_yaml
 

@@ -3,7 +3,7 @@
 import pytest
 
 from graphsearch.config import placed
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError, StoreError, TaskError
+from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, StoreError, TaskError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.cost import CURRENCIES, Amount
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Usage
 from graphsearch.cost import CURRENCIES, PROFILES, Amount, CostModel, TokenProfile, parse_profile
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError
 from graphsearch.execution.pricing import Pricer
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.calls import Usage
+from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 
 LLAMA = Fleet.load("llama")
 ROOT = Path(__file__).resolve().parents[2]

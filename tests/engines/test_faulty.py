@@ -3,10 +3,10 @@ from collections import Counter
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import CallTimeout, EngineError, RateLimited, Unavailable
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.errors import CallTimeout, EngineError, RateLimited, Unavailable
 from graphsearch.testing import EngineConformance, run_virtual
 
 

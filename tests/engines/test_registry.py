@@ -7,8 +7,8 @@ import pytest
 import graphsearch.engines
 from graphsearch.engines import engine_names, engines_for, make_engine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 
 
 def test_engines_are_built_by_name():

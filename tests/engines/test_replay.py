@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.engines.replay import ReplayEngine
-from graphsearch.errors import FleetError, Rejected, UnknownModel
-from graphsearch.fleet import ModelSpec
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.errors import FleetError, Rejected, UnknownModel
+from graphsearch.records.models import ModelSpec
 from graphsearch.testing import EngineConformance
 from tests.support import shared_data
 

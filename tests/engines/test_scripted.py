@@ -1,8 +1,8 @@
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Reply, Sampling, Usage
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import RateLimited, Rejected
+from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling, Usage
+from graphsearch.records.errors import RateLimited, Rejected
 from graphsearch.testing import EngineConformance, run_virtual
 
 

@@ -7,7 +7,7 @@ import pytest
 from graphsearch.evaluators._boxed import last_boxed
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks import get_task
-from graphsearch.tasks import Item
+from graphsearch.records.tasks import Item
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Grader, Item
 
 
 def item(gold, **meta):

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from graphsearch.calls import Outcome, Reply, Usage
-from graphsearch.errors import FleetError, GraderFailed, TaskError, Unavailable
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders._judge_prompts import fenced, prompts, read_verdict
 from graphsearch.evaluators.graders._labelled import read_labelled
-from graphsearch.tasks import AskingGrader, Item, LabelledGrader
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import FleetError, GraderFailed, TaskError, Unavailable
+from graphsearch.records.tasks import AskingGrader, Item, LabelledGrader
 
 ITEM = Item("q1", "What is the capital of France?", "Paris")
 RIGHT, WRONG = "It is so.\nVERDICT: RIGHT", "No.\nVERDICT: WRONG"

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from graphsearch.errors import GraderFailed
 from graphsearch.evaluators import _patience
 from graphsearch.evaluators._patience import Patience, Spent, Stopwatch
+from graphsearch.records.errors import GraderFailed
 
 
 class Clock:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks import get_task
+from graphsearch.records.errors import TaskError
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import random
 from contextlib import contextmanager
 
 from graphsearch.agents.roles import SelectRole, VoteRole
-from graphsearch.calls import Message, Outcome, Sampling
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.execution import Executor, RetryPolicy
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.ledger import Ledger
+from graphsearch.records.calls import Message, Outcome, Sampling
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import Item, TokenProfile, Verdict
 from graphsearch.store import Store
-from graphsearch.tasks import Item, TokenProfile, Verdict
 
 FLEET = Fleet(
     "test",

@@ -6,10 +6,12 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import Amount
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import (
+from graphsearch.graph import CollaborationGraph
+from graphsearch.ledger import Ledger
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import (
     AccessDenied,
     BrokenReply,
     CallTimeout,
@@ -21,8 +23,6 @@ from graphsearch.errors import (
     Unavailable,
     WriteFailed,
 )
-from graphsearch.graph import CollaborationGraph
-from graphsearch.ledger import Ledger
 from graphsearch.store import _statements
 from tests.execution.helpers import ITEMS, LastWord, executor
 

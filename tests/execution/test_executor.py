@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.calls import Call, Outcome, Reply, Sampling, Usage
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import (
+from graphsearch.execution import RetryPolicy
+from graphsearch.execution._attempts import Attempts
+from graphsearch.execution._sender import Order
+from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.calls import Call, Outcome, Reply, Sampling, Usage
+from graphsearch.records.errors import (
     CallTimeout,
     FleetError,
     GraphError,
@@ -18,12 +22,8 @@ from graphsearch.errors import (
     Rejected,
     TaskError,
 )
-from graphsearch.execution import RetryPolicy
-from graphsearch.execution._attempts import Attempts
-from graphsearch.execution._sender import Order
-from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.roles import NodeContext
-from graphsearch.tasks import Verdict
+from graphsearch.records.roles import NodeContext
+from graphsearch.records.tasks import Verdict
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, Shuffled, answer, executor, until
 
 SINGLE = CollaborationGraph.single("a")

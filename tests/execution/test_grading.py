@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import pytest
 
-from graphsearch.calls import Message, Outcome, Sampling
 from graphsearch.cost import Amount
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import GraderFailed, TaskError, Unavailable
 from graphsearch.execution import judge_account
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Limit
-from graphsearch.tasks import AskingGrader, BlockingGrader, Item, JudgeCall, Verdict
+from graphsearch.records.calls import Message, Outcome, Sampling
+from graphsearch.records.errors import GraderFailed, TaskError, Unavailable
+from graphsearch.records.tasks import AskingGrader, BlockingGrader, Item, JudgeCall, Verdict
 from tests.execution.helpers import ITEMS, LastWord, answer, executor, until
 
 SINGLE = CollaborationGraph.single("a")

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.calls import Message, Outcome, Reply, Sampling, Usage
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import Unavailable
 from graphsearch.execution._plan import Identity, draw_of, prompt_body
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import Message, Outcome, Reply, Sampling, Usage
+from graphsearch.records.errors import Unavailable
+from graphsearch.records.models import Fleet
 from tests.execution.helpers import FLEET, ITEMS, executor
 
 texts = st.text(max_size=6) | st.sampled_from(["", " ", "a", "a b", "b", '"', '","', "0", "1 "])

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.errors import (
+from graphsearch.execution import RetryPolicy
+from graphsearch.execution._lane import Lane
+from graphsearch.execution._rate import PerMinute, RateLimit
+from graphsearch.records.errors import (
     BadRequest,
     EndpointDown,
     RateLimited,
     Unavailable,
     Unreachable,
 )
-from graphsearch.execution import RetryPolicy
-from graphsearch.execution._lane import Lane
-from graphsearch.execution._rate import PerMinute, RateLimit
 from graphsearch.testing import run_virtual
 
 POLICY = RetryPolicy(unreachable_s=10, trouble_s=100)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import Amount
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import BudgetRefused
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Spend
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import BudgetRefused
 from tests.execution.helpers import ITEMS, Shuffled, executor, until
 
 SINGLE = CollaborationGraph.single("a")

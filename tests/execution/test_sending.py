@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.calls import Outcome
 from graphsearch.engines.base import EngineInfo, TakesTurns
 from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import Rejected, Unavailable, Unreachable
 from graphsearch.execution import RetryPolicy
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
-from graphsearch.tasks import Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import Rejected, Unavailable, Unreachable
+from graphsearch.records.models import Fleet
+from graphsearch.records.tasks import Item
 from graphsearch.testing import run_virtual
 from tests.execution.helpers import FLEET, ITEMS, answer, executor, until
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from graphsearch.export import write_bundle
 from graphsearch.export._record import content_digest
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.models import Fleet
 
 PROMPTS = Path(__file__).parents[2] / "agents" / "prompts"
 

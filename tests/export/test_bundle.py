@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.calls import Outcome
 from graphsearch.cli._app import app
 from graphsearch.config import config_yaml, parse_config
 from graphsearch.engines.keys import bare_url
-from graphsearch.errors import (
+from graphsearch.evaluators.graders import get_grader, grader_recipe
+from graphsearch.evaluators.graders.numeric import NumericGrader
+from graphsearch.export import load_bundle, write_bundle
+from graphsearch.export._record import content_digest
+from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import (
     BudgetRefused,
     ConfigError,
     InputError,
@@ -22,11 +27,6 @@ from graphsearch.errors import (
     StoreError,
     TaskError,
 )
-from graphsearch.evaluators.graders import get_grader, grader_recipe
-from graphsearch.evaluators.graders.numeric import NumericGrader
-from graphsearch.export import load_bundle, write_bundle
-from graphsearch.export._record import content_digest
-from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.study import Settings
 from tests.export.helpers import (
     PROMPTS,

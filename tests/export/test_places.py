@@ -2,12 +2,12 @@
 
 import pytest
 
-from graphsearch.errors import (
+from graphsearch.export import load_bundle
+from graphsearch.records.errors import (
     ConfigError,
     InputError,
     Rejected,
 )
-from graphsearch.export import load_bundle
 from graphsearch.testing import StubServer
 from tests.export.helpers import AWAY, KEY, change, exported
 

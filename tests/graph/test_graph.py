@@ -6,8 +6,8 @@ import networkx as nx
 import pytest
 from hypothesis import given
 
-from graphsearch.errors import GraphError
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.errors import GraphError
 from tests.graph.test_canonical import graphs
 
 DIAMOND = {

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.prices import Price, PriceList, with_prices
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 
 OWN = {
     "as_of": "2026-11-01",

@@ -3,11 +3,11 @@
 import pytest
 
 from graphsearch.agents.roles.gates import make_cascade
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.rolenames import role_name
-from graphsearch.roles import NOT_FITTED, Heard
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.rolenames import role_name
+from graphsearch.records.roles import NOT_FITTED, ParentMessage
 from tests.execution.helpers import ITEMS, LastWord, executor
 from tests.replays.test_parts import ALL_ROLES as ROLES
 from tests.replays.test_parts import ITEM, SEARCH
@@ -65,7 +65,7 @@ async def test_who_answered_but_cannot_be_read_stays_unparsed(tmp_path):
 
 
 def said(*outcomes, score=None):
-    return [Heard("1", "assistant", "a", outcome, score) for outcome in outcomes]
+    return [ParentMessage("1", "assistant", "a", outcome, score) for outcome in outcomes]
 
 
 def test_a_gate_counts_them_among_all_who_were_asked():

@@ -9,16 +9,22 @@ from hypothesis import strategies as st
 from graphsearch.agents.roles import BestRole, VoteRole, WeightedVoteRole, get_roles
 from graphsearch.agents.roles.gates import make_cascade, quantile_threshold
 from graphsearch.agents.roles.votes import hold, measured_weights
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import ConfigError, GraderFailed, GraphError, Rejected, TaskError
-from graphsearch.fits import Fit
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.rolenames import Gate, Weighting, role_name
-from graphsearch.roles import NOT_FITTED, FittedRole, GatedRole, Heard, Lesson
-from graphsearch.tasks import Item, TokenProfile
-from graphsearch.trials import Failure, ItemResult
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import ConfigError, GraderFailed, GraphError, Rejected, TaskError
+from graphsearch.records.fits import Fit
+from graphsearch.records.rolenames import Gate, Weighting, role_name
+from graphsearch.records.roles import (
+    NOT_FITTED,
+    CalibrationExample,
+    FittedRole,
+    GatedRole,
+    ParentMessage,
+)
+from graphsearch.records.tasks import Item, TokenProfile
+from graphsearch.records.trials import Failure, ItemResult
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, answer, executor
 
 ITEM = Item("i", "which?", "1")
@@ -39,7 +45,7 @@ ALL_ROLES = {
 
 
 def heard(*texts, model="a", score=None):
-    return [Heard(text, "assistant", model, Outcome.ANSWERED, score) for text in texts]
+    return [ParentMessage(text, "assistant", model, Outcome.ANSWERED, score) for text in texts]
 
 
 # -- names ---------------------------------------------------------------------------------------
@@ -126,8 +132,10 @@ def test_equal_weights_are_no_weights(texts):
 
 
 def lesson(*texts, worth, models):
-    parents = [Heard(text, "assistant", model) for text, model in zip(texts, models, strict=True)]
-    return Lesson(ITEM, parents, worth)
+    parents = [
+        ParentMessage(text, "assistant", model) for text, model in zip(texts, models, strict=True)
+    ]
+    return CalibrationExample(ITEM, parents, worth)
 
 
 def test_weights_are_measured_by_role_and_model():

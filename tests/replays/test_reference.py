@@ -6,11 +6,11 @@ A few of each kind; all of them, of all sets, are in `python -m benchmarks repla
 import pytest
 
 from benchmarks._published import rows
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks import get_task
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item, check_task
 from graphsearch.stats import pass_at_k
-from graphsearch.tasks import Item, check_task
 from tests.support import DATA, shared_data
 
 

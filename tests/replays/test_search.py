@@ -10,12 +10,12 @@ from graphsearch.cli._app import app
 from graphsearch.config import load_config
 from graphsearch.cost import CostModel
 from graphsearch.engines.replay import at_record
-from graphsearch.errors import BudgetRefused, ConfigError
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.errors import BudgetRefused, ConfigError
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import TokenProfile
 from graphsearch.searchers._moves import plain_graphs
 from graphsearch.space import Distribution, RoleOption, Space
-from graphsearch.tasks import TokenProfile
 
 MODELS = ("cheap", "dear", "plain")
 FLEET = Fleet(

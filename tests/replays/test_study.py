@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 import graphsearch
-from graphsearch.errors import Rejected, StudyStopped
-from graphsearch.events import BlockDone
 from graphsearch.export import load_bundle
-from graphsearch.fits import Fit
 from graphsearch.graph import CollaborationGraph
-from graphsearch.rolenames import role_name
+from graphsearch.records.errors import Rejected, StudyStopped
+from graphsearch.records.events import BlockDone
+from graphsearch.records.fits import Fit
+from graphsearch.records.rolenames import role_name
 from graphsearch.searchers import make_searcher
 from graphsearch.space import Space
 from graphsearch.store import Store

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from graphsearch.errors import StoreError
+from graphsearch.records.errors import StoreError
 from graphsearch.report import write_report
 from graphsearch.report._read import read_run
 from tests.report import records

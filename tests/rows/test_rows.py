@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task, is_file, load_task
+from graphsearch.records.errors import TaskError
 from graphsearch.rows import Faults, _text, read_rows
 
 GOOD = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(60)]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.cost import PROFILES, CostModel
-from graphsearch.errors import ConfigError, StoreError
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import ConfigError, StoreError
+from graphsearch.records.models import Fleet
 from graphsearch.searchers import make_searcher, searcher_names
 from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._features import FeatureMap

@@ -5,8 +5,8 @@ from decimal import Decimal
 import numpy as np
 
 from graphsearch.cost import CostModel, TokenProfile
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.space import Logits, RoleOption, SinkOption, Space
 
 FLEET = Fleet(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.space import Distribution, RoleOption
 from graphsearch.space._gates import least_cost
 from graphsearch.study.usable import never_used

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.cost import PROFILES, CostModel, TokenProfile
-from graphsearch.errors import ConfigError
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.space import Distribution, Logits, RoleOption, SinkOption, Space
 from tests.space.spaces import COST, FLEET, random_logits
 

@@ -3,9 +3,9 @@
 import pytest
 
 from graphsearch.cost import PROFILES, Amount, CostModel
-from graphsearch.errors import BudgetRefused, ConfigError, FleetError
-from graphsearch.fleet import Fleet
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
+from graphsearch.records.models import Fleet
 from graphsearch.space import Distribution, RoleOption, SinkOption, Space
 from tests.space.spaces import COST, build
 

@@ -1,9 +1,9 @@
 """Records to put into stores."""
 
-from graphsearch.calls import Call, Message, Outcome, Reply, Sampling, Usage
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Spend
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
+from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling, Usage
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 CALL = Call("m", (Message("user", "2 + 2"),), Sampling(), stream="search", item="i1", sample=3)
 SPEND = Spend.of({"units": 1.5, "flops": 9 * 10**18, "tokens": 12, "calls": 1})

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from graphsearch.errors import CallTimeout, StoreError
 from graphsearch.ledger import Ledger, Spend
+from graphsearch.records.errors import CallTimeout, StoreError
 from graphsearch.store import SCHEMA_VERSION, Store
 from tests.store.helpers import CALL, REPLY, SPEND, key
 

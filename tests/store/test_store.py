@@ -12,9 +12,9 @@ from contextlib import closing
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from graphsearch.calls import Outcome, Reply, Usage
-from graphsearch.errors import CallTimeout, StoreError, WriteFailed
 from graphsearch.ledger import Ledger
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import CallTimeout, StoreError, WriteFailed
 from graphsearch.store import SCHEMA_VERSION, Store, _schema, _statements
 from graphsearch.store.journal import Journal
 from tests.store.helpers import CALL, REPLY, SPEND, key, trial

@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from graphsearch.calls import Outcome, digest
-from graphsearch.errors import StoreError
+from graphsearch.records.calls import Outcome, digest
+from graphsearch.records.errors import StoreError
+from graphsearch.records.tasks import Verdict
 from graphsearch.store import Store
-from graphsearch.tasks import Verdict
 
 RIGHT = Verdict(1.0, parsed="4", reason="as it should be")
 WRONG = Verdict(0.0, reason="took more than 5 s")

@@ -8,9 +8,11 @@ from typing import ClassVar
 import pytest
 
 from graphsearch import api
-from graphsearch.calls import Message, Outcome, Reply, Usage
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import (
+from graphsearch.evaluators.graders import get_grader, grader_recipe
+from graphsearch.execution import RetryPolicy
+from graphsearch.records.calls import Message, Outcome, Reply, Usage
+from graphsearch.records.errors import (
     BudgetRefused,
     FleetError,
     GraderFailed,
@@ -18,11 +20,9 @@ from graphsearch.errors import (
     TaskError,
     Unavailable,
 )
-from graphsearch.evaluators.graders import get_grader, grader_recipe
-from graphsearch.execution import RetryPolicy
+from graphsearch.records.tasks import JudgeCall, Task
+from graphsearch.records.trials import Failure, ItemResult
 from graphsearch.study.judging import agreement_of
-from graphsearch.tasks import JudgeCall, Task
-from graphsearch.trials import Failure, ItemResult
 from tests.study.world import PROFILE, SumGrader, make_fleet, make_settings, make_task, reply
 
 OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}

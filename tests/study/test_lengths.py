@@ -3,12 +3,12 @@
 import pytest
 
 from graphsearch import api
-from graphsearch.calls import Reply, Usage
 from graphsearch.cost import CostModel, Lengths, ModelLengths
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import BudgetRefused, ConfigError
-from graphsearch.events import read_events
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import Reply, Usage
+from graphsearch.records.errors import BudgetRefused, ConfigError
+from graphsearch.records.events import read_events
 from graphsearch.space import Distribution, Space
 from graphsearch.store import Store
 from graphsearch.study import Study

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome, Usage
 from graphsearch.cost import Amount
-from graphsearch.errors import StoreError
-from graphsearch.events import Best, Done, EventLog, RoundDone, read_events
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Spend
+from graphsearch.records.calls import Outcome, Usage
+from graphsearch.records.errors import StoreError
+from graphsearch.records.events import Best, Done, EventLog, RoundDone, read_events
+from graphsearch.records.tasks import Item
+from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 from graphsearch.study.archive import Archive
 from graphsearch.study.baselines import Prices, alternatives
 from graphsearch.study.budgets import limits_of, states_of
@@ -23,8 +25,6 @@ from graphsearch.study.result import Result, Row, Winner
 from graphsearch.study.runner import Tally
 from graphsearch.study.stop import NoImprovement, Progress, Rounds, Time, rules_of
 from graphsearch.study.verdict import compared, rivals_of, verdict
-from graphsearch.tasks import Item
-from graphsearch.trials import ItemResult, Proposal, TrialRecord, TrialState
 from tests.study.world import make_parts, make_settings
 
 

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from graphsearch.calls import Outcome
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import Outcome
+from graphsearch.records.tasks import Item
+from graphsearch.records.trials import ItemResult
 from graphsearch.study.race import Contestant, blocks_of, race, split_losers
-from graphsearch.tasks import Item
-from graphsearch.trials import ItemResult
 
 ITEMS = [Item(id=f"q{i}", question=f"{i}?", gold=str(i)) for i in range(56)]
 BLOCKS = blocks_of(ITEMS, (8, 16, 32))

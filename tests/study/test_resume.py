@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.errors import Rejected, StudyStopped
-from graphsearch.events import BlockDone
+from graphsearch.records.errors import Rejected, StudyStopped
+from graphsearch.records.events import BlockDone
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.store import Store
 from graphsearch.study.study import Study

@@ -10,14 +10,14 @@ import pytest
 from graphsearch.agents.search import ScriptedAgent
 from graphsearch.engines.faulty import FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.errors import BudgetRefused, GraphError, Rejected, StoreError, StudyStopped
-from graphsearch.events import NotEvaluated, read_events
 from graphsearch.execution import RetryPolicy
 from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.records.errors import BudgetRefused, GraphError, Rejected, StoreError, StudyStopped
+from graphsearch.records.events import NotEvaluated, read_events
+from graphsearch.records.trials import Proposal, TrialState
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.study.study import Study
 from graphsearch.testing import run_virtual
-from graphsearch.trials import Proposal, TrialState
 from tests.study.world import ASKED, make_engines, make_fleet, make_parts, make_task, reply
 
 KINDS = [

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import pytest
 
-from graphsearch.events import BlockDone
+from graphsearch.records.events import BlockDone
+from graphsearch.records.tasks import Verdict
 from graphsearch.study.study import Study
-from graphsearch.tasks import Verdict
 from tests.study.world import SumGrader, make_parts
 
 

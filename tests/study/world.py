@@ -3,14 +3,14 @@
 import hashlib
 import re
 
-from graphsearch.calls import Call, Outcome
 from graphsearch.cost import Amount, CostModel
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.calls import Call, Outcome
+from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.tasks import Item, Task, TokenProfile, Verdict
 from graphsearch.space import Space
-from graphsearch.study.parts import Parts
+from graphsearch.study.experiment import Experiment
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import Item, Task, TokenProfile, Verdict
 
 SKILL = {"small": 0.35, "large": 0.6}
 ASKED = {"search": "What is", "selection": "Tell me", "test": "Find me"}
@@ -123,7 +123,7 @@ def make_parts(
     fleet = make_fleet()
     cost = CostModel(fleet, PROFILE, "units")
     space = Space.build(cost, Amount.parse(budget), slots=4)
-    return Parts(
+    return Experiment(
         task=task or make_task(),
         fleet=fleet,
         space=space,

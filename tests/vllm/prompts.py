@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from graphsearch.agents.roles import get_roles
-from graphsearch.calls import Call, Sampling
 from graphsearch.engines.embedded import builtin_folder, generate_batch
 from graphsearch.engines.embedded.sequences import prompt_text
 from graphsearch.evaluators.tasks import puzzle, recall
-from graphsearch.roles import NodeContext
+from graphsearch.records.calls import Call, Sampling
+from graphsearch.records.roles import NodeContext
 
 ROLES = get_roles("embedded")
 EACH = {"puzzle": (60, 40, 40), "recall": (60, 0, 0)}

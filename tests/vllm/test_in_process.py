@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.calls import Message, Outcome, Sampling
 from graphsearch.engines import engines_for
 from graphsearch.engines.embedded import EmbeddedEngine
-from graphsearch.errors import ContextTooLong
-from graphsearch.fleet import Fleet
+from graphsearch.records.calls import Message, Outcome, Sampling
+from graphsearch.records.errors import ContextTooLong
+from graphsearch.records.models import Fleet
 from tests.vllm.conftest import FIGURES
 from tests.vllm.prompts import greedy_calls, share_equal
 

@@ -13,8 +13,8 @@ import pytest
 
 from graphsearch.engines import engines_for
 from graphsearch.engines.embedded import EmbeddedEngine
-from graphsearch.errors import BadRequest, ContextTooLong, UnknownModel
-from graphsearch.fleet import Fleet
+from graphsearch.records.errors import BadRequest, ContextTooLong, UnknownModel
+from graphsearch.records.models import Fleet
 from tests.engines.vllm.conftest import free_ports
 from tests.vllm.conftest import FIGURES, SIZES, processes_of
 from tests.vllm.prompts import greedy_calls, share_equal

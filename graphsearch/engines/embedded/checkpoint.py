@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 
 __all__ = ["Array", "Checkpoint", "Shape", "Tokenizer", "builtin_folder", "model_digest"]
 

@@ -7,13 +7,13 @@ import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.checkpoint import Checkpoint, builtin_folder, model_digest
 from graphsearch.engines.embedded.decoder import Decoder
 from graphsearch.engines.embedded.worker import Job, Worker
-from graphsearch.errors import Cancelled, FleetError
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import Cancelled, FleetError
 
 __all__ = ["EmbeddedEngine"]
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphsearch.calls import Sampling
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.checkpoint import Checkpoint
 from graphsearch.engines.embedded.decoder import Decoder
 from graphsearch.engines.embedded.sequences import Finish, Sequence, sequence_of
+from graphsearch.records.calls import Sampling
 
 __all__ = ["Generation", "generate_batch"]
 

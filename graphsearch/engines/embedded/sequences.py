@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from graphsearch.calls import Call, Outcome, Reply, Sampling, Usage
 from graphsearch.engines.embedded.checkpoint import Checkpoint
 from graphsearch.engines.embedded.draw import stream_key
-from graphsearch.errors import Rejected
+from graphsearch.records.calls import Call, Outcome, Reply, Sampling, Usage
+from graphsearch.records.errors import Rejected
 
 __all__ = ["Finish", "Sequence", "prompt_text", "reply_of", "sequence_of"]
 

@@ -11,10 +11,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.sequences import Sequence, prompt_text, reply_of, sequence_of
-from graphsearch.errors import Cancelled, EngineError, FleetError, Rejected, Unavailable
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import Cancelled, EngineError, FleetError, Rejected, Unavailable
 
 __all__ = ["Job", "Worker"]
 

@@ -9,7 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response
 from graphsearch.engines.keys import Key
-from graphsearch.errors import BrokenReply, CallTimeout, EngineError, Unavailable
+from graphsearch.records.errors import BrokenReply, CallTimeout, EngineError, Unavailable
 
 __all__ = ["Connection"]
 

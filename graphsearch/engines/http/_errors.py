@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
-from graphsearch.errors import AccessDenied, BadRequest, ContextTooLong, EngineError, NotThere
+from graphsearch.records.errors import (
+    AccessDenied,
+    BadRequest,
+    ContextTooLong,
+    EngineError,
+    NotThere,
+)
 
 __all__ = ["Endpoint", "error_of"]
 

@@ -12,7 +12,7 @@ from graphsearch.engines.http._connection import Connection
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Response
 from graphsearch.engines.keys import Key
-from graphsearch.errors import Rejected, Unreachable
+from graphsearch.records.errors import Rejected, Unreachable
 
 __all__ = ["Pool"]
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from graphsearch.calls import Call, Reply, Sampling, Usage
 from graphsearch.engines.completions import GIVEN_UP, text_and_outcome, token_count
 from graphsearch.engines.http._errors import Endpoint, error_of
 from graphsearch.engines.keys import Key
-from graphsearch.errors import BrokenReply
+from graphsearch.records.calls import Call, Reply, Sampling, Usage
+from graphsearch.records.errors import BrokenReply
 
 __all__ = ["Response", "Writer", "contexts_in", "reply_in"]
 

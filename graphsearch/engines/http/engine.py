@@ -4,18 +4,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http._errors import Endpoint
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Writer, contexts_in, reply_in
 from graphsearch.engines.keys import Key
 from graphsearch.engines.keys import base_url as parts_of
-from graphsearch.errors import FleetError
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import FleetError
 
 if TYPE_CHECKING:
     from graphsearch.engines.http._pool import Pool
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.records.models import ModelSpec
 
 __all__ = ["HttpEngine"]
 

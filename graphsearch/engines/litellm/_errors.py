@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from graphsearch.engines.keys import Key, without_secrets
 from graphsearch.engines.refusals import TOO_LONG_ADVICE, kind_of, seconds_to_wait, short
-from graphsearch.errors import (
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, Final
 from weakref import WeakSet
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 
 __all__ = ["check_release", "is_loaded", "load_litellm"]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from graphsearch.calls import Outcome, Reply, Usage
 from graphsearch.engines.completions import GIVEN_UP, text_and_outcome, token_count
-from graphsearch.errors import BrokenReply
+from graphsearch.records.calls import Outcome, Reply, Usage
+from graphsearch.records.errors import BrokenReply
 
 __all__ = ["refusal_reply", "reply_in"]
 

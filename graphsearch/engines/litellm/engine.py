@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.keys import Key, without_secrets
 from graphsearch.engines.litellm._clients import leave, use
@@ -14,10 +13,11 @@ from graphsearch.engines.litellm._errors import POLICY, error_of
 from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
 from graphsearch.engines.litellm._providers import missing_key
 from graphsearch.engines.litellm._reply import refusal_reply, reply_in
-from graphsearch.errors import CallTimeout, EngineError, NoKey
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import CallTimeout, EngineError, NoKey
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.records.models import ModelSpec
 
 __all__ = ["LitellmEngine"]
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NamedTuple, Protocol
 
-from graphsearch.calls import Call, Message
 from graphsearch.engines.vllm.machine import find_machine
 from graphsearch.engines.vllm.memory import need_of, share_out
 from graphsearch.engines.vllm.plan import engine_env, engine_flags, weights_of
-from graphsearch.errors import FleetError
-from graphsearch.fleet import ModelSpec
+from graphsearch.records.calls import Call, Message
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import ModelSpec
 from graphsearch.serve import Serve
 
 __all__ = ["Finished", "LocalModel", "VllmModel", "load_models_plan", "vllm_version"]

@@ -16,7 +16,7 @@ from graphsearch.engines.vllm._processes import identity
 from graphsearch.engines.vllm._state import Record, State
 from graphsearch.engines.vllm._stopping import GRACE
 from graphsearch.engines.vllm.plan import ServerPlan
-from graphsearch.errors import FleetError, GraphsearchError
+from graphsearch.records.errors import FleetError, GraphsearchError
 
 __all__ = ["ServerFailed", "server_failed", "spawn", "wait_until_up"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.engines.vllm._processes import Process
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 
 __all__ = ["Record", "State"]
 

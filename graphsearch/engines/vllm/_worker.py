@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphsearch.calls import Call, Outcome, Reply, Usage
 from graphsearch.engines.refusals import kind_of, short
 from graphsearch.engines.vllm._local import Finished, LocalModel
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Outcome, Reply, Usage
+from graphsearch.records.errors import (
     BadRequest,
     BrokenReply,
     Cancelled,

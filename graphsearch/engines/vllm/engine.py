@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.vllm._local import (
     LocalModel,
@@ -16,8 +15,9 @@ from graphsearch.engines.vllm._local import (
 )
 from graphsearch.engines.vllm._worker import Job, Worker
 from graphsearch.engines.vllm.plan import weights_of
-from graphsearch.errors import Rejected
-from graphsearch.fleet import ModelSpec
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import Rejected
+from graphsearch.records.models import ModelSpec
 
 __all__ = ["VllmEngine"]
 

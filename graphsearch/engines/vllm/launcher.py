@@ -22,8 +22,8 @@ from graphsearch.engines.vllm._state import Record, State
 from graphsearch.engines.vllm._stopping import keepers_of, stop
 from graphsearch.engines.vllm.machine import Machine, find_machine
 from graphsearch.engines.vllm.plan import ServerPlan, plan_servers
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet
 
 __all__ = ["ServerStatus", "Servers", "list_servers", "start_servers", "stop_servers"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 
 __all__ = ["Device", "Machine", "find_machine"]
 

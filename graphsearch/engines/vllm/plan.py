@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from graphsearch.calls import digest
 from graphsearch.engines.vllm.machine import Machine
 from graphsearch.engines.vllm.memory import Share, need_of, share_out
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.serve import Serve
 
 __all__ = ["PYTHON_VARIABLE", "ServerPlan", "plan_servers"]

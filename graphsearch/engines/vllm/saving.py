@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.engines.embedded.checkpoint import builtin_folder
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.serve import Serve
 
 __all__ = ["FIRST_PORT", "save_fleet"]

@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager
 from typing import ClassVar, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from graphsearch.calls import Call, Reply
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.vllm._probe import Answer, ask
-from graphsearch.errors import EngineError, FleetError, Rejected, Unavailable, Unreachable
-from graphsearch.fleet import ModelSpec
+from graphsearch.records.calls import Call, Reply
+from graphsearch.records.errors import EngineError, FleetError, Rejected, Unavailable, Unreachable
+from graphsearch.records.models import ModelSpec
 
 __all__ = ["SleepingServers", "Turns"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.trials import TrialRecord
 from graphsearch.stats import wilson
-from graphsearch.trials import TrialRecord
 
 __all__ = ["Archive", "Entry"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from graphsearch.errors import ConfigError
+from graphsearch.records.errors import ConfigError
 from graphsearch.searchers.options import read_options
 
 __all__ = ["PRESETS", "Options", "Preset"]

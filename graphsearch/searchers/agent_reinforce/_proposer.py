@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.calls import canonical_json
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._moves import mutate
 from graphsearch.searchers._seen import Seen

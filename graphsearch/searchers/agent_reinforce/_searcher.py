@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph
+from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._feedback import Advantages, leave_one_out
 from graphsearch.searchers._moves import plain_graphs
+from graphsearch.searchers._observation import Observation, scores_of
 from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._seen import Seen
 from graphsearch.searchers._state import check_state, rng_for
 from graphsearch.searchers._surrogate import Surrogate
-from graphsearch.searchers._told import Told, scores_of
 from graphsearch.searchers.agent_reinforce._archive import Archive
 from graphsearch.searchers.agent_reinforce._credit import Credit
 from graphsearch.searchers.agent_reinforce._options import PRESETS, Options
@@ -24,7 +25,6 @@ from graphsearch.searchers.agent_reinforce._proposer import Candidate, Proposer
 from graphsearch.searchers.agent_reinforce._words import Words
 from graphsearch.searchers.base import Advice, AgentView
 from graphsearch.space import Distribution, Space, Trace
-from graphsearch.trials import Proposal, TrialRecord
 
 __all__ = ["AgentReinforceSearcher"]
 
@@ -60,7 +60,7 @@ class AgentReinforceSearcher:
         self._words = Words()
         self._wanted: list[CollaborationGraph] = []
         self._queue: deque[Candidate] = deque()
-        self._buffer: list[Told] = []
+        self._buffer: list[Observation] = []
         self._pending = Pending(space)
 
     @property
@@ -149,7 +149,7 @@ class AgentReinforceSearcher:
         for trial in trials:
             self._seen.add(trial.proposal.graph)
             if trial.graded:
-                self._buffer.append(Told.of(trial))
+                self._buffer.append(Observation.of(trial))
         if len(trials) > 1 or len(self._buffer) >= self._options.batch:
             if self._buffer:
                 self._learn(self._buffer)
@@ -157,7 +157,7 @@ class AgentReinforceSearcher:
             self._queue.clear()
             self._pending.clear()
 
-    def _learn(self, told: list[Told]) -> None:
+    def _learn(self, told: list[Observation]) -> None:
         self._rounds += 1
         advantages = leave_one_out(scores_of(told))
         values = np.nan_to_num(advantages.values)
@@ -248,7 +248,7 @@ class AgentReinforceSearcher:
             "max_in_degree": space.max_in_degree,
         }
 
-    def _check_graphs(self, told: Sequence[Told], advantages: Advantages) -> None:
+    def _check_graphs(self, told: Sequence[Observation], advantages: Advantages) -> None:
         values = np.nan_to_num(advantages.values)
         spread = float(values.std())
         for i, entry in enumerate(told):
@@ -303,5 +303,5 @@ class AgentReinforceSearcher:
         self._words = Words.from_json(state["words"])
         self._wanted = [CollaborationGraph.from_json(g) for g in state["wanted"]]
         self._queue = deque(Candidate.from_text(text, self.space) for text in state["queue"])
-        self._buffer = [Told.from_text(text) for text in state["buffer"]]
+        self._buffer = [Observation.from_text(text) for text in state["buffer"]]
         self._pending.clear()

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Sampling, Usage
 from graphsearch.execution.pricing import prompt_bound, token_stretch
-from graphsearch.rolenames import role_name
-from graphsearch.roles import FittedRole, NodeContext, SpeakingRole
+from graphsearch.records.calls import Sampling, Usage
+from graphsearch.records.rolenames import role_name
+from graphsearch.records.roles import FittedRole, NodeContext, SpeakingRole
 from graphsearch.study.judge_cost import judge_lengths
 
 if TYPE_CHECKING:
     from graphsearch.cost import CostModel
     from graphsearch.graph import CollaborationGraph
-    from graphsearch.study.parts import Parts
+    from graphsearch.study.experiment import Experiment
 
 __all__ = ["Calls", "Kind", "Use"]
 
@@ -61,7 +61,7 @@ class Calls:
     reads is known by its role and whom it reads.
     """
 
-    def __init__(self, parts: "Parts") -> None:
+    def __init__(self, parts: "Experiment") -> None:
         self._parts = parts
         self._item = parts.task.splits["search"][0]
         self._names: dict[Any, int] = {}

@@ -14,7 +14,7 @@ from graphsearch.study.usable import never_used
 from graphsearch.words import counted
 
 if TYPE_CHECKING:
-    from graphsearch.study.parts import Parts
+    from graphsearch.study.experiment import Experiment
 
 __all__ = ["NO_ROUND", "make_quote"]
 
@@ -33,7 +33,7 @@ _COURSES = (
 _FEW_GRAPHS = 20
 
 
-def make_quote(parts: "Parts") -> Quote:
+def make_quote(parts: "Experiment") -> Quote:
     """Play the schedule of a study without running it.
 
     Args:
@@ -69,7 +69,7 @@ def make_quote(parts: "Parts") -> Quote:
     )
 
 
-def _ceiling(parts: "Parts") -> Iterable[str]:
+def _ceiling(parts: "Experiment") -> Iterable[str]:
     apart = parts.evaluation_budget
     yield from (
         f"{amount} for search and selection" if apart else str(amount)
@@ -78,7 +78,7 @@ def _ceiling(parts: "Parts") -> Iterable[str]:
     yield from (f"{amount} for test and baselines" for amount in apart)
 
 
-def _phase(parts: "Parts", calls: Calls, bills: Sequence[Bill]) -> Phase:
+def _phase(parts: "Experiment", calls: Calls, bills: Sequence[Bill]) -> Phase:
     """From the expected, the low and the high play."""
     budgets = (parts.graph_budget, *parts.search_budget, *parts.evaluation_budget)
     currencies = dict.fromkeys([amount.currency for amount in budgets])
@@ -96,7 +96,7 @@ def _phase(parts: "Parts", calls: Calls, bills: Sequence[Bill]) -> Phase:
     )
 
 
-def _capped(parts: "Parts", name: str, phase: Phase) -> Phase:
+def _capped(parts: "Experiment", name: str, phase: Phase) -> Phase:
     """No range ends above a budget: what it does not cover is not spent."""
     apart = parts.evaluation_budget
     cost = dict(phase.cost)
@@ -117,15 +117,15 @@ def _capped(parts: "Parts", name: str, phase: Phase) -> Phase:
     )
 
 
-def _can_price(parts: "Parts", currency: Any) -> bool:
+def _can_price(parts: "Experiment", currency: Any) -> bool:
     return _unpriced(parts, currency) is None
 
 
-def _no_time(parts: "Parts") -> str:
+def _no_time(parts: "Experiment") -> str:
     return _unpriced(parts, "seconds") or ""
 
 
-def _unpriced(parts: "Parts", currency: Any) -> str | None:
+def _unpriced(parts: "Experiment", currency: Any) -> str | None:
     """Why the first model that has no price in a currency has none."""
     cost = parts.space.cost.in_currency(currency)
     models = [*parts.space.models, *(s.model for s in parts.space.sinks if s.model is not None)]
@@ -136,13 +136,13 @@ def _ordered(expected: float, *others: float) -> Range:
     return Range(expected, min(expected, *others), max(expected, *others))
 
 
-def _widened(parts: "Parts", expected: float, *others: float) -> Range:
+def _widened(parts: "Experiment", expected: float, *others: float) -> Range:
     plain = _ordered(expected, *others)
     low, high = _LENGTHS if parts.space.cost.lengths is None else _MEASURED
     return Range(expected, plain.low * low, plain.high * high)
 
 
-def _lengths(parts: "Parts") -> str:
+def _lengths(parts: "Experiment") -> str:
     known = parts.space.cost.lengths
     if known is not None:
         each = [
@@ -162,7 +162,7 @@ def _lengths(parts: "Parts") -> str:
     return f"{told}, which is assumed: tell measured ones by --profile{then}"
 
 
-def _warnings(parts: "Parts", play: Play) -> Iterable[str]:
+def _warnings(parts: "Experiment", play: Play) -> Iterable[str]:
     settings = parts.settings
     yield from never_used(parts.space)
     if play.rounds == 0:
@@ -194,7 +194,7 @@ def _warnings(parts: "Parts", play: Play) -> Iterable[str]:
             yield f"the task has {has}; the settings ask for {wanted}"
 
 
-def _reserved(parts: "Parts", calls: Calls, play: Play) -> Iterable[str]:
+def _reserved(parts: "Experiment", calls: Calls, play: Play) -> Iterable[str]:
     """Advice where the budget is small beside the longest replies that are allowed."""
     most = max((calls.longest_reply(graph) for graph in play.seen.values()), default=0)
     held = (
@@ -212,7 +212,7 @@ def _reserved(parts: "Parts", calls: Calls, play: Play) -> Iterable[str]:
         )
 
 
-def _covers_widest(parts: "Parts", calls: Calls) -> bool:
+def _covers_widest(parts: "Experiment", calls: Calls) -> bool:
     """Whether a round of graphs that use every slot is covered on one question at worst."""
     from graphsearch.graph import CollaborationGraph
 

@@ -25,7 +25,7 @@ from graphsearch.study.select import PLAIN_FINALISTS
 if TYPE_CHECKING:
     from graphsearch.cost import Currency
     from graphsearch.graph import CollaborationGraph
-    from graphsearch.study.parts import Parts
+    from graphsearch.study.experiment import Experiment
 
 __all__ = ["Bill", "Course", "Play"]
 
@@ -94,7 +94,7 @@ class Play:
         course: what is taken for granted.
     """
 
-    def __init__(self, parts: "Parts", calls: Calls, course: Course) -> None:
+    def __init__(self, parts: "Experiment", calls: Calls, course: Course) -> None:
         import numpy as np
 
         from graphsearch.space import Distribution

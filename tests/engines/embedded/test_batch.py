@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.calls import Outcome, Sampling, Usage
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.decoder import Decoder
 from graphsearch.engines.embedded.generate import generate_batch
 from graphsearch.engines.embedded.sequences import Finish, reply_of, sequence_of
-from graphsearch.errors import Rejected
+from graphsearch.records.calls import Outcome, Sampling, Usage
+from graphsearch.records.errors import Rejected
 from tests.engines.embedded.models import GROUPED, checkpoint
 
 GREEDY = Sampling(temperature=0.0)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from graphsearch.engines.embedded.checkpoint import Checkpoint, model_digest
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 from graphsearch.testing import write_random_model
 from graphsearch.testing.models import SMALL_SHAPE
 

@@ -7,11 +7,11 @@ from tempfile import mkdtemp
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.engines import make_engine
 from graphsearch.engines.embedded import EmbeddedEngine, generate_batch
 from graphsearch.engines.embedded.batch import Batch
-from graphsearch.errors import Cancelled, FleetError, Rejected, Unavailable
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
+from graphsearch.records.errors import Cancelled, FleetError, Rejected, Unavailable
 from graphsearch.testing import EngineConformance, write_random_model
 
 FOLDER = write_random_model(Path(mkdtemp()) / "tiny")

@@ -12,7 +12,7 @@ from graphsearch.engines.embedded.train.model import SIZES, Cache, Llama  # noqa
 from graphsearch.engines.embedded.train.optimiser import orthogonalise  # noqa: E402
 from graphsearch.engines.embedded.train.trainer import CHECKPOINT, Trainer  # noqa: E402
 from graphsearch.engines.embedded.vocabulary import WORDS  # noqa: E402
-from graphsearch.errors import FleetError  # noqa: E402
+from graphsearch.records.errors import FleetError  # noqa: E402
 
 PLANNED = 60_000
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from graphsearch.calls import Call, Message, Sampling
 from graphsearch.engines.http import HttpEngine
-from graphsearch.errors import BrokenReply, Rejected, Unavailable, Unreachable
+from graphsearch.records.calls import Call, Message, Sampling
+from graphsearch.records.errors import BrokenReply, Rejected, Unavailable, Unreachable
 
 CALL = Call("m", (Message("user", "how many?"),), Sampling(max_tokens=8))
 

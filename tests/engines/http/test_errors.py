@@ -8,10 +8,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.refusals import seconds_to_wait
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,

@@ -2,14 +2,14 @@
 
 from decimal import Decimal
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.cost import Amount
 from graphsearch.engines import engines_for
 from graphsearch.engines.http import HttpEngine
 from graphsearch.execution import RetryPolicy
-from graphsearch.fleet import Fleet, ModelSpec
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.testing import StubFault, StubReply, StubServer
 from tests.execution.helpers import ITEMS, executor
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.engines.http import HttpEngine
-from graphsearch.errors import FleetError
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.errors import FleetError
 from graphsearch.testing import EngineConformance, StubReply, StubServer
 from tests.execution.helpers import until
 

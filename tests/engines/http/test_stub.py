@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.engines.http import HttpEngine
-from graphsearch.errors import EngineError
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.errors import EngineError
 from graphsearch.testing import StubFault, StubServer
 
 

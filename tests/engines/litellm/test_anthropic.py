@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.engines.litellm import LitellmEngine
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,

@@ -11,12 +11,12 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.cli._app import app
 from graphsearch.engines import engines_for, make_engine
 from graphsearch.engines.litellm import LitellmEngine
 from graphsearch.engines.litellm._load import load_litellm
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,
@@ -28,7 +28,7 @@ from graphsearch.errors import (
     Unavailable,
     UnknownModel,
 )
-from graphsearch.fleet import Fleet, ModelSpec
+from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.testing import EngineConformance
 
 FAKE = """

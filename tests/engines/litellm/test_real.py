@@ -20,10 +20,10 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.cli._app import app
 from graphsearch.engines.litellm import LitellmEngine
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
+from graphsearch.records.errors import (
     AccessDenied,
     BadRequest,
     BrokenReply,

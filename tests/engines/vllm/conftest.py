@@ -9,7 +9,7 @@ import pytest
 
 from graphsearch.engines.vllm import State, stop_servers
 from graphsearch.engines.vllm.machine import Device, GiB, Machine
-from graphsearch.fleet import Fleet
+from graphsearch.records.models import Fleet
 
 FAKE = Path(__file__).with_name("fake_vllm.py")
 CPU = Machine("cpu", (Device(-1, "memory", 64 * GiB),), 4)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.calls import Call, Message, Outcome, Sampling
 from graphsearch.engines import Opens, engines_for
 from graphsearch.engines.vllm._local import Finished, load_models_plan, vllm_version
 from graphsearch.engines.vllm.engine import VllmEngine
-from graphsearch.errors import (
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
+from graphsearch.records.errors import (
     BadRequest,
     BrokenReply,
     Cancelled,

@@ -19,7 +19,7 @@ from graphsearch.engines.vllm import (
     stop_servers,
 )
 from graphsearch.engines.vllm._processes import identity
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 from tests.engines.vllm.conftest import CPU, alive, family, fleet, gpus, model
 from tests.support import ROOT
 

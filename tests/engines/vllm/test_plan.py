@@ -10,7 +10,7 @@ from graphsearch.engines.vllm import plan_servers, start_servers
 from graphsearch.engines.vllm._state import State
 from graphsearch.engines.vllm.machine import GiB, find_machine
 from graphsearch.engines.vllm.memory import CPU_OVERHEAD, GPU_OVERHEAD, Need, share_out
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 from tests.engines.vllm.conftest import CPU, fleet, gpus, model
 
 SMALL = Need("small", 2 * GiB, 2**17, 8192, 32, GPU_OVERHEAD)  # 1 GiB a reply

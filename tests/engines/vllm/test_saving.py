@@ -3,12 +3,12 @@
 import jinja2
 import pytest
 
-from graphsearch.calls import Call, Message, Sampling
 from graphsearch.engines.embedded import Checkpoint, builtin_folder
 from graphsearch.engines.embedded.sequences import prompt_text
 from graphsearch.engines.vllm import plan_servers, save_fleet
-from graphsearch.errors import FleetError
-from graphsearch.fleet import Fleet
+from graphsearch.records.calls import Call, Message, Sampling
+from graphsearch.records.errors import FleetError
+from graphsearch.records.models import Fleet
 from graphsearch.yamlfile import read_yaml
 from tests.engines.vllm.conftest import CPU
 from tests.support import ROOT

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.calls import Call, Message, Sampling
 from graphsearch.engines import engines_for
 from graphsearch.engines.vllm.turns import SleepingServers, Turns
-from graphsearch.errors import FleetError, Rejected, Unavailable
+from graphsearch.records.calls import Call, Message, Sampling
+from graphsearch.records.errors import FleetError, Rejected, Unavailable
 from graphsearch.testing import EngineConformance
 from tests.engines.vllm.conftest import fleet, model
 

@@ -3,8 +3,8 @@
 import os
 import time
 
-from graphsearch.calls import Outcome
-from graphsearch.tasks import Verdict
+from graphsearch.records.calls import Outcome
+from graphsearch.records.tasks import Verdict
 
 
 def equal(item, answer):

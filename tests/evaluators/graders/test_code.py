@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders._program import program_of
-from graphsearch.tasks import BlockingGrader, Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import BlockingGrader, Item
 from graphsearch.testing import GraderConformance
 from tests.support import sandbox
 

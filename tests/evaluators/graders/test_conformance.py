@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader, grader_names
 from graphsearch.evaluators.graders._plain import ReadsReplies
-from graphsearch.tasks import Item
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item
 from graphsearch.testing import GraderConformance
 from tests.support import ROOT
 

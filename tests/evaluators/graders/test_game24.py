@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders._arithmetic import ArithmeticFault, read_arithmetic
-from graphsearch.tasks import Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item
 
 
 def item(numbers=(4, 5, 6, 10), gold=24, **meta):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators.graders import _math_text as math_text
 from graphsearch.evaluators.graders import get_grader, math
 from graphsearch.evaluators.workers import WorkerPool
-from graphsearch.tasks import BlockingGrader, Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import GraderFailed, TaskError
+from graphsearch.records.tasks import BlockingGrader, Item
 from tests.evaluators.graders.math_pairs import HOSTILE, PAIRS
 
 SLOW = {"big power", "binomial", "sum", "integral", "product", "small exponent"}

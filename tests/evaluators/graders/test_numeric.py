@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.tasks import Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item
 
 GRADER = get_grader("numeric")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.tasks import Item
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Item
 
 FILE = Path(__file__).with_name("functions.py")
 ITEM = Item("i7", "What?", "right", group="g", meta={"note": "so it is"})

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators._patience import Patience
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.sandbox import (
@@ -24,7 +23,8 @@ from graphsearch.evaluators.sandbox import (
     open_sandbox,
 )
 from graphsearch.evaluators.sandbox._seccomp import seccomp_program
-from graphsearch.tasks import Item
+from graphsearch.records.errors import GraderFailed, TaskError
+from graphsearch.records.tasks import Item
 from tests.support import ROOT, sandbox
 
 RIGHT = Trial("def f(x): return x * x", ("assert f(2) == 4",))

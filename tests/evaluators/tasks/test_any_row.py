@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import source_of
 from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.records.errors import TaskError
 from graphsearch.rows import Faults, Row
 
 GOOD = {

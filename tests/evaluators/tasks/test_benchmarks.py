@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
-from graphsearch.tasks import check_task
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import check_task
 
 
 def lines(rows):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task
+from graphsearch.records.errors import TaskError
 
 
 @pytest.mark.parametrize(

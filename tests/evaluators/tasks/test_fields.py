@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import load_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
-from graphsearch.tasks import Task, check_task
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Task, check_task
 
 ONE = {"question": "Which is even?", "answer": "B", "choices": ["three", "four"]}
 

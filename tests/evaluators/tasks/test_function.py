@@ -3,11 +3,11 @@
 import pytest
 
 from graphsearch.config import load_config
-from graphsearch.errors import ConfigError, TaskError
 from graphsearch.evaluators.tasks import load_task, names_code
+from graphsearch.records.errors import ConfigError, TaskError
 
 CODE = """
-from graphsearch.tasks import Item, Task, TokenProfile
+from graphsearch.records.tasks import Item, Task, TokenProfile
 from graphsearch.evaluators.graders import get_grader
 
 def rows(count=60, sign="+"):

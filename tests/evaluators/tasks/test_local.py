@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task, load_task, task_names
-from graphsearch.tasks import Task, TokenProfile
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import Task, TokenProfile
 from tests.support import shared_data
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graphsearch.evaluators.tasks._near import near_groups, normal_form
 from graphsearch.evaluators.tasks._splits import ORDER, SHARES, place_items, scaled
-from graphsearch.tasks import Item
+from graphsearch.records.tasks import Item
 
 WORDS = ["a", "b", "c", "d", "7", "8", "+"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join)

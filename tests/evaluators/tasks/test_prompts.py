@@ -4,10 +4,10 @@ import pytest
 
 from graphsearch.agents.roles import get_roles, prompt_set_names
 from graphsearch.agents.roles.prompts import PROMPTS
-from graphsearch.errors import ConfigError
 from graphsearch.evaluators.graders import get_grader, grader_names, grader_traits
-from graphsearch.roles import NodeContext
-from graphsearch.tasks import Item
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.roles import NodeContext
+from graphsearch.records.tasks import Item
 
 PROMPT_SETS = {
     name: traits.prompt_set

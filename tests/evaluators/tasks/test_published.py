@@ -2,7 +2,7 @@
 
 from graphsearch.evaluators.tasks import get_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
-from graphsearch.tasks import check_task
+from graphsearch.records.tasks import check_task
 from tests.evaluators.tasks.test_benchmarks import items_of
 from tests.support import shared_data
 

@@ -2,8 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
 from graphsearch.evaluators.tasks.puzzle import (
     COUNTS,
@@ -15,6 +13,8 @@ from graphsearch.evaluators.tasks.puzzle import (
     multisets,
     split_of,
 )
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
 
 GRADER = PuzzleGrader()
 ITEM = make_item((2, 7, 9, 10), 36)

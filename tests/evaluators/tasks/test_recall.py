@@ -4,8 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.calls import Outcome
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks.recall import (
     OPERATIONS,
@@ -19,6 +17,8 @@ from graphsearch.evaluators.tasks.recall import (
     split_of,
     walk,
 )
+from graphsearch.records.calls import Outcome
+from graphsearch.records.errors import TaskError
 
 GRADER = RecallGrader()
 TABLE_BEGINS = (14, 30, 24, 12, 2, 25)

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from graphsearch.errors import TaskError
 from graphsearch.evaluators.tasks import get_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
-from graphsearch.tasks import check_task
+from graphsearch.records.errors import TaskError
+from graphsearch.records.tasks import check_task
 
 STORY = "Anna has {} apples and buys {} more at the market on a sunny day; how many has she now?"
 

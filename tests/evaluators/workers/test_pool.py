@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.errors import GraderFailed, TaskError
 from graphsearch.evaluators._patience import Spent
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.evaluators.workers import _process as process
+from graphsearch.records.errors import GraderFailed, TaskError
 
 FUNCTIONS = Path(__file__).with_name("functions.py")
 JOB = "graphsearch.evaluators.workers._job_function"

@@ -44,7 +44,7 @@ def train_fleet(
         FleetError: a size is unknown.
         ModuleNotFoundError: PyTorch is not installed.
     """
-    from graphsearch.errors import FleetError
+    from graphsearch.records.errors import FleetError
 
     for size in sizes:
         if size not in FLEET_SIZES:

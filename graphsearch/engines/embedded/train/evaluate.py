@@ -26,8 +26,8 @@ from graphsearch.engines.embedded.vocabulary import CANDIDATE_TAGS, normalise, r
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks import puzzle, recall
+from graphsearch.records.tasks import Grader, Item
 from graphsearch.stats import mean_estimate, paired_difference
-from graphsearch.tasks import Grader, Item
 
 TASKS: Final = ("puzzle", "recall")
 WARM: Final = 0.8

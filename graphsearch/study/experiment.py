@@ -4,23 +4,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Message, Reply, Sampling
-from graphsearch.errors import BudgetRefused
+from graphsearch.records.calls import Message, Reply, Sampling
+from graphsearch.records.errors import BudgetRefused
+from graphsearch.records.tasks import AskingGrader, Task
+from graphsearch.records.trials import ItemResult
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.study.evidence import Evidence, gather
 from graphsearch.study.settings import Settings
-from graphsearch.tasks import AskingGrader, Task
-from graphsearch.trials import ItemResult
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, CostModel, Currency, Lengths
     from graphsearch.engines.base import Engine
     from graphsearch.execution import RetryPolicy
-    from graphsearch.fleet import Fleet
-    from graphsearch.roles import Role
+    from graphsearch.records.models import Fleet
+    from graphsearch.records.roles import Role
     from graphsearch.space import Space
 
-__all__ = ["AgentMaker", "Complete", "Parts", "judges_of"]
+__all__ = ["AgentMaker", "Complete", "Experiment", "judges_of"]
 
 AGENT_SAMPLING = Sampling(temperature=0.7, max_tokens=2048)
 
@@ -32,7 +32,7 @@ AgentMaker = Callable[[Complete], Agent]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Experiment:
     """Everything a study needs, by value.
 
     Attributes:

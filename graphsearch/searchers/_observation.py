@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.calls import canonical_json
 from graphsearch.graph import CollaborationGraph
-from graphsearch.trials import TrialRecord
+from graphsearch.records.calls import canonical_json
+from graphsearch.records.trials import TrialRecord
 
-__all__ = ["Told", "scores_of"]
+__all__ = ["Observation", "scores_of"]
 
 
 @dataclass(frozen=True)
-class Told:
+class Observation:
     """A finished trial, cut down to what learning needs.
 
     Attributes:
@@ -35,7 +35,7 @@ class Told:
     trace: Mapping[str, Any] | None
 
     @classmethod
-    def of(cls, trial: TrialRecord) -> "Told":
+    def of(cls, trial: TrialRecord) -> "Observation":
         """The part of a trial that is kept."""
         return cls(
             graph=trial.proposal.graph,
@@ -64,14 +64,14 @@ class Told:
         )
 
     @classmethod
-    def from_text(cls, text: str) -> "Told":
+    def from_text(cls, text: str) -> "Observation":
         """Read `text`."""
         value = json.loads(text)
         graph = CollaborationGraph.from_json(value.pop("graph"))
         return cls(graph=graph, **value)
 
 
-def scores_of(told: Sequence[Told]) -> NDArray[np.float64]:
+def scores_of(told: Sequence[Observation]) -> NDArray[np.float64]:
     """Scores, shape [K, items]; nan where a graph has no score for an item.
 
     Graphs that share no item with another (single graphs, each on items of its own) are put on one

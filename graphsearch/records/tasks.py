@@ -13,11 +13,11 @@ from typing import (
     runtime_checkable,
 )
 
-from graphsearch.calls import Message, Outcome, Reply, Sampling, canonical_json
-from graphsearch.errors import TaskError
+from graphsearch.records.calls import Message, Outcome, Reply, Sampling, canonical_json
+from graphsearch.records.errors import TaskError
 
 if TYPE_CHECKING:
-    from graphsearch.fleet import ModelSpec
+    from graphsearch.records.models import ModelSpec
 
 __all__ = [
     "BYTES_PER_TOKEN",

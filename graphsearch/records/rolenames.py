@@ -26,7 +26,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Literal, get_args
 
-from graphsearch.errors import GraphError
+from graphsearch.records.errors import GraphError
 
 __all__ = ["COMBINING_ROLES", "Gate", "Measure", "RoleName", "Weighting", "role_name"]
 

@@ -33,7 +33,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from graphsearch.errors import FleetError
+from graphsearch.records.errors import FleetError
 from graphsearch.serve import Serve
 
 __all__ = ["BUILTIN_FLEETS", "Attention", "Fleet", "ModelSpec"]
@@ -279,7 +279,7 @@ _PLACE = frozenset({"endpoint", "api_key_env", "requests_per_minute", "tokens_pe
 def _find(source: str | Path) -> Path:
     """The file of a built-in fleet, or the path as given."""
     if isinstance(source, str) and source in BUILTIN_FLEETS:
-        home = Path(__file__).parent
+        home = Path(__file__).parents[1]
         if source == "embedded":
             return home / "engines" / "embedded" / "fleet.yaml"
         return home / "configs" / "fleets" / f"{source}.yaml"

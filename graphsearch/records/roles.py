@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from graphsearch.calls import Message, Outcome, Sampling
-from graphsearch.tasks import Grader, Item
+from graphsearch.records.calls import Message, Outcome, Sampling
+from graphsearch.records.tasks import Grader, Item
 
 __all__ = [
     "NOT_FITTED",
+    "CalibrationExample",
     "CombiningRole",
     "FittedRole",
     "GatedRole",
-    "Heard",
-    "Lesson",
     "NodeContext",
+    "ParentMessage",
     "Role",
     "SpeakingRole",
 ]
@@ -39,7 +39,7 @@ class NodeContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ParentMessage:
     """What a parent said.
 
     Attributes:
@@ -64,7 +64,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class CalibrationExample:
     """One calibration question: what the parents said of it, and what each answer was worth.
 
     Attributes:
@@ -75,7 +75,7 @@ class Lesson:
     """
 
     item: Item
-    heard: Sequence[Heard]
+    heard: Sequence[ParentMessage]
     worth: Sequence[float]
 
 
@@ -121,7 +121,11 @@ class CombiningRole(Role, Protocol):
     """A role without a model: picks one of its parents' messages."""
 
     def choose(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The chosen parent, one that `answered`; None when none can be chosen.
 
@@ -146,7 +150,11 @@ class GatedRole(SpeakingRole, Protocol):
     """
 
     def passes(
-        self, item: Item, parents: Sequence[Heard], grader: Grader, fitted: Mapping[str, Any]
+        self,
+        item: Item,
+        parents: Sequence[ParentMessage],
+        grader: Grader,
+        fitted: Mapping[str, Any],
     ) -> int | None:
         """The parent whose message passes on in place of a call; None to make the call.
 
@@ -167,10 +175,10 @@ class FittedRole(Role, Protocol):
 
     @property
     def fits_worth(self) -> bool:
-        """Whether `fit` looks at `Lesson.worth`: grading may cost time and calls."""
+        """Whether `fit` looks at `CalibrationExample.worth`: grading may cost time and calls."""
         ...
 
-    def fit(self, lessons: Sequence[Lesson], grader: Grader) -> Mapping[str, Any]:
+    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """The parameters, JSON. Pure: equal lessons give equal parameters.
 
         Args:

@@ -38,7 +38,7 @@ says so, is told by the error itself (`EngineError.retry_after`).
 
 from typing import ClassVar
 
-from graphsearch.calls import Outcome
+from graphsearch.records.calls import Outcome
 
 __all__ = [
     "AccessDenied",

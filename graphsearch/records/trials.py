@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.calls import Outcome, Usage
+from graphsearch.records.calls import Outcome, Usage
 
 if TYPE_CHECKING:
-    from graphsearch.fits import Fit
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.fits import Fit
 
 __all__ = ["Failure", "ItemResult", "Proposal", "TrialRecord", "TrialState"]
 

@@ -1,0 +1,1 @@
+"""Frozen facts that every room may know: calls, questions, verdicts, trials, models, events."""
