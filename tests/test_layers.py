@@ -39,6 +39,7 @@ RECORDS = {
     "functions",
     "graph",
     "records",
+    "registry",
     "rows",
     "words",
     "yamlfile",

@@ -1,7 +1,6 @@
 """All roles of a prompt set, by name."""
 
-from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from graphsearch.agents.roles.combining import BestRole, SelectRole, VoteRole, WeightedVoteRole
@@ -11,11 +10,14 @@ from graphsearch.agents.roles.speaking import TemplateRole
 from graphsearch.records.errors import ConfigError, GraphError
 from graphsearch.records.rolenames import RoleName, role_name
 from graphsearch.records.roles import Role, SpeakingRole
+from graphsearch.registry import Registry
 
-__all__ = ["GROUP", "RoleSet", "get_roles", "prompt_set_names"]
+__all__ = ["ROLES", "RoleSet", "get_roles", "prompt_set_names"]
 
-GROUP = "graphsearch.roles"
-"""Entry points of user roles: callables that take the `PromptSet` and return a `Role`."""
+ROLES: Registry[Callable[[PromptSet], Role]] = Registry(
+    "graphsearch.roles", {}, kind="role", error=ConfigError
+)
+"""Roles that installed packages bring: callables that take the `PromptSet`."""
 
 _PLAIN = "assistant"
 """Asks what a gate asks its model when it opens."""
@@ -103,8 +105,8 @@ def get_roles(prompt_set: str | Path, *, max_tokens: int | None = None) -> RoleS
     """
     prompts = PromptSet.load(prompt_set, max_tokens=max_tokens)
     roles: dict[str, Role] = {role.name: role for role in (VoteRole(), SelectRole(), BestRole())}
-    for point in entry_points(group=GROUP):
-        roles[point.name] = point.load()(prompts)
+    for name in ROLES.names():
+        roles[name] = ROLES.find(name)(prompts)
     # What a prompt set describes itself is closest to the user, so it has the last word.
     for name, text in prompts.roles.items():
         roles[name] = TemplateRole(text, prompts)

@@ -1,31 +1,36 @@
 """Search agents by name."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from graphsearch.records.calls import Message, Reply
 from graphsearch.records.errors import ConfigError
+from graphsearch.registry import Registry
 from graphsearch.searchers.base import Agent
 
-__all__ = ["Complete", "agent_names", "make_agent"]
-
-GROUP = "graphsearch.search_agents"
+__all__ = ["SEARCH_AGENTS", "Complete", "agent_names", "make_agent"]
 
 Complete: TypeAlias = Callable[[Sequence[Message]], Awaitable[Reply]]
 """Sends messages to the agent's model. The study gives it, so that it books every call."""
 
-_BUILT_IN = {
-    "chat": "graphsearch.agents.search.chat:make",
-    "rules": "graphsearch.agents.search.rules:make",
-    "scripted": "graphsearch.agents.search.scripted:make",
-}
+SEARCH_AGENTS: Registry[Callable[[dict[str, Any], Complete | None], Agent]] = Registry(
+    "graphsearch.search_agents",
+    {
+        "chat": "graphsearch.agents.search.chat:make",
+        "rules": "graphsearch.agents.search.rules:make",
+        "scripted": "graphsearch.agents.search.scripted:make",
+    },
+    kind="search agent",
+    error=ConfigError,
+    where="agent",
+    unknown="unknown {kind} {name!r}; known: {known}",
+)
+"""What makes each agent: `make(options, complete)`."""
 
 
 def agent_names() -> tuple[str, ...]:
     """All registered names, those of outside packages included."""
-    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+    return SEARCH_AGENTS.names()
 
 
 def make_agent(
@@ -44,16 +49,4 @@ def make_agent(
     Raises:
         ConfigError: unknown agent or option, or a chat agent without `complete`.
     """
-    make = _factory(name)
-    return cast("Agent", make(dict(options or {}), complete))
-
-
-def _factory(name: str) -> Callable[[dict[str, Any], Complete | None], Any]:
-    if name in _BUILT_IN:
-        module, _, function = _BUILT_IN[name].partition(":")
-        return cast("Callable[..., Any]", getattr(import_module(module), function))
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            return cast("Callable[..., Any]", point.load())
-    known = ", ".join(agent_names())
-    raise ConfigError(f"unknown search agent {name!r}; known: {known}", where="agent")
+    return SEARCH_AGENTS.find(name)(dict(options or {}), complete)

@@ -5,18 +5,20 @@ options by keyword and returns a `Grader`. What is special about it (its prompts
 that it runs code) it declares by the class attributes that `Traits` lists.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from graphsearch.evaluators._registry import Registry
+from graphsearch.evaluators._options import check_options
 from graphsearch.evaluators.graders._traits import Traits, traits_of
 from graphsearch.records.calls import canonical_json
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Grader
+from graphsearch.registry import Registry
 
 __all__ = [
+    "GRADERS",
     "Traits",
     "get_grader",
     "grader_names",
@@ -25,8 +27,7 @@ __all__ = [
     "traits_of",
 ]
 
-_GRADERS = Registry(
-    "grader",
+GRADERS: Registry[Callable[..., Any]] = Registry(
     "graphsearch.graders",
     {
         "bbh": "graphsearch.evaluators.graders.bbh:BbhGrader",
@@ -45,7 +46,8 @@ _GRADERS = Registry(
         "recorded": "graphsearch.evaluators.graders.recorded:RecordedGrader",
         "regex": "graphsearch.evaluators.graders.regex:RegexGrader",
     },
-    options_at="task.options.grader_options",
+    kind="grader",
+    error=TaskError,
 )
 _MADE: Final[WeakKeyDictionary[Grader, dict[str, Any]]] = WeakKeyDictionary()
 """How graders were made that still live."""
@@ -53,7 +55,7 @@ _MADE: Final[WeakKeyDictionary[Grader, dict[str, Any]]] = WeakKeyDictionary()
 
 def grader_names() -> tuple[str, ...]:
     """Names that `get_grader` knows, sorted."""
-    return _GRADERS.names()
+    return GRADERS.names()
 
 
 def get_grader(name: str, /, **options: Any) -> Grader:
@@ -62,7 +64,9 @@ def get_grader(name: str, /, **options: Any) -> Grader:
     Raises:
         TaskError: the name or an option is unknown.
     """
-    grader = _GRADERS.make(name, options)
+    maker = GRADERS.find(name)
+    check_options(f"grader {name!r}", maker, options, "task.options.grader_options")
+    grader = maker(**options)
     if not isinstance(grader, Grader):
         raise TaskError(f"grader {name!r}: its maker returned {type(grader).__name__}")
     with suppress(TypeError):  # not hashable or not weakly referable: its recipe stays unknown
@@ -76,7 +80,7 @@ def grader_traits(name: str) -> Traits:
     Raises:
         TaskError: the name is unknown.
     """
-    return traits_of(_GRADERS.find(name))
+    return traits_of(GRADERS.find(name))
 
 
 def grader_recipe(grader: Grader) -> Mapping[str, Any] | None:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.evaluators._options import check_options
-from graphsearch.evaluators._registry import Registry
 from graphsearch.functions import reference
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Task
+from graphsearch.registry import Registry
 from graphsearch.rows import ENDINGS, ending
 
 if TYPE_CHECKING:
     from graphsearch.evaluators.tasks._source import Source
 
 __all__ = [
+    "TASKS",
     "get_task",
     "is_file",
     "load_task",
@@ -30,8 +31,7 @@ __all__ = [
     "task_names",
 ]
 
-_TASKS = Registry(
-    "task",
+TASKS: Registry[Callable[..., Any]] = Registry(
     "graphsearch.tasks",
     {
         "bbh": "graphsearch.evaluators.tasks.bbh:Bbh",
@@ -48,13 +48,14 @@ _TASKS = Registry(
         "recall": "graphsearch.evaluators.tasks.recall:load_recall",
         "replay": "graphsearch.evaluators.tasks.replay:Replay",
     },
-    options_at="task.options",
+    kind="task",
+    error=TaskError,
 )
 
 
 def task_names() -> tuple[str, ...]:
     """Names that `get_task` knows, sorted."""
-    return _TASKS.names()
+    return TASKS.names()
 
 
 def get_task(name: str, /, **options: Any) -> Task:
@@ -102,7 +103,7 @@ def takes_path(name: str) -> bool:
     Raises:
         TaskError: the name is unknown.
     """
-    return "path" in inspect.signature(_TASKS.find(name)).parameters
+    return "path" in inspect.signature(TASKS.find(name)).parameters
 
 
 def is_file(task: str | Path) -> bool:
@@ -145,7 +146,7 @@ def _may_be_path(text: str) -> bool:
 def _registered(name: str, options: Mapping[str, Any]) -> "Source | Callable[[], Any]":
     from graphsearch.evaluators.tasks._source import Source
 
-    maker = _TASKS.find(name)
+    maker = TASKS.find(name)
     check_options(f"task {name!r}", maker, options, "task.options")
     if isinstance(maker, type) and issubclass(maker, Source):
         made: Source = maker(**options)

@@ -9,8 +9,6 @@ attribute `spans_endpoints`.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from graphsearch.engines.base import (
@@ -23,8 +21,10 @@ from graphsearch.engines.base import (
 )
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.registry import Registry
 
 __all__ = [
+    "ENGINES",
     "Engine",
     "EngineInfo",
     "ListsModels",
@@ -36,22 +36,29 @@ __all__ = [
     "make_engine",
 ]
 
-_GROUP = "graphsearch.engines"
-_BUILTIN = {
-    "embedded": "graphsearch.engines.embedded.engine:EmbeddedEngine",
-    "faulty": "graphsearch.engines.faulty:FaultyEngine",
-    "http": "graphsearch.engines.http:HttpEngine",
-    "litellm": "graphsearch.engines.litellm:LitellmEngine",
-    "replay": "graphsearch.engines.replay:ReplayEngine",
-    "scripted": "graphsearch.engines.scripted:ScriptedEngine",
-    "vllm": "graphsearch.engines.vllm.engine:VllmEngine",
-    "vllm-sleep": "graphsearch.engines.vllm.turns:SleepingServers",
-}
+ENGINES: Registry[Callable[..., Engine]] = Registry(
+    "graphsearch.engines",
+    {
+        "embedded": "graphsearch.engines.embedded.engine:EmbeddedEngine",
+        "faulty": "graphsearch.engines.faulty:FaultyEngine",
+        "http": "graphsearch.engines.http:HttpEngine",
+        "litellm": "graphsearch.engines.litellm:LitellmEngine",
+        "replay": "graphsearch.engines.replay:ReplayEngine",
+        "scripted": "graphsearch.engines.scripted:ScriptedEngine",
+        "vllm": "graphsearch.engines.vllm.engine:VllmEngine",
+        "vllm-sleep": "graphsearch.engines.vllm.turns:SleepingServers",
+    },
+    kind="engine",
+    error=FleetError,
+    where="engine",
+    unknown="there is no {kind} {name!r}; known are {known}",
+)
+"""The class, or the maker, of each engine."""
 
 
 def engine_names() -> tuple[str, ...]:
     """Names that `make_engine` knows, in alphabetical order."""
-    return tuple(sorted({*_BUILTIN, *(point.name for point in entry_points(group=_GROUP))}))
+    return ENGINES.names()
 
 
 def make_engine(name: str, **options: Any) -> Engine:
@@ -65,7 +72,7 @@ def make_engine(name: str, **options: Any) -> Engine:
     Raises:
         FleetError: no such engine, or options it does not take.
     """
-    factory = _factory(name)
+    factory = ENGINES.find(name)
     try:
         return factory(**options)
     except TypeError as error:
@@ -83,7 +90,7 @@ def engines_for(fleet: Fleet, models: Sequence[str]) -> dict[str, Engine]:
     groups: dict[tuple[str, str | None, str | None], list[ModelSpec]] = {}
     for spec in map(fleet.model, dict.fromkeys(models)):
         with _named(spec):
-            apart = not getattr(_factory(spec.engine), "spans_endpoints", False)
+            apart = not getattr(ENGINES.find(spec.engine), "spans_endpoints", False)
         place = (spec.endpoint, spec.api_key_env) if apart else (None, None)
         groups.setdefault((spec.engine, *place), []).append(spec)
     made: dict[str, Engine] = {}
@@ -107,21 +114,9 @@ def _named(spec: ModelSpec) -> Iterator[None]:
 
 def _of(specs: list[ModelSpec]) -> Engine:
     build: Callable[[list[ModelSpec]], Engine] | None = getattr(
-        _factory(specs[0].engine), "for_models", None
+        ENGINES.find(specs[0].engine), "for_models", None
     )
     if build is not None:
         return build(specs)
     endpoint = specs[0].endpoint
     return make_engine(specs[0].engine, **({} if endpoint is None else {"endpoint": endpoint}))
-
-
-def _factory(name: str) -> Callable[..., Engine]:
-    if name in _BUILTIN:
-        module, attribute = _BUILTIN[name].split(":")
-        factory: Callable[..., Engine] = getattr(import_module(module), attribute)
-        return factory
-    for point in entry_points(group=_GROUP, name=name):
-        loaded: Callable[..., Engine] = point.load()
-        return loaded
-    known = ", ".join(engine_names())
-    raise FleetError(f"there is no engine {name!r}; known are {known}", where="engine")

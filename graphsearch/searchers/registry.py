@@ -1,33 +1,38 @@
 """Searchers by name."""
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from graphsearch.records.errors import ConfigError
+from graphsearch.registry import Registry
 from graphsearch.searchers.base import Searcher
 
 if TYPE_CHECKING:
     from graphsearch.space import Space
 
-__all__ = ["make_searcher", "searcher_names"]
+__all__ = ["SEARCHERS", "make_searcher", "searcher_names"]
 
-GROUP = "graphsearch.searchers"
-
-_BUILT_IN = {
-    "agent-reinforce": "graphsearch.searchers.agent_reinforce:make",
-    "exhaustive": "graphsearch.searchers.exhaustive:make",
-    "optuna": "graphsearch.searchers.optuna_search:make",
-    "random": "graphsearch.searchers.random_search:make",
-    "reinforce": "graphsearch.searchers.reinforce:make",
-}
+SEARCHERS: Registry[Callable[..., Searcher]] = Registry(
+    "graphsearch.searchers",
+    {
+        "agent-reinforce": "graphsearch.searchers.agent_reinforce:make",
+        "exhaustive": "graphsearch.searchers.exhaustive:make",
+        "optuna": "graphsearch.searchers.optuna_search:make",
+        "random": "graphsearch.searchers.random_search:make",
+        "reinforce": "graphsearch.searchers.reinforce:make",
+    },
+    kind="searcher",
+    error=ConfigError,
+    where="searcher",
+    unknown="unknown {kind} {name!r}; known: {known}",
+)
+"""What makes each searcher: `make(space, *, seed, options, folder)`."""
 
 
 def searcher_names() -> tuple[str, ...]:
     """All registered names, those of outside packages included."""
-    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+    return SEARCHERS.names()
 
 
 def make_searcher(
@@ -53,15 +58,4 @@ def make_searcher(
     Raises:
         ConfigError: unknown searcher, option or value.
     """
-    return _factory(name)(space, seed=seed, options=dict(options or {}), folder=folder)
-
-
-def _factory(name: str) -> Callable[..., Searcher]:
-    if name in _BUILT_IN:
-        module, _, function = _BUILT_IN[name].partition(":")
-        return cast("Callable[..., Searcher]", getattr(import_module(module), function))
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            return cast("Callable[..., Searcher]", point.load())
-    known = ", ".join(searcher_names())
-    raise ConfigError(f"unknown searcher {name!r}; known: {known}", where="searcher")
+    return SEARCHERS.find(name)(space, seed=seed, options=dict(options or {}), folder=folder)

@@ -1,11 +1,10 @@
 """Node roles: prompts by place, messages, and the two that pick without a model."""
 
 import shutil
-from importlib.metadata import EntryPoint
 
 import pytest
 
-from graphsearch.agents.roles import SelectRole, VoteRole, get_roles, prompt_set_names, roleset
+from graphsearch.agents.roles import SelectRole, VoteRole, get_roles, prompt_set_names
 from graphsearch.agents.roles import prompts as prompts_module
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import ConfigError, GraphError
@@ -199,26 +198,21 @@ def test_templates_can_neither_leave_holes_nor_reach_out(own, text):
         get_roles(own)["fuser"].prompt(CHAT, ["x"], NodeContext(1, True))
 
 
-def test_a_package_adds_a_role_by_an_entry_point(monkeypatch):
-    class Longest:
-        name = "longest"
-        min_parents = 2
-        max_parents = None
-        speaks = False
+def test_a_package_adds_a_role_by_an_entry_point(installed):
+    code = """
+        class Longest:
+            name = "longest"
+            min_parents = 2
+            max_parents = None
+            speaks = False
 
-        def __init__(self, prompts):
-            self.prompts = prompts
+            def __init__(self, prompts):
+                self.prompts = prompts
 
-        def choose(self, item, parents, grader, fitted):
-            return max(range(len(parents)), key=lambda place: len(parents[place].text))
-
-    def points(*, group):
-        assert group == "graphsearch.roles"
-        point = EntryPoint("longest", "tests:none", group)
-        monkeypatch.setattr(EntryPoint, "load", lambda self: Longest)
-        return [point]
-
-    monkeypatch.setattr(roleset, "entry_points", points)
+            def choose(self, item, parents, grader, fitted):
+                return max(range(len(parents)), key=lambda place: len(parents[place].text))
+    """
+    installed("graphsearch.roles", "longest", "roles_of_mine:Longest", code)
     roles = get_roles("chat")
     assert roles["longest"].prompts.name == "chat"
     assert isinstance(roles["longest"], CombiningRole)

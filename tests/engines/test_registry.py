@@ -1,10 +1,8 @@
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
 
 import pytest
 
-import graphsearch.engines
 from graphsearch.engines import engine_names, engines_for, make_engine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.records.errors import FleetError
@@ -26,20 +24,16 @@ def test_options_an_engine_does_not_take_are_named():
         make_engine("embedded", speed=11)
 
 
-def test_other_packages_add_engines(monkeypatch):
-    point = EntryPoint("mine", f"{__name__}:my_engine", "graphsearch.engines")
+def test_other_packages_add_engines(installed):
+    code = """
+        from graphsearch.engines.scripted import ScriptedEngine
 
-    def found(*, group, name=None):
-        return [point] if group == point.group and name in {None, point.name} else []
-
-    monkeypatch.setattr(graphsearch.engines, "entry_points", found)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: my_engine)
+        def my_engine(text):
+            return ScriptedEngine(text)
+    """
+    installed("graphsearch.engines", "mine", "an_engine_of_mine:my_engine", code)
     assert "mine" in engine_names()
     assert isinstance(make_engine("mine", text="hello"), ScriptedEngine)
-
-
-def my_engine(text):
-    return ScriptedEngine(text)
 
 
 def test_importing_the_registry_loads_no_engine():

@@ -1,0 +1,76 @@
+"""Things by name, of ours and of installed packages."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from graphsearch.records.errors import ConfigError, TaskError
+from graphsearch.registry import GROUPS, Registry
+
+GROUP = "graphsearch.exporters"
+
+
+def registry(**more):
+    built_in = {"ours": "decimal:Decimal", "other": "no.such.module:thing"}
+    return Registry(GROUP, built_in, kind="exporter", error=ConfigError, **more)
+
+
+def test_what_is_built_in_is_imported_when_it_is_asked_for():
+    from decimal import Decimal
+
+    assert registry().names() == ("other", "ours")
+    assert registry().find("ours") is Decimal
+    with pytest.raises(ImportError):
+        registry().find("other")
+
+
+def test_an_installed_package_adds_a_thing_and_is_not_imported_for_its_name(installed):
+    installed(GROUP, "mine", "exporter_of_mine:make", "def make():\n    return 3\n")
+    assert registry().names() == ("mine", "other", "ours")
+    assert "exporter_of_mine" not in sys.modules
+    assert registry().find("mine")() == 3
+
+
+def test_a_package_takes_no_name_of_ours(installed):
+    installed(GROUP, "ours", "thief:make", "make = None\n")
+    assert registry().names() == ("other", "ours")
+    assert registry().find("ours").__name__ == "Decimal"
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"^no exporter 'x'; known: other, ours$"):
+        registry().find("x")
+    said = registry(where="export", unknown="{name} is no {kind}, but {known} are")
+    with pytest.raises(ConfigError, match=r"^export: x is no exporter, but other, ours are$"):
+        said.find("x")
+
+
+@pytest.mark.parametrize("code", ["import no_such_module\n", "other = 1\n"])
+def test_a_package_that_cannot_be_loaded_is_named(installed, code):
+    installed(GROUP, "mine", "broken_thing:make", code)
+    with pytest.raises(ConfigError, match=r"exporter 'mine' of the package broken_thing cannot"):
+        registry().find("mine")
+
+
+def test_a_group_that_nobody_knows_is_a_mistake_of_ours():
+    with pytest.raises(ValueError, match=r"graphsearch\.gadgets"):
+        Registry("graphsearch.gadgets", {}, kind="gadget", error=TaskError)
+
+
+@pytest.mark.parametrize(
+    ("home", "name", "group"),
+    [
+        ("graphsearch.engines", "ENGINES", "graphsearch.engines"),
+        ("graphsearch.searchers.registry", "SEARCHERS", "graphsearch.searchers"),
+        ("graphsearch.agents.search.registry", "SEARCH_AGENTS", "graphsearch.search_agents"),
+        ("graphsearch.agents.roles.roleset", "ROLES", "graphsearch.roles"),
+        ("graphsearch.evaluators.graders", "GRADERS", "graphsearch.graders"),
+        ("graphsearch.evaluators.tasks", "TASKS", "graphsearch.tasks"),
+    ],
+)
+def test_every_name_of_ours_leads_somewhere(home, name, group):
+    found = getattr(import_module(home), name)
+    assert found.group == group
+    assert found.group in GROUPS
+    assert all(callable(found.find(one)) for one in found.names())
