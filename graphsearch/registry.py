@@ -14,7 +14,8 @@ is imported before its name is asked for. What each group's entry points name:
     graphsearch.graders         a callable that takes the grader's options by keyword and returns a
                                 `records.tasks.Grader`
     graphsearch.roles           a callable that takes the `agents.roles.prompts.PromptSet` and
-                                returns a `records.roles.Role`
+                                returns a `records.roles.Role`, or a `RoleFamily` where its
+                                roles have parameters in their names
     graphsearch.engines         a class, or a callable, that makes an `engines.Engine`; see there
     graphsearch.searchers       `make(space, *, seed, options, folder)`, a `searchers.Searcher`
     graphsearch.search_agents   `make(options, complete)`, a `searchers.base.Agent`

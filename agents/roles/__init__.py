@@ -7,7 +7,7 @@ of the group `graphsearch.roles`.
 """
 
 from graphsearch.agents.roles.combining import BestRole, SelectRole, VoteRole, WeightedVoteRole
-from graphsearch.agents.roles.gates import CascadeRole, FittedCascadeRole
+from graphsearch.agents.roles.gates import CascadeRole
 from graphsearch.agents.roles.prompts import Form, PromptSet, RoleText
 from graphsearch.agents.roles.roleset import RoleSet, get_roles, prompt_set_names
 from graphsearch.agents.roles.speaking import TemplateRole
@@ -15,7 +15,6 @@ from graphsearch.agents.roles.speaking import TemplateRole
 __all__ = [
     "BestRole",
     "CascadeRole",
-    "FittedCascadeRole",
     "Form",
     "PromptSet",
     "RoleSet",

@@ -1,17 +1,23 @@
 """Roles without a model: they pick one of their parents' messages, and cost nothing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from graphsearch.agents.roles.votes import hold, measured_weights, read, weights_of
-from graphsearch.records.rolenames import Weighting
-from graphsearch.records.roles import CalibrationExample, ParentMessage
+from graphsearch.agents.roles.votes import Weighting, hold, measured_weights, read, weights_of
+from graphsearch.records.roles import CalibrationExample, CombiningRole, ParentMessage, Role
 from graphsearch.records.tasks import Grader, Item
 
-__all__ = ["BestRole", "SelectRole", "VoteRole", "WeightedVoteRole", "highest"]
+__all__ = [
+    "BestRole",
+    "SelectRole",
+    "VoteRole",
+    "WeightedVoteFamily",
+    "WeightedVoteRole",
+    "highest",
+]
 
 
-class VoteRole:
+class VoteRole(CombiningRole):
     """The majority of the parents' parsed answers.
 
     Parents whose answer cannot be read do not vote. Between answers of equal votes the one that
@@ -20,9 +26,6 @@ class VoteRole:
     """
 
     name = "vote"
-    min_parents = 2
-    max_parents: int | None = None
-    speaks: ClassVar[bool] = False
 
     def choose(
         self,
@@ -35,7 +38,7 @@ class VoteRole:
         return hold(item, parents, grader).winner
 
 
-class WeightedVoteRole:
+class WeightedVoteRole(CombiningRole):
     """A vote in which each (role, model) weighs what calibration questions showed it is worth.
 
     Otherwise as `VoteRole`.
@@ -44,9 +47,7 @@ class WeightedVoteRole:
         weighting: by accuracy or by log-odds.
     """
 
-    min_parents = 2
-    max_parents: int | None = None
-    speaks: ClassVar[bool] = False
+    is_fitted = True
     fits_worth = True
 
     def __init__(self, weighting: Weighting) -> None:
@@ -68,7 +69,21 @@ class WeightedVoteRole:
         return hold(item, parents, grader, weights_of(parents, fitted)).winner
 
 
-class SelectRole:
+class WeightedVoteFamily:
+    """`weighted-vote(accuracy)`, `weighted-vote(log-odds)`, `weighted-vote(log-odds, 0.05)`.
+
+    By ln(p / (1 - p)), which is negative for p below one half; the number is the least weight.
+    """
+
+    base = "weighted-vote"
+
+    def make(self, arguments: str, roles: Mapping[str, Role]) -> Role:
+        """The role with this weighting."""
+        del roles  # it speaks with nobody's words
+        return WeightedVoteRole(Weighting.parse([part.strip() for part in arguments.split(",")]))
+
+
+class SelectRole(CombiningRole):
     """The first parent whose answer claims success by itself.
 
     The claim is the answer's own (`Grader.claims`), not a verdict: gold answers are never looked
@@ -76,9 +91,6 @@ class SelectRole:
     """
 
     name = "select"
-    min_parents = 2
-    max_parents: int | None = None
-    speaks: ClassVar[bool] = False
 
     def choose(
         self,
@@ -95,7 +107,7 @@ class SelectRole:
         return next((place for place, said in enumerate(answers) if said is not None), None)
 
 
-class BestRole:
+class BestRole(CombiningRole):
     """Best of n: the parent whose reply carries the highest score of its own.
 
     The score comes with the reply (`Reply.detail["score"]`: tests passed, a reward model's
@@ -104,9 +116,6 @@ class BestRole:
     """
 
     name = "best"
-    min_parents = 2
-    max_parents: int | None = None
-    speaks: ClassVar[bool] = False
 
     def choose(
         self,

@@ -1,21 +1,106 @@
-"""Gates: a node calls its model only where the answers it hears do not agree well enough."""
+"""Gates: a node calls its model only where its parents' answers do not agree well enough.
 
+    cascade(share>=0.7)                  calls its model only where the parents' vote share is below
+                                         0.7, else passes the winner's message on
+    cascade(margin, 0.2)                 a threshold that is measured: at most one question in
+                                         five, those with the least margin, calls the model
+    cascade(share, 0.2, log-odds, 0.05)  a gate on a weighted vote
+    cascade(score>=1)                    a gate on the best score that the parents' replies carry
+
+Another spelling of the same parameters is refused with the right one.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_FLOOR, Context
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from graphsearch.agents.roles.combining import highest
-from graphsearch.agents.roles.votes import Poll, hold, measured_weights, weights_of
+from graphsearch.agents.roles.votes import (
+    Weighting,
+    hold,
+    measured_weights,
+    number_text,
+    read_number,
+    weights_of,
+)
 from graphsearch.records.calls import Message, Sampling
-from graphsearch.records.rolenames import Gate, RoleName
-from graphsearch.records.roles import CalibrationExample, NodeContext, ParentMessage, SpeakingRole
+from graphsearch.records.roles import (
+    CalibrationExample,
+    GatedRole,
+    NodeContext,
+    ParentMessage,
+    Role,
+    SpeakingRole,
+)
 from graphsearch.records.tasks import Grader, Item
 
-__all__ = ["CascadeRole", "FittedCascadeRole", "make_cascade", "quantile_threshold"]
+__all__ = ["CascadeFamily", "CascadeRole", "Gate", "quantile_threshold"]
+
+Measure = Literal["share", "margin", "score"]
+"""What tells how sure the parents are: the winner's share of all votes, its lead over the second as
+a share of all votes, or the best score that a reply carries."""
+
+_FIXED: Final = re.compile(r"(?P<measure>[a-z]+)\s*>=\s*(?P<least>\S+)")
+_TWELVE_DIGITS: Final = Context(prec=12, rounding=ROUND_FLOOR)
+_PLAIN: Final = "assistant"
+"""Asks what a gate asks its model when it opens."""
 
 
-_TWELVE_DIGITS = Context(prec=12, rounding=ROUND_FLOOR)
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """When a node calls its model.
+
+    Attributes:
+        measure: of the parents' confidence.
+        least: confidence from which on their answer passes; None where that is measured.
+        escalated: share of the calibration questions that may call the model at most, those with
+            the least confidence; None where the threshold is fixed.
+        weighting: of the vote, None where all votes are equal.
+    """
+
+    measure: Measure
+    least: Decimal | None = None
+    escalated: Decimal | None = None
+    weighting: Weighting | None = None
+
+    @classmethod
+    def parse(cls, parts: Sequence[str]) -> "Gate":
+        """From the parameters of a role's name.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+        fixed = _FIXED.fullmatch(parts[0])
+        measure = fixed["measure"] if fixed else parts[0]
+        if measure not in get_args(Measure):
+            raise ValueError(
+                f"a cascade looks at {', '.join(get_args(Measure))}, not at {measure!r}; write "
+                "cascade(share>=0.7), or cascade(share, 0.2) for a measured threshold"
+            )
+        least = read_number(fixed["least"]) if fixed else None
+        escalated = None if fixed else read_number(parts[1] if len(parts) > 1 else "")
+        if escalated is not None and not 0 < escalated < 1:
+            raise ValueError(
+                f"at most a share of {escalated} shall escalate; it must be between 0 and 1"
+            )
+        if least is not None and measure != "score" and not 0 <= least <= 1:
+            raise ValueError(f"the {measure} is from 0 to 1, and the threshold {least}")
+        rest = parts[1:] if fixed else parts[2:]
+        weighting = Weighting.parse(rest) if rest else None
+        if weighting is not None and measure == "score":
+            raise ValueError("a score is no vote, so there is nothing to weigh")
+        return cls(measure, least, escalated, weighting)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        if self.least is not None:
+            rule = f"{self.measure}>={number_text(self.least)}"
+        else:
+            assert self.escalated is not None
+            rule = f"{self.measure}, {number_text(self.escalated)}"
+        return rule if self.weighting is None else f"{rule}, {self.weighting}"
 
 
 class _Opinion(NamedTuple):
@@ -29,8 +114,8 @@ class _Opinion(NamedTuple):
     sure: float | None
 
 
-class CascadeRole:
-    """A gate with a fixed threshold.
+class CascadeRole(GatedRole):
+    """A gate whose threshold is fixed, or worked out on calibration questions.
 
     Where the parents' confidence is at or above it, the winning parent's message is passed on and
     no call is made. Else the model is asked the plain question, in the words and with the sampling
@@ -41,13 +126,11 @@ class CascadeRole:
         plain: the role that asks the plain question.
     """
 
-    min_parents = 1
-    max_parents: int | None = None
-    speaks: ClassVar[bool] = True
-
     def __init__(self, gate: Gate, plain: SpeakingRole) -> None:
-        self.name = str(RoleName("cascade", gate))
+        self.name = f"cascade({gate})"
         self.gate = gate
+        self.call_share = Fraction(1) if gate.escalated is None else Fraction(gate.escalated)
+        self.is_fitted = gate.least is None or gate.weighting is not None
         self.prompt_version = plain.prompt_version
         self._plain = plain
 
@@ -74,14 +157,10 @@ class CascadeRole:
     ) -> int | None:
         """The parent whose message passes on, None to call the model."""
         opinion = self._opinion(item, parents, grader, fitted)
-        if opinion.sure is None or opinion.sure < self._threshold(fitted):
-            return None
-        return opinion.speaker
-
-    def _threshold(self, fitted: Mapping[str, Any]) -> float:
         least = self.gate.least
-        threshold: float = fitted["threshold"] if least is None else float(least)
-        return threshold
+        threshold = fitted["threshold"] if least is None else float(least)
+        is_sure = opinion.sure is not None and opinion.sure >= threshold
+        return opinion.speaker if is_sure else None
 
     def _opinion(
         self,
@@ -94,13 +173,9 @@ class CascadeRole:
             best = highest(parents)
             return _Opinion(0, None) if best is None else _Opinion(best, parents[best].score)
         weights = None if self.gate.weighting is None else weights_of(parents, fitted)
-        poll: Poll = hold(item, parents, grader, weights)
+        poll = hold(item, parents, grader, weights)
         sure = poll.share if self.gate.measure == "share" else poll.margin
         return _Opinion(poll.winner or 0, sure)
-
-
-class FittedCascadeRole(CascadeRole):
-    """A gate whose threshold, or whose weights, are worked out on calibration questions."""
 
     @property
     def fits_worth(self) -> bool:
@@ -114,7 +189,7 @@ class FittedCascadeRole(CascadeRole):
             fitted["weights"] = measured_weights(lessons, self.gate.weighting)
         if self.gate.least is None:
             sure = [self._opinion(x.item, x.heard, grader, fitted).sure for x in lessons]
-            fitted["threshold"] = quantile_threshold(sure, self.gate.call_share)
+            fitted["threshold"] = quantile_threshold(sure, self.call_share)
         return fitted
 
 
@@ -137,7 +212,15 @@ def quantile_threshold(sure: Sequence[float | None], share: Fraction) -> float:
     return float(_TWELVE_DIGITS.create_decimal_from_float(known[place]))
 
 
-def make_cascade(name: RoleName, plain: SpeakingRole) -> CascadeRole:
-    """The role of a cascade's name."""
-    assert name.gate is not None
-    return (FittedCascadeRole if name.is_fitted else CascadeRole)(name.gate, plain)
+class CascadeFamily:
+    """`cascade(...)`; see the top of this module for the names."""
+
+    base = "cascade"
+
+    def make(self, arguments: str, roles: Mapping[str, Role]) -> Role:
+        """The gate with these parameters, which asks in the words of the role `assistant`."""
+        gate = Gate.parse([part.strip() for part in arguments.split(",")])
+        plain = roles.get(_PLAIN)
+        if not isinstance(plain, SpeakingRole):
+            raise ValueError(f"it asks in the words of the role {_PLAIN!r}, which is not there")
+        return CascadeRole(gate, plain)

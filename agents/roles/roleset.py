@@ -1,43 +1,49 @@
 """All roles of a prompt set, by name."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from graphsearch.agents.roles.combining import BestRole, SelectRole, VoteRole, WeightedVoteRole
-from graphsearch.agents.roles.gates import make_cascade
+from graphsearch.agents.roles.combining import (
+    BestRole,
+    SelectRole,
+    VoteRole,
+    WeightedVoteFamily,
+)
+from graphsearch.agents.roles.gates import CascadeFamily
 from graphsearch.agents.roles.prompts import PROMPTS, PromptSet
 from graphsearch.agents.roles.speaking import TemplateRole
-from graphsearch.records.errors import ConfigError, GraphError
-from graphsearch.records.rolenames import RoleName, role_name
-from graphsearch.records.roles import Role, SpeakingRole
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.roles import Role, RoleFamily, UnknownRole, split_name
 from graphsearch.registry import Registry
 
 __all__ = ["ROLES", "RoleSet", "get_roles", "prompt_set_names"]
 
-ROLES: Registry[Callable[[PromptSet], Role]] = Registry(
+ROLES: Registry[Callable[[PromptSet], Role | RoleFamily]] = Registry(
     "graphsearch.roles", {}, kind="role", error=ConfigError
 )
-"""Roles that installed packages bring: callables that take the `PromptSet`."""
-
-_PLAIN = "assistant"
-"""Asks what a gate asks its model when it opens."""
-
-_PARAMETRISED = ("weighted-vote(...)", "cascade(...)")
+"""Roles that installed packages bring: callables that take the `PromptSet` and return a `Role`, or
+a `RoleFamily` where its roles have parameters in their names."""
 
 
 class RoleSet(Mapping[str, Role]):
     """Roles by name.
 
-    Those with parameters in their name (see `records.rolenames`) are made when first asked for, so
-    they are not among the names that iterating brings.
+    Those with parameters in their name are made by their family when first asked for, so they are
+    not among the names that iterating brings.
 
     Attributes:
         prompts: the prompt set they speak with.
     """
 
-    def __init__(self, prompts: PromptSet, roles: Mapping[str, Role]) -> None:
+    def __init__(
+        self,
+        prompts: PromptSet,
+        roles: Mapping[str, Role],
+        families: Sequence[RoleFamily] = (),
+    ) -> None:
         self.prompts = prompts
         self._roles = dict(roles)
+        self._families = {family.base: family for family in families}
         self._made: dict[str, Role] = {}
 
     @property
@@ -49,15 +55,9 @@ class RoleSet(Mapping[str, Role]):
         """The role of that name.
 
         Raises:
-            ConfigError: there is none; the known ones are named.
+            UnknownRole: a `ConfigError`: there is none; the known ones are named.
         """
-        role = self.get(name)
-        if role is None:
-            known = ", ".join([*self._roles, *_PARAMETRISED])
-            raise ConfigError(
-                f"no role {name!r} in prompt set {self.prompts.name!r}; known: {known}"
-            )
-        return role
+        return self[name]
 
     def __getitem__(self, name: str) -> Role:
         role = self._roles.get(name) or self._made.get(name)
@@ -65,19 +65,22 @@ class RoleSet(Mapping[str, Role]):
             role = self._made[name] = self._make(name)
         return role
 
-    def _make(self, text: str) -> Role:
-        """A role with parameters; KeyError where the name is none of one."""
+    def _make(self, name: str) -> Role:
+        """A role with parameters."""
+        known = ", ".join([*self._roles, *(f"{base}(...)" for base in self._families)])
+        base, arguments = split_name(name)
+        family = self._families.get(base)
+        if family is None:
+            raise UnknownRole(
+                f"no role {name!r} in prompt set {self.prompts.name!r}; known: {known}"
+            )
         try:
-            name: RoleName = role_name(text)
-        except GraphError:
-            raise KeyError(text) from None
-        if name.gate is not None:
-            plain = self._roles.get(_PLAIN)
-            if isinstance(plain, SpeakingRole):
-                return make_cascade(name, plain)
-        elif name.weighting is not None:
-            return WeightedVoteRole(name.weighting)
-        raise KeyError(text)
+            role = family.make(arguments or "", self)
+        except ValueError as error:
+            raise UnknownRole(f"role {name!r}: {error}; known: {known}") from None
+        if role.name != name:
+            raise UnknownRole(f"role {name!r} must be written {role.name!r}")
+        return role
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._roles)
@@ -105,9 +108,20 @@ def get_roles(prompt_set: str | Path, *, max_tokens: int | None = None) -> RoleS
     """
     prompts = PromptSet.load(prompt_set, max_tokens=max_tokens)
     roles: dict[str, Role] = {role.name: role for role in (VoteRole(), SelectRole(), BestRole())}
+    families: list[RoleFamily] = [WeightedVoteFamily(), CascadeFamily()]
     for name in ROLES.names():
-        roles[name] = ROLES.find(name)(prompts)
+        made = ROLES.find(name)(prompts)
+        if isinstance(made, RoleFamily):
+            families.append(made)
+        elif isinstance(made, Role):
+            roles[name] = made
+        else:
+            raise ConfigError(
+                f"the entry point {name!r} of {ROLES.group} makes a {type(made).__name__}, which "
+                "subclasses neither SpeakingRole nor CombiningRole of graphsearch.records.roles "
+                "and is no RoleFamily"
+            )
     # What a prompt set describes itself is closest to the user, so it has the last word.
     for name, text in prompts.roles.items():
         roles[name] = TemplateRole(text, prompts)
-    return RoleSet(prompts, dict(sorted(roles.items())))
+    return RoleSet(prompts, dict(sorted(roles.items())), families)

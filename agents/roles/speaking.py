@@ -1,24 +1,21 @@
 """The role whose prompts are templates."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from graphsearch.agents.roles.prompts import Form, PromptSet, RoleText
 from graphsearch.records.calls import Message, Sampling
 from graphsearch.records.errors import GraphError
-from graphsearch.records.roles import NodeContext
+from graphsearch.records.roles import NodeContext, SpeakingRole
 from graphsearch.records.tasks import Item
 
 __all__ = ["TemplateRole"]
 
 
-class TemplateRole:
+class TemplateRole(SpeakingRole):
     """A speaking role of a prompt set.
 
     Templates are given `question`, `parents` (messages in node order) and `meta` (the item's).
     """
-
-    speaks: ClassVar[bool] = True
 
     def __init__(self, text: RoleText, prompts: PromptSet) -> None:
         self.name = text.name

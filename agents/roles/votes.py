@@ -3,16 +3,74 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
 
-from graphsearch.records.rolenames import Weighting
 from graphsearch.records.roles import CalibrationExample, ParentMessage
 from graphsearch.records.tasks import Grader, Item
 
-__all__ = ["Poll", "hold", "measured_weights", "read", "weights_of"]
+__all__ = [
+    "Poll",
+    "Weighting",
+    "hold",
+    "measured_weights",
+    "number_text",
+    "read",
+    "read_number",
+    "weights_of",
+]
 
 _LEAST_SHARE = 1e-3
 """Keeps log-odds of members that were never, or always, right within about 7."""
+
+_MOST_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """How votes weigh.
+
+    Attributes:
+        kind: by `accuracy`, or by `log-odds`.
+        floor: the least a weight may be, None for no limit (log-odds may then be negative).
+    """
+
+    kind: Literal["accuracy", "log-odds"]
+    floor: Decimal | None = None
+
+    @classmethod
+    def parse(cls, parts: Sequence[str]) -> "Weighting":
+        """From the parameters of a role's name: `accuracy`, `log-odds`, `log-odds, 0.05`.
+
+        Raises:
+            ValueError: they are none of these.
+        """
+        if not parts or parts[0] not in ("accuracy", "log-odds") or len(parts) > 2:
+            raise ValueError("votes weigh by accuracy, log-odds, or log-odds with a least weight")
+        floor = read_number(parts[1]) if len(parts) == 2 else None
+        if floor is not None and (parts[0] != "log-odds" or floor < 0):
+            raise ValueError("only log-odds take a least weight, of 0 or more")
+        return cls("accuracy" if parts[0] == "accuracy" else "log-odds", floor)
+
+    def __str__(self) -> str:
+        return self.kind if self.floor is None else f"{self.kind}, {number_text(self.floor)}"
+
+
+def read_number(text: str) -> Decimal:
+    """A number in the name of a role; raises `ValueError` where it is none, or too long."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is no number") from None
+    if not number.is_finite() or len(number_text(number)) > _MOST_DIGITS:
+        raise ValueError(f"{text!r} is no number of {_MOST_DIGITS} signs or fewer")
+    return number
+
+
+def number_text(number: Decimal) -> str:
+    """The one way to write a number in a name: no exponent, no zeros at its end."""
+    plain = f"{number:f}"
+    return (plain.rstrip("0").rstrip(".") if "." in plain else plain) or "0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from graphsearch.records.calls import Call, Message, Sampling
 from graphsearch.records.errors import GraphError
 from graphsearch.records.roles import (
     CombiningRole,
-    FittedRole,
     GatedRole,
     NodeContext,
     Role,
@@ -150,7 +149,7 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
     steps: list[Step] = []
     for index in range(len(graph)):
         steps.append(_step(graph, index, roles, identity, steps))
-    fitted = tuple(step.index for step in steps if isinstance(step.role, FittedRole))
+    fitted = tuple(step.index for step in steps if step.role.is_fitted)
     return Plan(graph, tuple(steps), fitted)
 
 

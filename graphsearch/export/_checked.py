@@ -8,7 +8,7 @@ from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.fits import Fit
 from graphsearch.records.rolenames import Gate, Weighting, role_name
-from graphsearch.records.roles import FittedRole, Role
+from graphsearch.records.roles import Role
 
 __all__ = ["check_fit", "check_models", "check_nodes"]
 
@@ -59,7 +59,7 @@ def check_fit(graph: CollaborationGraph, roles: Mapping[str, Role], fit: Fit | N
         ConfigError: with the path to what is wrong.
     """
     graph = graph.canonical()
-    needed = [i for i, node in enumerate(graph.nodes) if isinstance(roles[node.role], FittedRole)]
+    needed = [i for i, node in enumerate(graph.nodes) if roles[node.role].is_fitted]
     if fit is None:
         if needed:
             raise ConfigError(

@@ -1,17 +1,26 @@
 """What a role is: how a node turns question and parents' messages into a prompt, and back.
 
-Two kinds exist. A *speaking* role calls its node's model. A *combining* role (`vote`, `select`)
-calls none: it picks among its parents' messages and costs nothing; it may only be the sink. A
-*gated* role speaks only where its parents are not sure of their answer. Roles of either kind may
-have parameters that are *fitted* on calibration questions before they first run.
-Implementations live in `graphsearch.agents`.
+Two kinds exist. A *speaking* role calls its node's model. A *combining* role calls none: it picks
+among its parents' messages and costs nothing; it may only be the sink. A *gated* role speaks only
+where its parents are not sure of their answer. Roles of either kind may have parameters that are
+*fitted* on calibration questions before they first run.
+
+A role declares all of this itself, as attributes (see `Role`). Space, cost, execution, quote and
+export read them and know no role by its name. To write a role, subclass `SpeakingRole`,
+`GatedRole` or `CombiningRole`, and set what differs from the defaults.
+
+Some roles carry parameters in their name, `cascade(share, 0.2)`, so that two graphs are equal
+exactly when their names are. A `RoleFamily` makes them. Implementations live in
+`graphsearch.agents`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from graphsearch.records.calls import Message, Outcome, Sampling
+from graphsearch.records.errors import ConfigError
 from graphsearch.records.tasks import Grader, Item
 
 __all__ = [
@@ -23,7 +32,10 @@ __all__ = [
     "NodeContext",
     "ParentMessage",
     "Role",
+    "RoleFamily",
     "SpeakingRole",
+    "UnknownRole",
+    "split_name",
 ]
 
 NOT_FITTED: Mapping[str, Any] = {}
@@ -79,26 +91,37 @@ class CalibrationExample:
     worth: Sequence[float]
 
 
+@runtime_checkable
 class Role(Protocol):
-    """What both kinds share.
+    """What every role declares of itself.
 
     Attributes:
-        name: registered name.
+        name: the name it is registered under, with its parameters where it has any.
         min_parents: fewest parents the role makes sense with.
         max_parents: most parents it can read, or None.
-        speaks: True when its node calls a model.
+        speaks: True when its node calls a model; a role that does not may only be the sink.
+        may_be_sink: True when its message may be the graph's answer.
+        is_gate: True when it may pass a parent's message on in place of the call (`GatedRole`).
+        call_share: share of the questions on which its node is expected to call its model; 1 where
+            nothing is known beforehand.
+        is_fitted: True when parameters must be worked out before it first runs (`FittedRole`).
     """
 
     name: str
-    min_parents: int
-    max_parents: int | None
+    min_parents: int = 0
+    max_parents: int | None = None
     speaks: ClassVar[bool]
+    may_be_sink: bool = True
+    is_gate: bool = False
+    call_share: Fraction = Fraction(1)
+    is_fitted: bool = False
 
 
 @runtime_checkable
 class SpeakingRole(Role, Protocol):
     """A role whose node calls a model."""
 
+    speaks: ClassVar[bool] = True
     prompt_version: str
 
     def sampling(self, context: NodeContext) -> Sampling:
@@ -119,6 +142,9 @@ class SpeakingRole(Role, Protocol):
 @runtime_checkable
 class CombiningRole(Role, Protocol):
     """A role without a model: picks one of its parents' messages."""
+
+    speaks: ClassVar[bool] = False
+    min_parents: int = 2
 
     def choose(
         self,
@@ -148,6 +174,9 @@ class GatedRole(SpeakingRole, Protocol):
     Its model is asked the plain question, as a root's is: `prompt` and `sampling` are given no
     parents.
     """
+
+    min_parents: int = 1
+    is_gate: bool = True
 
     def passes(
         self,
@@ -186,3 +215,43 @@ class FittedRole(Role, Protocol):
             grader: reads answers.
         """
         ...
+
+
+@runtime_checkable
+class RoleFamily(Protocol):
+    """Roles whose names carry parameters, such as `cascade(share, 0.2)`.
+
+    Attributes:
+        base: what stands before the parameters.
+    """
+
+    base: str
+
+    def make(self, arguments: str, roles: Mapping[str, Role]) -> Role:
+        """The role with these parameters.
+
+        Its `name` spells them in the one right way; another spelling of the same would make two
+        keys of one graph, and is refused with the right one.
+
+        Args:
+            arguments: what stands between the parentheses; "" where there are none.
+            roles: the other roles of the prompt set, for a role that speaks with their words.
+
+        Raises:
+            ValueError: the parameters make no sense; the message says what would.
+        """
+        ...
+
+
+class UnknownRole(ConfigError, KeyError):
+    """No role has that name; a `KeyError`, as `Mapping` wants, that says why."""
+
+    __str__ = ConfigError.__str__
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """A role's name as what stands before its parameters, and these; None where it has none."""
+    base, opening, rest = name.strip().partition("(")
+    if not opening or not rest.endswith(")"):
+        return name, None
+    return base.rstrip(), rest[:-1]

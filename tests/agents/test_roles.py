@@ -200,11 +200,10 @@ def test_templates_can_neither_leave_holes_nor_reach_out(own, text):
 
 def test_a_package_adds_a_role_by_an_entry_point(installed):
     code = """
-        class Longest:
+        from graphsearch.records.roles import CombiningRole
+
+        class Longest(CombiningRole):
             name = "longest"
-            min_parents = 2
-            max_parents = None
-            speaks = False
 
             def __init__(self, prompts):
                 self.prompts = prompts

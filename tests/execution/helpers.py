@@ -12,6 +12,7 @@ from graphsearch.execution import Executor, RetryPolicy
 from graphsearch.ledger import Ledger
 from graphsearch.records.calls import Message, Outcome, Sampling
 from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.roles import SpeakingRole
 from graphsearch.records.tasks import Item, TokenProfile, Verdict
 from graphsearch.store import Store
 
@@ -46,12 +47,9 @@ class LastWord:
         return Verdict(float(said == item.gold), Outcome.ANSWERED, said)
 
 
-class Speaker:
+class Speaker(SpeakingRole):
     """Writes the question and what it heard; roots draw hot, the sink cold."""
 
-    speaks = True
-    min_parents = 0
-    max_parents = None
     prompt_version = "v1"
 
     def __init__(self, name):

@@ -2,18 +2,17 @@
 
 import pytest
 
-from graphsearch.agents.roles.gates import make_cascade
+from graphsearch.agents.roles.gates import CascadeFamily
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.calls import Outcome, Reply, Usage
-from graphsearch.records.rolenames import role_name
-from graphsearch.records.roles import NOT_FITTED, ParentMessage
+from graphsearch.records.roles import NOT_FITTED, ParentMessage, split_name
 from tests.execution.helpers import ITEMS, LastWord, executor
 from tests.replays.test_parts import ALL_ROLES as ROLES
 from tests.replays.test_parts import ITEM, SEARCH
 
 OPEN = "cascade(share>=0)"
-ALL_ROLES = {**ROLES, OPEN: make_cascade(role_name(OPEN), ROLES["assistant"])}
+ALL_ROLES = {**ROLES, OPEN: CascadeFamily().make(split_name(OPEN)[1], ROLES)}
 SHORT = (Outcome.TRUNCATED, Outcome.REFUSED, Outcome.EMPTY, Outcome.UNPARSED)
 
 

@@ -1,27 +1,29 @@
 """Gates, weighted votes and best-of-n: names, rules, and how graphs with them run."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.agents.roles import BestRole, VoteRole, WeightedVoteRole, get_roles
-from graphsearch.agents.roles.gates import make_cascade, quantile_threshold
-from graphsearch.agents.roles.votes import hold, measured_weights
+from graphsearch.agents.roles.gates import CascadeFamily, Gate, quantile_threshold
+from graphsearch.agents.roles.votes import Weighting, hold, measured_weights
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.calls import Outcome, Reply, Usage
 from graphsearch.records.errors import ConfigError, GraderFailed, GraphError, Rejected, TaskError
 from graphsearch.records.fits import Fit
-from graphsearch.records.rolenames import Gate, Weighting, role_name
 from graphsearch.records.roles import (
     NOT_FITTED,
     CalibrationExample,
     FittedRole,
     GatedRole,
     ParentMessage,
+    UnknownRole,
+    split_name,
 )
 from graphsearch.records.tasks import Item, TokenProfile
 from graphsearch.records.trials import Failure, ItemResult
@@ -40,7 +42,7 @@ ALL_ROLES = {
     **ROLES,
     "best": BestRole(),
     "weighted-vote(accuracy)": WeightedVoteRole(Weighting("accuracy")),
-    **{name: make_cascade(role_name(name), ROLES["assistant"]) for name in NAMES},
+    **{name: CascadeFamily().make(split_name(name)[1], ROLES) for name in NAMES},
 }
 
 
@@ -52,13 +54,15 @@ def heard(*texts, model="a", score=None):
 
 
 def test_a_name_says_all_of_a_role():
-    assert role_name("assistant").gate is None
-    gate = role_name("cascade(share, 0.5, log-odds, 0.05)").gate
-    assert gate == Gate("share", None, Decimal("0.5"), Weighting("log-odds", Decimal("0.05")))
-    assert role_name("weighted-vote(accuracy)").combines
-    fitted = [role_name(name).is_fitted for name in NAMES]
-    assert fitted == [False, False, False, True, True]
-    assert all(str(role_name(name)) == name for name in NAMES)
+    roles = get_roles("chat")
+    assert not roles["assistant"].is_gate
+    gate = roles["cascade(share, 0.5, log-odds, 0.05)"]
+    assert gate.gate == Gate("share", None, Decimal("0.5"), Weighting("log-odds", Decimal("0.05")))
+    assert (gate.is_gate, gate.call_share, gate.min_parents) == (True, Fraction(1, 2), 1)
+    assert roles["cascade(share>=0.7)"].call_share == 1
+    assert not roles["weighted-vote(accuracy)"].speaks
+    assert [roles[name].is_fitted for name in NAMES] == [False, False, False, True, True]
+    assert all(roles[name].name == name for name in NAMES)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +83,8 @@ def test_a_name_says_all_of_a_role():
     ],
 )
 def test_other_spellings_and_nonsense_are_refused(name, says):
-    with pytest.raises(GraphError, match=says):
-        role_name(name)
+    with pytest.raises(UnknownRole, match=says):
+        get_roles("chat").role(name)
 
 
 def test_graphs_know_what_their_names_say():
@@ -103,7 +107,8 @@ def test_graphs_know_what_their_names_say():
 def test_a_prompt_set_has_them_without_words_of_its_own():
     roles = get_roles("chat")
     assert isinstance(roles["cascade(share>=0.7)"], GatedRole)
-    assert not isinstance(roles["cascade(share>=0.7)"], FittedRole)
+    assert not roles["cascade(share>=0.7)"].is_fitted
+    assert roles["cascade(share, 0.2)"].is_fitted
     assert isinstance(roles["cascade(share, 0.2)"], FittedRole)
     assert roles["cascade(share, 0.2)"] is roles["cascade(share, 0.2)"]
     assert "weighted-vote(log-odds)" in roles

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 import graphsearch
+from graphsearch.agents.roles import get_roles
 from graphsearch.export import load_bundle
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import Rejected, StudyStopped
 from graphsearch.records.events import BlockDone
 from graphsearch.records.fits import Fit
-from graphsearch.records.rolenames import role_name
 from graphsearch.searchers import make_searcher
 from graphsearch.space import Space
 from graphsearch.store import Store
@@ -42,9 +42,10 @@ class StopHere(Exception):
 async def test_a_study_measures_fits_once_and_tells_of_them(tmp_path):
     result = await run(tmp_path)
     record = json.loads((tmp_path / "result.json").read_text())
+    roles = get_roles("chat")
     for trial in record["trials"]:
-        fitted = any(role_name(part.split("<")[0].split(":")[0]).is_fitted
-                     for part in trial["key"].split("|"))  # fmt: skip
+        names = [part.split("<")[0].split(":")[0] for part in trial["key"].split("|")]
+        fitted = any(roles[name].is_fitted for name in names)
         assert ("fit" in trial) == fitted
         assert trial["expected_cost"] <= 6
     fits = {trial["key"]: trial["fit"] for trial in record["trials"] if "fit" in trial}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.execution.pricing import prompt_bound, token_stretch
 from graphsearch.records.calls import Sampling, Usage
 from graphsearch.records.rolenames import role_name
-from graphsearch.records.roles import FittedRole, NodeContext, SpeakingRole
+from graphsearch.records.roles import NodeContext, SpeakingRole
 from graphsearch.study.judge_cost import judge_lengths
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Calls:
         whole = graph.canonical()
         roles = self._parts.roles
         last = max(
-            (i for i, n in enumerate(whole.nodes) if isinstance(roles[n.role], FittedRole)),
+            (i for i, n in enumerate(whole.nodes) if roles[n.role].is_fitted),
             default=0,
         )
         names: dict[int, int] = {}
