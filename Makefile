@@ -6,7 +6,10 @@ BIN    := $(VENV)/bin
 RUN    := runs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup lint test test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
+# Commands that tests start would compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo setup lint test docs test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -35,7 +38,14 @@ lint: $(VENV)/.dev  ## ruff and mypy, both strict
 	$(BIN)/mypy
 
 test: lint  ## lint, then run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@ $(VENV)/.core
+
+docs: $(VENV)/.docs  ## build the documentation into docs/_build/html, warnings are errors (no network)
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 $(VENV)-torch/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-torch

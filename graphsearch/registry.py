@@ -21,16 +21,20 @@ is imported before its name is asked for. What each group's entry points name:
     graphsearch.search_agents   `make(options, complete)`, a `searchers.base.Agent`
     graphsearch.exporters       reserved: nothing reads it yet
 
-A name of ours is ours: a package cannot put another thing in its place.
+In a script, a notebook or a test `register` does the same for one process:
+
+    graphsearch.register("searchers", "greedy", make)
+
+A name of ours is ours: neither a package nor `register` puts another thing in its place.
 """
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from graphsearch.records.errors import InputError
 
-__all__ = ["GROUPS", "Registry"]
+__all__ = ["GROUPS", "Registry", "register"]
 
 Thing = TypeVar("Thing")
 
@@ -44,6 +48,30 @@ GROUPS: Final = (
     "graphsearch.tasks",
 )
 """Entry point groups that packages may add to."""
+
+
+_REGISTERED: Final[dict[str, dict[str, Any]]] = {group: {} for group in GROUPS}
+
+
+def register(group: str, name: str, thing: Any) -> None:
+    """Add a thing by name, for this process.
+
+    Use it in a script or a notebook; a package that others install declares an entry point. A name
+    that was registered before gets the new thing, so a cell can be run again.
+
+    Args:
+        group: the entry point group without its prefix: `searchers`, `graders`, ...
+        name: what configurations, flags and arguments call it.
+        thing: what an entry point of that group would name.
+
+    Raises:
+        ValueError: there is no such group.
+    """
+    things = _REGISTERED.get(f"graphsearch.{group}")
+    if things is None:
+        known = ", ".join(known.removeprefix("graphsearch.") for known in GROUPS)
+        raise ValueError(f"no group {group!r}; there are {known}")
+    things[name] = thing
 
 
 class Registry(Generic[Thing]):
@@ -79,17 +107,26 @@ class Registry(Generic[Thing]):
 
     def names(self) -> tuple[str, ...]:
         """All known names, sorted; nothing is imported."""
-        return tuple(sorted({*self._built_in, *entry_points(group=self.group).names}))
+        others = entry_points(group=self.group).names
+        return tuple(sorted({*self._built_in, *_REGISTERED[self.group], *others}))
 
     def find(self, name: str) -> Thing:
         """The thing of that name.
 
         Raises:
-            InputError: of the registry's own kind: the name is unknown, or the package that
-                brings it cannot be imported.
+            InputError: of the registry's own kind: the name is unknown, was registered although
+                it is one of ours, or the package that brings it cannot be imported.
         """
+        registered = _REGISTERED[self.group]
         if name in self._built_in:
+            if name in registered:
+                raise self._error(
+                    f"{self.kind} {name!r} comes with graphsearch; register yours by another name",
+                    where=self._where,
+                )
             return cast("Thing", EntryPoint(name, self._built_in[name], self.group).load())
+        if name in registered:
+            return cast("Thing", registered[name])
         for point in entry_points(group=self.group, name=name):
             try:
                 return cast("Thing", point.load())

@@ -5,8 +5,9 @@ from importlib import import_module
 
 import pytest
 
+from graphsearch import registry as registry_module
 from graphsearch.records.errors import ConfigError, TaskError
-from graphsearch.registry import GROUPS, Registry
+from graphsearch.registry import GROUPS, Registry, register
 
 GROUP = "graphsearch.exporters"
 
@@ -74,3 +75,29 @@ def test_every_name_of_ours_leads_somewhere(home, name, group):
     assert found.group == group
     assert found.group in GROUPS
     assert all(callable(found.find(one)) for one in found.names())
+
+
+@pytest.fixture
+def forgotten(monkeypatch):
+    """What a test registers is gone after it."""
+    monkeypatch.setitem(registry_module._REGISTERED, GROUP, {})
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_thing_is_registered_for_this_process_and_replaced_by_the_next():
+    register("exporters", "mine", str)
+    register("exporters", "mine", int)
+    assert registry().names() == ("mine", "other", "ours")
+    assert registry().find("mine") is int
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_who_registers_a_name_of_ours_is_told():
+    register("exporters", "ours", str)
+    with pytest.raises(ConfigError, match=r"exporter 'ours' comes with graphsearch"):
+        registry().find("ours")
+
+
+def test_a_thing_of_no_group_is_refused():
+    with pytest.raises(ValueError, match=r"no group 'gadgets'; there are engines, exporters"):
+        register("gadgets", "mine", str)
