@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from graphsearch.evaluators._boxed import last_box, last_boxed
 
-__all__ = ["Extract", "after_thoughts", "final_answer", "last_line"]
+__all__ = ["Extract", "after_thoughts", "answer_or_last_line", "final_answer", "last_line"]
 
 Extract = Literal[
     "auto", "tags", "line", "hashes", "json", "boxed", "sentence", "last-line", "whole"
@@ -105,11 +105,15 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
     return None if sentence is None else sentence.said
 
 
+def answer_or_last_line(text: str, how: Extract) -> str | None:
+    """The final answer; the last line where a reply marks none and nobody asks for a mark."""
+    found = final_answer(text, how)
+    return last_line(text) if found is None and how == "auto" else found
+
+
 def last_line(text: str) -> str | None:
     """The last line with anything on it."""
-    tail = text[-_TAIL:].rstrip()
-    line = tail.rpartition("\n")[2].strip()
-    return line or None
+    return text[-_TAIL:].rstrip().rpartition("\n")[2].strip() or None
 
 
 class _Found(NamedTuple):

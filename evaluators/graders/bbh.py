@@ -1,9 +1,9 @@
 """Answers of BIG-Bench Hard, whose questions ask for a letter, a number or a text."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from graphsearch.evaluators.graders._plain import NoClaims
+from graphsearch.evaluators.graders._base import ComparesAnswers, ReadsReplies
 from graphsearch.evaluators.graders.choice import ChoiceGrader
 from graphsearch.evaluators.graders.exact import ExactGrader
 from graphsearch.evaluators.graders.numeric import NumericGrader
@@ -28,13 +28,13 @@ class _Texts(ExactGrader):
         return said if verdict is None else verdict[1]
 
 
-class BbhGrader(NoClaims):
+class BbhGrader(ReadsReplies):
     """Judges by the grader that an item names in `meta["form"]`: choice, numeric or exact."""
 
     name = "bbh"
 
     def __init__(self) -> None:
-        self._by_form: dict[str, Any] = {
+        self._by_form: dict[str, ComparesAnswers] = {
             "choice": ChoiceGrader(),
             "exact": _Texts(),
             "numeric": NumericGrader(),
@@ -42,8 +42,7 @@ class BbhGrader(NoClaims):
 
     def parse(self, item: Item, text: str) -> str | None:
         """The answer, as the item's own grader reads it."""
-        parsed: str | None = self._of(item).parse(item, text)
-        return parsed
+        return self._of(item).parse(item, text)
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the answer is right.
@@ -51,14 +50,13 @@ class BbhGrader(NoClaims):
         Raises:
             TaskError: the item does not say how it is judged.
         """
-        verdict: Verdict = self._of(item).grade(item, text)
-        return verdict
+        return self._of(item).grade(item, text)
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded."""
         self._of(item).check(item)
 
-    def _of(self, item: Item) -> Any:
+    def _of(self, item: Item) -> ComparesAnswers:
         form = item.meta.get("form", "exact")
         if not isinstance(form, str) or form not in self._by_form:
             known = ", ".join(self._by_form)

@@ -4,6 +4,7 @@ import re
 from string import ascii_uppercase
 from typing import ClassVar, Final
 
+from graphsearch.evaluators.graders._base import ComparesAnswers
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._letters import (
     chosen,
@@ -13,10 +14,8 @@ from graphsearch.evaluators.graders._letters import (
     marked_letter,
     upright,
 )
-from graphsearch.evaluators.graders._plain import NoClaims
-from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
-from graphsearch.records.tasks import Item, Verdict
+from graphsearch.records.tasks import Item
 
 __all__ = ["ChoiceGrader"]
 
@@ -24,7 +23,7 @@ _TAIL: Final = 20_000
 _DRESS: Final = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{|[{}$*_`]")
 
 
-class ChoiceGrader(NoClaims):
+class ChoiceGrader(ComparesAnswers):
     """Right when the chosen letter is the gold one.
 
     Choices are the item's `choices` (a list of up to 26 texts in `item.meta`), else the letters of
@@ -43,6 +42,7 @@ class ChoiceGrader(NoClaims):
     """
 
     name = "choice"
+    nothing = "no choice in the answer"
     prompt_set: ClassVar[str] = "chat-choice"
 
     def __init__(self, *, letters: str = "ABCDE", extract: Extract = "auto") -> None:
@@ -66,21 +66,9 @@ class ChoiceGrader(NoClaims):
             return None
         return chosen(letters, known) or self._mentioned(item, final) or last_letter(letters, known)
 
-    def grade(self, item: Item, text: str) -> Verdict:
-        """Score 1 when the letter is right.
-
-        Raises:
-            TaskError: the gold answer is none of the choices.
-        """
-        gold = self._gold(item)
-        said = self.parse(item, text)
-        if said is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no choice in the answer")
-        return Verdict(float(said == gold), Outcome.ANSWERED, said, f"{said}, gold is {gold}")
-
-    def check(self, item: Item) -> None:
-        """Raise `TaskError` when an item cannot be graded."""
-        self._gold(item)
+    def compare(self, said: str, golds: str) -> tuple[float, str]:
+        """Whether the letter is right."""
+        return said == golds, f"{said}, gold is {golds}"
 
     def _unmarked(self, item: Item, text: str, known: str) -> str | None:
         """The choice of a reply that marks no answer."""
@@ -144,7 +132,8 @@ class ChoiceGrader(NoClaims):
         inside = all(choice in longest for _, choice in found)
         return letters[0] if inside and len(letters) == 1 else None
 
-    def _gold(self, item: Item) -> str:
+    def golds(self, item: Item) -> str:
+        """The letter of the gold answer."""
         known = self._known(item)
         choices = item.meta.get("choices")
         if isinstance(choices, list) and not 1 <= len(choices) <= len(ascii_uppercase):

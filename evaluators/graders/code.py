@@ -7,7 +7,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, Final, NamedTuple
 
-from graphsearch.evaluators.graders._plain import ReadsReplies, fingerprint
+from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, unparsed
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.evaluators.graders._syntax import is_python
 from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
@@ -104,10 +104,6 @@ class CodeGrader(ReadsReplies):
         program = _program(item, text)
         return None if program is None else _canonical(program)
 
-    def claims(self, item: Item, text: str) -> bool | None:
-        """Replies make no claim about themselves."""
-        return None
-
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when all tests pass.
 
@@ -118,7 +114,7 @@ class CodeGrader(ReadsReplies):
         tests = self._tests(item)
         program = _program(item, text)
         if program is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no program in the reply")
+            return unparsed("no program in the reply")
         trial = Trial(
             program, tests.texts, tests.prelude, tests.entry_point, tests.call, tests.asked
         )

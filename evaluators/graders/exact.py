@@ -4,18 +4,17 @@ import re
 import unicodedata
 from typing import Any, Final
 
-from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
-from graphsearch.evaluators.graders._plain import NoClaims, shown, straight
-from graphsearch.records.calls import Outcome
+from graphsearch.evaluators.graders._base import ComparesAnswers, shown, straight
+from graphsearch.evaluators.graders._final import Extract, answer_or_last_line
 from graphsearch.records.errors import TaskError
-from graphsearch.records.tasks import Item, Verdict
+from graphsearch.records.tasks import Item
 
 __all__ = ["ExactGrader", "gold_texts"]
 
 _LATEX: Final = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 
 
-class ExactGrader(NoClaims):
+class ExactGrader(ComparesAnswers):
     """Right when the answer equals the gold text, or one of several gold texts.
 
     Compared are the texts without surrounding punctuation, white space collapsed. The answer is
@@ -34,33 +33,19 @@ class ExactGrader(NoClaims):
 
     def parse(self, item: Item, text: str) -> str | None:
         """The answer in the form that is compared."""
-        final = final_answer(text, self._extract)
-        if final is None and self._extract == "auto":
-            final = last_line(text)
+        final = answer_or_last_line(text, self._extract)
         return None if final is None else self._normal(final) or None
 
-    def grade(self, item: Item, text: str) -> Verdict:
-        """Score 1 when the text is right.
-
-        Raises:
-            TaskError: the gold answer is no text.
-        """
-        said = self.parse(item, text)
-        if said is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
-        right = said in self._golds(item)
-        reason = f"{shown(said)!r}, gold is {shown(str(item.gold))!r}"
-        return Verdict(float(right), Outcome.ANSWERED, said, reason)
-
-    def check(self, item: Item) -> None:
-        """Raise `TaskError` when an item cannot be graded."""
-        self._golds(item)
-
-    def _golds(self, item: Item) -> set[str]:
-        golds = {self._normal(text) for text in gold_texts(item)} - {""}
-        if not golds:
+    def golds(self, item: Item) -> dict[str, str]:
+        """The texts that are right, as they are compared and as they were written."""
+        golds = {self._normal(text): text for text in gold_texts(item)}
+        if not golds.keys() - {""}:
             raise _no_text(item)
         return golds
+
+    def compare(self, said: str, golds: dict[str, str]) -> tuple[float, str]:
+        """Whether an answer is one of them."""
+        return said in golds, f"{shown(said)!r}, gold is {shown(', '.join(golds.values()))!r}"
 
     def _normal(self, text: str) -> str:
         text = straight(" ".join(unicodedata.normalize("NFKC", text).split()))

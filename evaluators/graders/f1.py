@@ -5,11 +5,10 @@ import string
 from collections import Counter
 from typing import ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
-from graphsearch.evaluators.graders._plain import NoClaims, shown
+from graphsearch.evaluators.graders._base import ComparesAnswers, shown
+from graphsearch.evaluators.graders._final import Extract, answer_or_last_line
 from graphsearch.evaluators.graders.exact import gold_texts
-from graphsearch.records.calls import Outcome
-from graphsearch.records.tasks import Item, Verdict
+from graphsearch.records.tasks import Item
 
 __all__ = ["F1Grader", "normal_words", "token_f1"]
 
@@ -36,7 +35,7 @@ def token_f1(said: str, gold: str) -> float:
     return 2 * shared / (len(ours) + len(theirs))
 
 
-class F1Grader(NoClaims):
+class F1Grader(ComparesAnswers):
     """How well the words of an answer cover those of the gold answer, the best of several golds.
 
     Args:
@@ -54,26 +53,15 @@ class F1Grader(NoClaims):
 
     def parse(self, item: Item, text: str) -> str | None:
         """The answer in SQuAD's normal form."""
-        final = final_answer(text, self._extract)
-        if final is None and self._extract == "auto":
-            final = last_line(text)
+        final = answer_or_last_line(text, self._extract)
         return None if final is None else normal_words(final) or None
 
-    def grade(self, item: Item, text: str) -> Verdict:
-        """Score the best overlap with a gold answer.
+    def golds(self, item: Item) -> list[str]:
+        """The gold answers in normal form."""
+        return [normal_words(gold) for gold in gold_texts(item)]
 
-        Raises:
-            TaskError: the gold answer is no text.
-        """
-        golds = [normal_words(gold) for gold in gold_texts(item)]
-        said = self.parse(item, text)
-        if said is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
+    def compare(self, said: str, golds: list[str]) -> tuple[float, str]:
+        """The best overlap with a gold answer."""
         scores = [token_f1(said, g) if self._metric == "f1" else float(said == g) for g in golds]
         best = max(range(len(golds)), key=scores.__getitem__)
-        reason = f"{shown(said)!r}, gold is {shown(golds[best])!r}"
-        return Verdict(scores[best], Outcome.ANSWERED, said, reason)
-
-    def check(self, item: Item) -> None:
-        """Raise `TaskError` when an item cannot be graded."""
-        gold_texts(item)
+        return scores[best], f"{shown(said)!r}, gold is {shown(golds[best])!r}"

@@ -10,8 +10,8 @@ from graphsearch.evaluators.graders._arithmetic import (
     ArithmeticFault,
     read_arithmetic,
 )
+from graphsearch.evaluators.graders._base import ReadsReplies, unparsed
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict
@@ -34,7 +34,7 @@ _LONGEST: Final = 2_000
 _TAIL: Final = 20_000
 
 
-class Game24Grader(NoClaims):
+class Game24Grader(ReadsReplies):
     """Right when the answer is an expression of the given numbers, each as often as given, = 24.
 
     The numbers are the item's `numbers` (a list, or a text such as `4 5 6 10`). Values are exact
@@ -79,7 +79,7 @@ class Game24Grader(NoClaims):
         try:
             said = self._read(text)
         except ArithmeticFault as fault:
-            return Verdict(0.0, Outcome.UNPARSED, None, f"no expression: {fault}")
+            return unparsed(f"no expression: {fault}")
         wrong = self._fault(said, numbers, target)
         return Verdict(0.0 if wrong else 1.0, Outcome.ANSWERED, said.text, wrong or "right")
 

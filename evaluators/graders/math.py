@@ -5,11 +5,11 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
+from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, shown, unparsed
 from graphsearch.evaluators.graders._final import Extract
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
 from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
-from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError
@@ -25,7 +25,7 @@ _RULES: Final = 2
 _JOB: Final = "graphsearch.evaluators.workers._job_math"
 
 
-class MathGrader(NoClaims):
+class MathGrader(ReadsReplies):
     """Right when the answer means the same as the gold one, by math-verify and by plain rules.
 
     Equal spellings, plain numbers and words are decided here; all else goes to math-verify in
@@ -79,7 +79,7 @@ class MathGrader(NoClaims):
         golds = self._golds(item)
         said = self._final(text)
         if said is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer that could be read")
+            return unparsed("no answer that could be read")
         parsed = canonical(said)
         reason, failure = "", None
         for gold in golds:

@@ -3,14 +3,13 @@
 import re
 from fractions import Fraction
 from math import isfinite
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
+from graphsearch.evaluators.graders._base import ComparesAnswers, shown
 from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._numerals import Numeral, find_numerals, one_number, plainly
-from graphsearch.evaluators.graders._plain import NoClaims, shown
-from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
-from graphsearch.records.tasks import Item, Verdict
+from graphsearch.records.tasks import Item
 
 __all__ = ["NumericGrader", "Pick"]
 
@@ -48,7 +47,7 @@ _NOT: Final = re.compile(r"(?:\bnot|n't|n’t|≠|!=)[ \t]*$", re.IGNORECASE)
 _EITHER: Final = re.compile(r"[^\W\d_]*%?(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\bor\b[ \t]*", re.IGNORECASE)
 
 
-class NumericGrader(NoClaims):
+class NumericGrader(ComparesAnswers):
     """Right when the answer equals the gold number, exactly or within a tolerance.
 
     Where a reply marks its final answer, that one's first number counts, or the first after its
@@ -66,6 +65,7 @@ class NumericGrader(NoClaims):
     """
 
     name = "numeric"
+    nothing = "no number for sure in the answer"
     prompt_set: ClassVar[str] = "chat-number"
 
     def __init__(
@@ -82,28 +82,14 @@ class NumericGrader(NoClaims):
         number = self._read(text)
         return None if number is None else str(number)
 
-    def grade(self, item: Item, text: str) -> Verdict:
-        """Score 1 when the number is right.
+    def compare(self, said: str, golds: Fraction) -> tuple[float, str]:
+        """Whether a number is right."""
+        right = abs(Fraction(said) - golds) <= self._tolerance * abs(golds)
+        return right, f"{said}, gold is {golds}"
 
-        Raises:
-            TaskError: the gold answer is no number.
-        """
-        number = self._read(text)
-        if number is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no number for sure in the answer")
-        gold = self.gold(item.gold, item.id)
-        right = abs(number - gold) <= self._tolerance * abs(gold)
-        said = str(number)
-        return Verdict(float(right), Outcome.ANSWERED, said, f"{said}, gold is {gold}")
-
-    def check(self, item: Item) -> None:
-        """Raise `TaskError` when an item cannot be graded."""
-        self.gold(item.gold, item.id)
-
-    @staticmethod
-    def gold(value: Any, where: str) -> Fraction:
+    def golds(self, item: Item) -> Fraction:
         """The gold number; texts may reason first, as GSM8K's do."""
-        number = None
+        value, where, number = item.gold, item.id, None
         if isinstance(value, int | float) and not isinstance(value, bool):
             if isinstance(value, float) and not isfinite(value):
                 raise TaskError(f"item {where!r}: the gold answer {value!r} is no number")

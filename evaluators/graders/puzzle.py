@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from graphsearch.evaluators.graders._plain import ReadsReplies
+from graphsearch.evaluators.graders._base import ReadsReplies, unparsed
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict
@@ -126,7 +126,7 @@ class PuzzleGrader(ReadsReplies):
         """Score 1 for a right answer, 0 for a wrong one; the reply's own verdict plays no part."""
         answer = _read(text)
         if answer is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "not a list of steps")
+            return unparsed("not a list of steps")
         fault = self._first_fault(item, text, answer)
         return Verdict(
             0.0 if fault else 1.0, Outcome.ANSWERED, self.parse(item, text), fault or "right"

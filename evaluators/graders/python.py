@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
+from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, unparsed
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims, fingerprint
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.functions import reference
 from graphsearch.records.calls import Outcome, digest
@@ -22,7 +22,7 @@ _RULES: Final = 1
 """To be raised with every change that may change a verdict."""
 
 
-class PythonGrader(NoClaims):
+class PythonGrader(ReadsReplies):
     """Judges by a function `f(item, answer)` of the user's, in worker processes.
 
     `item` is a `Item`, `answer` the reply (or its final answer). The function
@@ -112,7 +112,7 @@ class PythonGrader(NoClaims):
         """
         found = final_answer(text, self._extract)
         if found is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
+            return unparsed("no answer in the reply")
         answer = self._ask(item, found[-_LONGEST:])
         if isinstance(answer, Done):
             return self._verdict(item, text, answer.value)
@@ -171,7 +171,7 @@ class PythonGrader(NoClaims):
                 parsed = None if said["parsed"] is None else str(said["parsed"])
         unread = isinstance(said, dict) and said.get("outcome") == Outcome.UNPARSED.value
         if score is None or (unread and score == 0):
-            return Verdict(0.0, Outcome.UNPARSED, None, reason or "the function found no answer")
+            return unparsed(reason or "the function found no answer")
         if not isinstance(score, int | float) or not 0 <= score <= 1:
             raise TaskError(
                 f"{self._function} gave {score if score is not ... else said!r} for item "

@@ -3,8 +3,8 @@
 import re
 from typing import Any, ClassVar, Final, Literal
 
+from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, shown, unparsed
 from graphsearch.evaluators.graders._final import Extract, final_answer
-from graphsearch.evaluators.graders._plain import NoClaims, fingerprint, shown
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError
@@ -19,7 +19,7 @@ _RULES: Final = 1
 """To be raised with every change that may change a verdict."""
 
 
-class RegexGrader(NoClaims):
+class RegexGrader(ReadsReplies):
     """Right when the answer matches a regular expression of Python's `re`.
 
     Some patterns take for ever on some texts, so they run in worker processes that are killed.
@@ -86,7 +86,7 @@ class RegexGrader(NoClaims):
         patterns = self._patterns(item)
         said = self.parse(item, text)
         if said is None:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer in the reply")
+            return unparsed("no answer in the reply")
         answer = self._pool.ask([patterns, self._flags, self._full, said])
         if isinstance(answer, Stopped) and answer.why == "raised":
             self.check(item)  # no pattern, or else

@@ -196,7 +196,7 @@ def test_a_reply_that_says_no_number_for_sure_is_unparsed(text):
     ],
 )
 def test_golds_that_are_one_number(gold, number):
-    assert GRADER.gold(gold, "i") == Fraction(number)
+    assert GRADER.golds(Item("i", "?", gold)) == Fraction(number)
 
 
 @pytest.mark.parametrize(
@@ -223,4 +223,4 @@ def test_any_text_is_read_or_not(text):
 def test_every_whole_number_is_read_and_is_a_gold_answer(number, form):
     text = form.format(number)
     assert said(f"From 3 and 4.\nAnswer: {text}") == str(number)
-    assert GRADER.gold(text, "i") == number
+    assert GRADER.golds(Item("i", "?", text)) == number
