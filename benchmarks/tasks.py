@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from graphsearch.evaluators.tasks._near import near_groups, normal_form
+from graphsearch.evaluators.tasks.near import near_groups, normal_form
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LETTERS = "abcdefgh"

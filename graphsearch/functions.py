@@ -65,12 +65,8 @@ def load_function(found: Reference, *, folder: Path | None = None) -> Callable[.
     if file is not None and not file.is_file():
         raise TaskError("cannot be read: No such file or directory", where=found.home)
     try:
-        if file is None:
-            with _looked_for_in(folder or Path.cwd()):
-                made: Any = importlib.import_module(found.home)
-        else:
-            with _looked_for_in(file.resolve().parent):
-                made = _module(file)
+        with _looked_for_in((folder or Path.cwd()) if file is None else file.resolve().parent):
+            made: Any = importlib.import_module(found.home) if file is None else _module(file)
     except Exception as error:  # a module may raise anything when it is imported
         raise TaskError(
             f"cannot be imported: {type(error).__name__}: {error}", where=found.home

@@ -9,7 +9,7 @@ values than fit into any memory; a tag asks for a type that the text is not of).
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -31,6 +31,11 @@ _RESOLVERS = (
 )
 
 
+def _refuse(problem: str, at: Any) -> NoReturn:
+    """Say what is wrong with a node or an event."""
+    raise yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)
+
+
 class _Loader(yaml.SafeLoader):
     """Safe loader with the rules above."""
 
@@ -39,31 +44,19 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.composer.ComposerError(
-                None,
-                None,
-                "anchors and aliases are not read here; write the value out",
-                event.start_mark,
-            )
+            _refuse("anchors and aliases are not read here; write the value out", event)
         if getattr(event, "tag", None) is not None:
-            raise yaml.composer.ComposerError(
-                None, None, f"tags such as {event.tag!r} are not read here", event.start_mark
-            )
+            _refuse(f"tags such as {event.tag!r} are not read here", event)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key_node, _ in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None:
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a plain word", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
+            if not isinstance(key_node, yaml.ScalarNode):
+                _refuse("a key must be a plain word", key_node)
+            if key_node.value in seen:
+                _refuse(f"key {key_node.value!r} is given twice", key_node)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
@@ -101,9 +94,12 @@ def parse_yaml(text: str, source: str, *, error: type[InputError] = ConfigError)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         where = source if mark is None else f"{source}:{mark.line + 1}"
-        raise error(_sentence(fault), where=where) from fault
+        problem = fault.problem or "not YAML"
+        said = f"{problem} ({fault.context})" if fault.context else problem
+        raise error(said, where=where) from fault
     except yaml.YAMLError as fault:
-        raise error(f"is not YAML: {_first_line(fault)}", where=source) from fault
+        said = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise error(f"is not YAML: {said}", where=source) from fault
     except RecursionError as fault:
         raise error("is nested too deeply", where=source) from fault
     except ValueError as fault:  # a number with more digits than Python reads
@@ -135,29 +131,15 @@ def read_text(path: Path, *, error: type[InputError] = ConfigError) -> str:
     except UnicodeDecodeError as fault:
         raise error("is not text in UTF-8", where=where) from fault
     except (OSError, ValueError) as fault:  # ValueError: a null byte in the path
-        raise error(f"cannot be read: {_reason(fault)}", where=where) from fault
+        reason = getattr(fault, "strerror", None) or fault
+        raise error(f"cannot be read: {reason}", where=where) from fault
 
 
 def dump_yaml(value: Any) -> str:
     """YAML text of a JSON value, keys in the order given; `parse_yaml` reads it back."""
-    text = _dump(value, plain=True)
-    # YAML takes these for line breaks, which fold into spaces: then all beyond ASCII is escaped.
-    return _dump(value, plain=False) if any(c in text for c in "\x85\u2028\u2029") else text
-
-
-def _dump(value: Any, *, plain: bool) -> str:
-    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100)
+    for plain in (True, False):
+        text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=100)
+        # YAML folds these line breaks into spaces: then all beyond ASCII is escaped.
+        if not any(c in text for c in "\x85\u2028\u2029"):
+            break
     return str(text)
-
-
-def _sentence(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "not YAML"
-    return f"{problem} ({error.context})" if error.context else problem
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -4,13 +4,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, LabelledAnswer
 from graphsearch.rows import Faults, read_jsonl
 
 __all__ = ["read_labelled"]
 
-_KEYS = frozenset({"item", "question", "gold", "answer", "right"})
+
+class _Row(BaseModel):
+    """One row as people write it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    item: Any = None
+    question: str | None = None
+    gold: Any = None
+    answer: str
+    right: bool
+
+
+def _words(error: ValidationError) -> str:
+    """The first fault of a row in a sentence."""
+    for fault in error.errors(include_url=False):
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(sorted(_Row.model_fields))
+            return f"unknown key {fault['loc'][0]!r}; known: {known}"
+    if any(fault["loc"][0] == "question" for fault in error.errors(include_url=False)):
+        return 'needs "item", an id of the task, or "question", a text'
+    return 'needs "answer", a text, and "right", true or false'
 
 
 def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]:
@@ -25,7 +48,24 @@ def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]
     Raises:
         TaskError: with the file and line of what is wrong.
     """
-    found = [_answer(row.values, row.where, items) for row in read_jsonl(path, Faults())]
+    found = []
+    for row in read_jsonl(path, Faults()):
+        try:
+            told = _Row.model_validate(row.values)
+        except ValidationError as error:
+            raise TaskError(_words(error), where=row.where) from None
+        if told.item is None:
+            if not told.question or not told.question.strip():
+                raise TaskError(
+                    'needs "item", an id of the task, or "question", a text', where=row.where
+                )
+            item = Item(f"labelled {row.number}", told.question, told.gold)
+        elif (named := items.get(str(told.item))) is not None:
+            item = named
+        else:
+            message = f"the task has no item {told.item!r} outside its sealed test split"
+            raise TaskError(message, where=row.where)
+        found.append(LabelledAnswer(item, told.answer, told.right))
     if not found:
         raise TaskError("holds no labelled answers", where=str(path))
     if len({row.right for row in found}) == 1:
@@ -33,26 +73,3 @@ def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]
         message = f"all {len(found)} answers are {kind}; agreement says nothing without both kinds"
         raise TaskError(message, where=str(path))
     return found
-
-
-def _answer(row: Mapping[str, Any], where: str, items: Mapping[str, Item]) -> LabelledAnswer:
-    unknown = sorted(set(row) - _KEYS)
-    if unknown:
-        known = ", ".join(sorted(_KEYS))
-        raise TaskError(f"unknown key {unknown[0]!r}; known: {known}", where=where)
-    if not isinstance(row.get("answer"), str) or not isinstance(row.get("right"), bool):
-        raise TaskError('needs "answer", a text, and "right", true or false', where=where)
-    return LabelledAnswer(_item(row, where, items), row["answer"], row["right"])
-
-
-def _item(row: Mapping[str, Any], where: str, items: Mapping[str, Item]) -> Item:
-    if "item" in row:
-        item = items.get(str(row["item"]))
-        if item is None:
-            message = f"the task has no item {row['item']!r} outside its sealed test split"
-            raise TaskError(message, where=where)
-        return item
-    question = row.get("question")
-    if not isinstance(question, str) or not question.strip():
-        raise TaskError('needs "item", an id of the task, or "question", a text', where=where)
-    return Item(f"labelled {where.rpartition(':')[2]}", question, row.get("gold"))

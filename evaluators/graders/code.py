@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, Final, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, unparsed
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.evaluators.graders._syntax import is_python
-from graphsearch.evaluators.sandbox import Judged, Judges, Limits, Trial, open_sandbox
+from graphsearch.evaluators.sandbox import Judges, Limits, Trial, open_sandbox
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict
@@ -27,18 +26,6 @@ _REASONS: Final = {
     "gone": "the program ended before its tests",
     "time": "too slow",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Tests:
-    """What an item asks of a program."""
-
-    texts: tuple[str, ...]
-    prelude: tuple[str, ...]
-    prompt: str | None
-    entry_point: str | None
-    call: str | None
-    asked: tuple[str, ...]
 
 
 class CodeGrader(ReadsReplies):
@@ -111,22 +98,20 @@ class CodeGrader(ReadsReplies):
             TaskError: the item has no tests that can be run, or the sandbox cannot be had.
             GraderFailed: the sandbox failed, or the machine was too busy to tell.
         """
-        tests = self._tests(item)
         program = _program(item, text)
+        trial = self._trial(item, program or "")
         if program is None:
             return unparsed("no program in the reply")
-        trial = Trial(
-            program, tests.texts, tests.prelude, tests.entry_point, tests.call, tests.asked
-        )
         judged = self._court().judge(trial)
         if judged.state == "unfit":
             raise TaskError(f"item {item.id!r}: {judged.reason}")
-        score = float(judged.state == "passed")
-        return Verdict(score, Outcome.ANSWERED, _canonical(program), _reason(judged))
+        score, what = float(judged.state == "passed"), _REASONS[judged.state]
+        reason = f"{what}: {judged.reason}" if judged.reason else what
+        return Verdict(score, Outcome.ANSWERED, _canonical(program), reason)
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded, or no program can be run here."""
-        self._tests(item)
+        self._trial(item, "")
         self._court()
 
     def close(self) -> None:
@@ -142,7 +127,8 @@ class CodeGrader(ReadsReplies):
                 self._judges = open_sandbox(self._level).judges(self._limits)
             return self._judges
 
-    def _tests(self, item: Item) -> _Tests:
+    def _trial(self, item: Item, program: str) -> Trial:
+        """A program and the item's tests."""
         meta = item.meta
         entry_point = _text(item, "entry_point")
         prompt = _text(item, "prompt")
@@ -168,7 +154,7 @@ class CodeGrader(ReadsReplies):
         stands = prompt is not None and _facts(prompt).valid
         prelude = (prompt, *setup) if prompt is not None and stands else setup
         asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
-        return _Tests(texts, prelude, prompt, entry_point, call, asked)
+        return Trial(program, texts, prelude, entry_point, call, asked)
 
 
 def _program(item: Item, text: str) -> str | None:
@@ -256,8 +242,3 @@ def _first_called(texts: tuple[str, ...]) -> str | None:
 
 
 _BUILTINS: Final = frozenset(dir(builtins))
-
-
-def _reason(judged: Judged) -> str:
-    what = _REASONS[judged.state]
-    return f"{what}: {judged.reason}" if judged.reason else what

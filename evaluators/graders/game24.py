@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Literal
 
@@ -124,9 +125,7 @@ class Game24Grader(ReadsReplies):
 
     def _goal(self, item: Item) -> Fraction:
         goal = item.meta.get("target", self._target)
-        if isinstance(goal, str | int) and re.fullmatch(
-            r"-?\d{1,12}(?:/[1-9]\d{0,11})?", str(goal)
-        ):
+        if isinstance(goal, str | int) and _GOAL.fullmatch(str(goal)):
             return Fraction(str(goal))
         raise TaskError(f"item {item.id!r}: the field 'target' is {goal!r}, must be a number")
 
@@ -135,16 +134,11 @@ def _written(text: str) -> str | None:
     """The last line, or the one before a closing remark without any number."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not _FRAME.fullmatch(line)]
-    if len(lines) > 1 and not re.search(r"\d", lines[-1]) and _is_expression(lines[-2]):
-        return lines[-2]
+    if len(lines) > 1 and not re.search(r"\d", lines[-1]):
+        with suppress(ArithmeticFault):
+            if len(_expression(lines[-2]).numbers) > 1:
+                return lines[-2]
     return lines[-1] if lines else None
-
-
-def _is_expression(line: str) -> bool:
-    try:
-        return len(_expression(line).numbers) > 1
-    except ArithmeticFault:
-        return False
 
 
 def _expression(text: str) -> Arithmetic:
@@ -159,28 +153,21 @@ def _expression(text: str) -> Arithmetic:
     wrapped = _WRAPPED.fullmatch(text)
     text = _TIMES.sub(" * ", wrapped[2] if wrapped else text)
     parts = re.split(r"=|\bequals\b", text)
-    read = [_side(side) for side in parts]
-    sides = [side for side in read if isinstance(side, Arithmetic)]
-    faults = [
-        (side, part)
-        for side, part in zip(read, parts, strict=True)
-        if not isinstance(side, Arithmetic)
-    ]
+    sides: list[Arithmetic] = []
+    faults: list[tuple[ArithmeticFault, str]] = []
+    for part in parts:
+        try:
+            sides.append(read_arithmetic(part))
+        except ArithmeticFault as fault:
+            faults.append((fault, part))
     best = max(sides, key=lambda side: len(side.numbers), default=None)
     if best is None:
         raise faults[0][0]
     if len(best.numbers) == 1:  # a mere value, beside an expression that could not be read
-        for fault, part in faults:
+        for unread, part in faults:
             if _CALCULATED.search(part):
-                raise fault
+                raise unread
     return best
-
-
-def _side(text: str) -> Arithmetic | ArithmeticFault:
-    try:
-        return read_arithmetic(text)
-    except ArithmeticFault as fault:
-        return fault
 
 
 def _listed(numbers: Counter[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -19,10 +20,10 @@ _NUMBER: Final = re.compile(r"-?\d+(/[1-9]\d*)?")
 _POINTER: Final = re.compile(r"[a-z~]")
 _CLAIM, _DENIAL = "=", "~"
 _OPERATORS: Final[dict[str, Callable[[Fraction, Fraction], Fraction]]] = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "/": lambda left, right: left / right,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
 }
 
 
@@ -50,12 +51,10 @@ def _read(text: str) -> _Answer | None:
     while words and _LABEL.fullmatch(words[0]):
         if len(words) < 5:
             return None
-        left, operator, right, result = words[1:5]
-        if operator not in _OPERATORS or not all(
-            _NUMBER.fullmatch(n) for n in (left, right, result)
-        ):
+        left, sign, right, result = words[1:5]
+        if sign not in _OPERATORS or not all(_NUMBER.fullmatch(n) for n in (left, right, result)):
             return None
-        steps.append((left, operator, right, result))
+        steps.append((left, sign, right, result))
         words = words[5:]
     if not steps or len(words) > 2:
         return None
@@ -63,26 +62,6 @@ def _read(text: str) -> _Answer | None:
     if words and (repeated is None or words[1:] not in ([], [_CLAIM], [_DENIAL])):
         return None
     return _Answer(tuple(steps), repeated, words[1] == _CLAIM if len(words) == 2 else None)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _fault(step: tuple[str, str, str, str], pool: Counter[Fraction]) -> str:
-    """What is wrong with a step; takes its operands out of the pool and puts its result in."""
-    left, right, result = (Fraction(step[place]) for place in (0, 2, 3))
-    for operand in (left, right):
-        if pool[operand] < 1:
-            return f"{operand} is not available"
-        pool[operand] -= 1
-    if step[1] == "/" and right == 0:
-        return "division by zero"
-    true = _OPERATORS[step[1]](left, right)
-    if true != result:
-        return f"{left} {step[1]} {right} is {true}"
-    pool[result] += 1
-    return ""
 
 
 class PuzzleGrader(ReadsReplies):
@@ -93,7 +72,7 @@ class PuzzleGrader(ReadsReplies):
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded."""
         numbers = item.meta.get("numbers")
-        if not isinstance(numbers, list) or not numbers or not all(map(_is_whole, numbers)):
+        if not isinstance(numbers, list) or not numbers or any(type(n) is not int for n in numbers):
             raise TaskError(
                 f"item {item.id!r}: needs a field 'numbers' with the numbers to combine, such as "
                 f"[2, 7, 9, 10]; got {numbers!r}"
@@ -117,9 +96,19 @@ class PuzzleGrader(ReadsReplies):
         pool = Counter(Fraction(number) for number in item.meta["numbers"])
         checks: list[StepCheck] = []
         for step in answer.steps if answer else ():
-            checks.append(StepCheck(" ".join(step), _fault(step, pool)))
-            if checks[-1].fault:
+            left, right, result = (Fraction(step[place]) for place in (0, 2, 3))
+            operands = Counter((left, right))
+            fault = ""
+            if missing := list((operands - pool).elements()):
+                fault = f"{missing[0]} is not available"
+            elif step[1] == "/" and right == 0:
+                fault = "division by zero"
+            elif (true := _OPERATORS[step[1]](left, right)) != result:
+                fault = f"{left} {step[1]} {right} is {true}"
+            checks.append(StepCheck(" ".join(step), fault))
+            if fault:
                 break
+            pool = pool - operands + Counter([result])
         return tuple(checks)
 
     def grade(self, item: Item, text: str) -> Verdict:
@@ -127,16 +116,13 @@ class PuzzleGrader(ReadsReplies):
         answer = _read(text)
         if answer is None:
             return unparsed("not a list of steps")
-        fault = self._first_fault(item, text, answer)
-        return Verdict(
-            0.0 if fault else 1.0, Outcome.ANSWERED, self.parse(item, text), fault or "right"
-        )
-
-    def _first_fault(self, item: Item, text: str, answer: _Answer) -> str:
-        for place, check in enumerate(self.steps(item, text), start=1):
-            if check.fault:
-                return f"step {place} ({check.text}): {check.fault}"
-        if len(answer.steps) != len(item.meta["numbers"]) - 1:
-            return f"{len(answer.steps)} steps use not all of {len(item.meta['numbers'])} numbers"
-        result = Fraction(answer.steps[-1][3])
-        return "" if result == Fraction(item.gold) else f"the result is {result}, not {item.gold}"
+        reason = "right"
+        steps = self.steps(item, text)
+        numbers, result = item.meta["numbers"], Fraction(answer.steps[-1][3])
+        if steps[-1].fault:
+            reason = f"step {len(steps)} ({steps[-1].text}): {steps[-1].fault}"
+        elif len(answer.steps) != len(numbers) - 1:
+            reason = f"{len(answer.steps)} steps use not all of {len(numbers)} numbers"
+        elif result != Fraction(item.gold):
+            reason = f"the result is {result}, not {item.gold}"
+        return Verdict(float(reason == "right"), Outcome.ANSWERED, self.parse(item, text), reason)

@@ -66,14 +66,25 @@ class PythonGrader(ReadsReplies):
                 "than 0 and at least 64"
             )
         self._function = function
-        self._setup = _setup(function)
+        found = reference(function)
+        if found is None:
+            raise TaskError(
+                f"function {function!r} of the python grader is neither file.py:function nor "
+                "module:function"
+            )
+        self._file = None if found.file is None else found.file.absolute()
         self._extract: Extract = extract
         self._on_error = on_error
         self._fine: set[tuple[str, str]] = set()
         self._limits = {"seconds": seconds, "memory_mb": memory_mb}
         self._pool = WorkerPool(
             _JOB,
-            self._setup,
+            {
+                "function": found.name,
+                "folder": str(Path.cwd()),
+                "file": None if self._file is None else str(self._file),
+                "module": found.home if self._file is None else None,
+            },
             workers=workers,
             seconds=seconds,
             memory=memory_mb << 20,
@@ -87,11 +98,17 @@ class PythonGrader(ReadsReplies):
         Raises:
             TaskError: the file cannot be read.
         """
+        content = None
+        if self._file is not None:  # a module is looked for in workers alone
+            try:
+                content = digest(self._file.read_bytes().hex())
+            except OSError as error:
+                raise TaskError(f"{self._file} of the python grader: {error.strerror}") from None
         return fingerprint(
             self.name,
             _RULES,
             function=self._function,
-            content=self._content(),
+            content=content,
             extract=self._extract,
             on_error=self._on_error,
             **self._limits,
@@ -129,9 +146,10 @@ class PythonGrader(ReadsReplies):
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when the function's file is not there; its code is not looked at."""
-        file = self._setup["file"]
-        if file is not None and not Path(file).is_file():
-            raise TaskError(f"function {self._function!r} of the python grader: no file {file}")
+        if self._file is not None and not self._file.is_file():
+            raise TaskError(
+                f"function {self._function!r} of the python grader: no file {self._file}"
+            )
 
     def close(self) -> None:
         """End the worker processes; idempotent."""
@@ -139,15 +157,6 @@ class PythonGrader(ReadsReplies):
 
     def _ask(self, item: Item, answer: str) -> Done | Stopped:
         return self._pool.ask({"item": asdict(item), "answer": answer})
-
-    def _content(self) -> str | None:
-        file = self._setup["file"]
-        if file is None:  # a module is looked for in workers alone
-            return None
-        try:
-            return digest(Path(file).read_bytes().hex())
-        except OSError as error:
-            raise TaskError(f"{file} of the python grader: {error.strerror}") from None
 
     def _test_on_gold(self, item: Item, stopped: Stopped) -> None:
         """A function that cannot even judge the gold answer says nothing about the given one."""
@@ -180,19 +189,3 @@ class PythonGrader(ReadsReplies):
         return Verdict(
             float(score), Outcome.ANSWERED, parsed, reason or f"{self._function} says so"
         )
-
-
-def _setup(function: str) -> dict[str, Any]:
-    found = reference(function)
-    if found is None:
-        raise TaskError(
-            f"function {function!r} of the python grader is neither file.py:function nor "
-            "module:function"
-        )
-    file = None if found.file is None else str(found.file.absolute())
-    return {
-        "function": found.name,
-        "folder": str(Path.cwd()),
-        "file": file,
-        "module": found.home if file is None else None,
-    }

@@ -8,17 +8,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphsearch.evaluators._options import check_options
+from graphsearch.evaluators.tasks.source import Source
 from graphsearch.functions import reference
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Task
 from graphsearch.registry import Registry
 from graphsearch.rows import ENDINGS, ending
-
-if TYPE_CHECKING:
-    from graphsearch.evaluators.tasks._source import Source
 
 __all__ = [
     "TASKS",
@@ -85,14 +83,12 @@ def load_task(task: str | Path, /, **options: Any) -> Task:
     return _loaded(str(task), _found(task, options))
 
 
-def source_of(task: str | Path, /, **options: Any) -> "Source | None":
+def source_of(task: str | Path, /, **options: Any) -> Source | None:
     """The rows a task is made of, unread; None for a task that is not made of rows.
 
     Raises:
         TaskError: the name or an option is unknown.
     """
-    from graphsearch.evaluators.tasks._source import Source
-
     found = _found(task, options)
     return found if isinstance(found, Source) else None
 
@@ -116,9 +112,7 @@ def names_code(task: str | Path) -> bool:
     return reference(str(task)) is not None
 
 
-def _loaded(task: str, found: "Source | Callable[[], Any]") -> Task:
-    from graphsearch.evaluators.tasks._source import Source
-
+def _loaded(task: str, found: Source | Callable[[], Any]) -> Task:
     made = found if isinstance(found, Source) else found()
     if isinstance(made, Source):
         made = made.load()
@@ -127,25 +121,20 @@ def _loaded(task: str, found: "Source | Callable[[], Any]") -> Task:
     return made
 
 
-def _found(task: str | Path, options: Mapping[str, Any]) -> "Source | Callable[[], Any]":
+def _found(task: str | Path, options: Mapping[str, Any]) -> Source | Callable[[], Any]:
     """The rows a task is made of, or what makes it."""
+    name = str(task)
     if names_code(task):
-        return _of_function(str(task), options)
-    if not is_file(task) and (str(task) in task_names() or not _may_be_path(str(task))):
-        return _registered(str(task), options)
+        return _of_function(name, options)
+    looks_like_path = Path(name).suffix or "/" in name or "\\" in name or Path(name).is_file()
+    if not is_file(task) and (name in task_names() or not looks_like_path):
+        return _registered(name, options)
     if "path" in options:
         raise TaskError("the file is given as the task itself", where="task.options.path")
     return _registered("local", {"path": task, **options})
 
 
-def _may_be_path(text: str) -> bool:
-    """Whether a name is likely to be meant for a file or a folder."""
-    return bool(Path(text).suffix) or "/" in text or "\\" in text or Path(text).is_file()
-
-
-def _registered(name: str, options: Mapping[str, Any]) -> "Source | Callable[[], Any]":
-    from graphsearch.evaluators.tasks._source import Source
-
+def _registered(name: str, options: Mapping[str, Any]) -> Source | Callable[[], Any]:
     maker = TASKS.find(name)
     check_options(f"task {name!r}", maker, options, "task.options")
     if isinstance(maker, type) and issubclass(maker, Source):
@@ -154,7 +143,7 @@ def _registered(name: str, options: Mapping[str, Any]) -> "Source | Callable[[],
     return partial(maker, **options)
 
 
-def _of_function(task: str, options: Mapping[str, Any]) -> "Source | Callable[[], Task]":
+def _of_function(task: str, options: Mapping[str, Any]) -> Source | Callable[[], Task]:
     """What the function of that name makes."""
     from graphsearch.evaluators.tasks.function import FunctionRows, call
 

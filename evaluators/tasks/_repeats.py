@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 from graphsearch.rows import Row
@@ -75,55 +75,42 @@ class Seen:
         Raises:
             TaskError: it is there already, or its id is, and may not be.
         """
-        asked = _asked(entry)
+        asked, item, where = _asked(entry), entry.item, entry.row.where
         first = self._asked.setdefault(asked, entry)
+        before = first.row.seen_from(entry.row)
         if asked in self._left_out:
-            self._left_out[asked].append(entry.row.where)
-        elif first is not entry and self._contradicts(first, entry):
-            self._left_out[asked] = [first.row.where, entry.row.where]
-        elif first is not entry and self._is_known(first, entry):
-            self._folded += 1
-        else:
-            self._check_id(entry)
-            self._entries.append(entry)
+            self._left_out[asked].append(where)
+            return
+        if first is not entry:
+            if self._contradictions is not None and first.item.gold != item.gold:
+                if self._contradictions == "refuse":
+                    raise TaskError(
+                        f"question {_short(asked)} has the known answer {_short(item.gold)} here "
+                        f"and {_short(first.item.gold)} in {before}; several right answers belong "
+                        "into one question, as a list, and contradictions: leave-out leaves such "
+                        "questions out",
+                        where=where,
+                    )
+                self._left_out[asked] = [first.row.where, where]
+                return
+            if self._repeats == "refuse":
+                raise TaskError(f"question {_short(asked)} is already in {before}", where=where)
+            same = first.item.gold == item.gold and first.item.meta == item.meta
+            if self._repeats == "fold" and same:
+                self._folded += 1
+                return
+        named = self._ids.setdefault(item.id, entry)
+        if named is not entry:
+            raise TaskError(
+                f"id {_short(item.id)} is already in {named.row.seen_from(entry.row)}", where=where
+            )
+        self._entries.append(entry)
 
     def found(self) -> Questions:
         """What is to be used of all that was taken."""
         left_out = tuple(tuple(places) for places in self._left_out.values())
         kept = [entry for entry in self._entries if _asked(entry) not in self._left_out]
         return Questions(kept, self._folded, left_out)
-
-    def _contradicts(self, first: Entry, entry: Entry) -> bool:
-        """Whether both are to be left out."""
-        if self._contradictions is None or first.item.gold == entry.item.gold:
-            return False
-        if self._contradictions == "refuse":
-            raise TaskError(
-                f"question {_short(_asked(entry))} has the known answer "
-                f"{_short(entry.item.gold)} here and {_short(first.item.gold)} in "
-                f"{first.row.seen_from(entry.row)}; several right answers belong into one "
-                "question, as a list, and contradictions: leave-out leaves such questions out",
-                where=entry.row.where,
-            )
-        return True
-
-    def _is_known(self, first: Entry, entry: Entry) -> bool:
-        """Whether the question is taken once."""
-        if self._repeats == "refuse":
-            raise TaskError(
-                f"question {_short(_asked(entry))} is already in {first.row.seen_from(entry.row)}",
-                where=entry.row.where,
-            )
-        same = first.item.gold == entry.item.gold and first.item.meta == entry.item.meta
-        return self._repeats == "fold" and same
-
-    def _check_id(self, entry: Entry) -> None:
-        first = self._ids.setdefault(entry.item.id, entry)
-        if first is not entry:
-            raise TaskError(
-                f"id {_short(entry.item.id)} is already in {first.row.seen_from(entry.row)}",
-                where=entry.row.where,
-            )
 
 
 def _asked(entry: Entry) -> str:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.rows import Row
 
@@ -64,34 +65,23 @@ class Bbh(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        asked = _fields.text(row, "input")
-        target = _fields.text(row, "target")
-        form = _form(target)
-        meta: dict[str, Any] = {"subtask": _subtask(row.path), "form": form}
-        if form == "choice":
-            target = target[1]
-            options = _options(asked, target, row)
-            if len(options) > 1:  # snarks has a question that was cut off after its first choice
-                meta["choices"] = options
+        asked = fields.text(row, "input")
+        target = fields.text(row, "target")
+        meta: dict[str, Any] = {"subtask": _subtask(row.path)}
+        if not _LETTER.fullmatch(target):
+            meta["form"] = "numeric" if _NUMBER.fullmatch(target) else "exact"
+            return self.identified(Draft(asked, target, meta=meta))
+        target, meta["form"] = target[1], "choice"
+        listed = _OPTION.findall(asked)
+        letters = "".join(letter for letter, _ in listed)
+        if not ascii_uppercase.startswith(letters) or target not in letters:
+            raise TaskError(
+                f"the answer ({target}) is none of the choices that the question lists",
+                where=row.where,
+            )
+        if len(listed) > 1:  # snarks has a question that was cut off after its first choice
+            meta["choices"] = [text.strip() for _, text in listed]
         return self.identified(Draft(asked, target, meta=meta))
-
-
-def _form(target: str) -> str:
-    if _LETTER.fullmatch(target):
-        return "choice"
-    return "numeric" if _NUMBER.fullmatch(target) else "exact"
-
-
-def _options(asked: str, target: str, row: Row) -> list[str]:
-    """The texts of the choices that a question lists as lines `(A) ...`."""
-    found = _OPTION.findall(asked)
-    letters = "".join(letter for letter, _ in found)
-    if letters != "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: len(letters)] or target not in letters:
-        raise TaskError(
-            f"the answer ({target}) is none of the choices that the question lists",
-            where=row.where,
-        )
-    return [text.strip() for _, text in found]
 
 
 def _subtask(path: Path) -> str:

@@ -1,13 +1,14 @@
 """HumanEval (Chen et al. 2021) and MBPP (Austin et al. 2021): programs judged by tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.records.errors import TaskError
+from pydantic import Field, StrictInt
+
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.tasks import TokenProfile
 from graphsearch.rows import Row
 
@@ -31,14 +32,14 @@ class HumanEval(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        prompt = _fields.text(row, "prompt", strip=False)
-        solution = _fields.text(row, "canonical_solution", strip=False)
-        meta = {"prompt": prompt, "test": _fields.text(row, "test", strip=False)}
-        meta["entry_point"] = _fields.text(row, "entry_point")
+        prompt = fields.text(row, "prompt", strip=False)
+        solution = fields.text(row, "canonical_solution", strip=False)
+        meta = {"prompt": prompt, "test": fields.text(row, "test", strip=False)}
+        meta["entry_point"] = fields.text(row, "entry_point")
         return Draft(
             f"Complete this Python function:\n\n{prompt.rstrip()}",
             gold=solution,
-            id=_fields.name_of(row, "task_id"),
+            id=fields.name_of(row, "task_id"),
             meta=meta,
             worked=prompt + solution,
         )
@@ -50,6 +51,7 @@ _MBPP_PARTS: Final[Mapping[str, tuple[int, int]]] = {
     "validation": (511, 600),
     "train": (601, 974),
 }
+_Texts = Annotated[list[str], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,51 +74,30 @@ class Mbpp(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        number = _fields.value(row, "task_id")
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise TaskError(
-                f"field 'task_id' is {_fields.shown(number)}, must be a whole number",
-                where=row.where,
-            )
+        number = fields.read(row, "task_id", StrictInt, "a whole number")
         low, high = _MBPP_PARTS.get(self.part, (number, number))
         if not low <= number <= high:
             return None
-        asked = _fields.text(row, "text" if "text" in row.values else "prompt")
-        tests = _texts(row, "test_list")
-        code = _fields.text(row, "code", strip=False)
+
+        def texts(field: str) -> list[str]:
+            """What a field holds that may be absent or empty."""
+            absent = fields.is_absent(row.values.get(field))
+            return [] if absent else fields.read(row, field, _Texts, "a list of texts")
+
+        asked = fields.text(row, "text" if "text" in row.values else "prompt")
+        tests = fields.read(row, "test_list", _Texts, "a list of texts")
+        code = fields.text(row, "code", strip=False)
+        setup = texts("test_imports")
+        if not fields.is_absent(row.values.get("test_setup_code")):
+            setup.append(fields.text(row, "test_setup_code", strip=False))
         return Draft(
             f"{asked}\n\nYour code must pass these tests:\n\n" + "\n".join(tests),
             gold=code,
             id=str(number),
-            meta=_tests(row, tests),
+            meta={
+                "test_list": tests,
+                "test_setup_code": "\n".join(setup).strip(),
+                "challenge_test_list": texts("challenge_test_list"),
+            },
             worked=code,
         )
-
-
-def _tests(row: Row, tests: list[str]) -> dict[str, Any]:
-    setup = _given(row, "test_setup_code", _code)
-    imports = _given(row, "test_imports", _texts)
-    harder = _given(row, "challenge_test_list", _texts)
-    return {
-        "test_list": tests,
-        "test_setup_code": "\n".join([*imports, *setup]).strip(),
-        "challenge_test_list": harder,
-    }
-
-
-def _given(row: Row, field: str, read: Callable[[Row, str], list[str]]) -> list[str]:
-    """What a field holds that may be absent or empty."""
-    return [] if _fields.is_absent(row.values.get(field)) else read(row, field)
-
-
-def _code(row: Row, field: str) -> list[str]:
-    return [_fields.text(row, field, strip=False)]
-
-
-def _texts(row: Row, field: str) -> list[str]:
-    found = _fields.value(row, field)
-    if not isinstance(found, list) or not found or not all(isinstance(t, str) for t in found):
-        raise TaskError(
-            f"field {field!r} is {_fields.shown(found)}, must be a list of texts", where=row.where
-        )
-    return found

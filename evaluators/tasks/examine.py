@@ -7,8 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from graphsearch.evaluators.tasks._repeats import Entry
-from graphsearch.evaluators.tasks._source import Source
-from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.evaluators.tasks.source import Source
 from graphsearch.records.calls import canonical_json
 from graphsearch.records.errors import InputError, TaskError
 from graphsearch.records.tasks import BYTES_PER_TOKEN, Task
@@ -104,7 +103,18 @@ def examine(source: Source, *, most: int = 20) -> Examination:
     entries, folded, left_out = source.questions(judge, faults)
     task = None
     placed = source.placed(entries)
-    groups = _near(entries, placed)
+    # Groups that near-duplicates make, not those that the file names itself.
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for i, group in enumerate(placed.groups):
+        members[group].append(i)
+    groups = []
+    for together in members.values():
+        names = {entries[i].item.group for i in together}
+        if len(together) > 1 and (len(names) > 1 or names == {None}):
+            where = tuple(entries[i].row.where for i in together)
+            splits = tuple(dict.fromkeys(placed.splits[i] for i in together))
+            groups.append(NearGroup(where, splits))
+    worked = [len(e.draft.worked.encode()) for e in entries if e.draft.worked is not None]
     if not faults.count:
         try:
             task = source.task(judge, entries, placed)
@@ -120,22 +130,8 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         max(0, len(groups) - most),
         tuple(_outliers(entries)[:most]),
         task,
-        _worked(entries),
+        sum(worked) / len(worked) / BYTES_PER_TOKEN if worked else None,
     )
-
-
-def _near(entries: Sequence[Entry], placed: Placed) -> list[NearGroup]:
-    """Groups that near-duplicates make, not those that the file names itself."""
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for i, group in enumerate(placed.groups):
-        members[group].append(i)
-    found = []
-    for together in members.values():
-        names = {entries[i].item.group for i in together}
-        if len(together) > 1 and (len(names) > 1 or names == {None}):
-            where = tuple(entries[i].row.where for i in together)
-            found.append(NearGroup(where, tuple(dict.fromkeys(placed.splits[i] for i in together))))
-    return found
 
 
 def _outliers(entries: Sequence[Entry]) -> list[Outlier]:
@@ -147,8 +143,3 @@ def _outliers(entries: Sequence[Entry]) -> list[Outlier]:
         if size > max(_LONG, _FAR * middle)
     ]
     return sorted(found, key=lambda outlier: -outlier.size)
-
-
-def _worked(entries: Sequence[Entry]) -> float | None:
-    lengths = [len(e.draft.worked.encode()) for e in entries if e.draft.worked is not None]
-    return sum(lengths) / len(lengths) / BYTES_PER_TOKEN if lengths else None

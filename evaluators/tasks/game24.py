@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.rows import Row
 
@@ -51,11 +51,11 @@ class Game24(Benchmark):
             first, end = self.rows_between
             if not first <= row.number - 2 < end:  # the header is line 1
                 return None
-        puzzle = _fields.text(row, "Puzzles")
+        puzzle = fields.text(row, "Puzzles")
         parts = puzzle.split()
         if len(parts) != 4 or not all(part.isdecimal() and len(part) < 6 for part in parts):
             raise TaskError(
-                f"field 'Puzzles' is {_fields.shown(puzzle)}, must be four numbers", where=row.where
+                f"field 'Puzzles' is {fields.shown(puzzle)}, must be four numbers", where=row.where
             )
         return Draft(
             f"Use the numbers {', '.join(parts)}, each exactly once, with + - * / and brackets to "

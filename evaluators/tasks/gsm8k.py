@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.rows import Row
 
@@ -29,12 +29,12 @@ class Gsm8k(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        worked = _fields.text(row, "answer")
+        worked = fields.text(row, "answer")
         reasoning, mark, answer = worked.rpartition("####")
         gold = answer.strip().replace(",", "")
         if not mark or not gold:
             raise TaskError("field 'answer' does not end in '#### number'", where=row.where)
         said = _CALCULATIONS.sub("", reasoning)
         return self.identified(
-            Draft(_fields.text(row, "question"), gold, worked=f"{said}\nAnswer: {gold}")
+            Draft(fields.text(row, "question"), gold, worked=f"{said}\nAnswer: {gold}")
         )

@@ -2,15 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.records.errors import TaskError
+from pydantic import BeforeValidator
+
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.rows import Row
 
 __all__ = ["HotpotQa"]
+
+
+def _pairs(found: Any) -> Any:
+    """The hub's `{"title": [...], "sentences": [...]}` as `[[title, [sentence, ...]], ...]`."""
+    if not isinstance(found, Mapping):
+        return found
+    titles, sentences = found.get("title"), found.get("sentences")
+    if not isinstance(titles, list) or not isinstance(sentences, list):
+        raise ValueError("no lists under title and sentences")
+    return list(zip(titles, sentences, strict=True))
+
+
+_Context = Annotated[list[tuple[str, list[str]]], BeforeValidator(_pairs)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,47 +54,24 @@ class HotpotQa(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        asked = _fields.text(row, "question")
-        passages = _passages(row) if self.passages else []
+        asked = fields.text(row, "question")
+        passages = []
+        if self.passages and not fields.is_absent(row.values.get("context")):
+            found = fields.read(
+                row, "context", _Context, "a list of pairs of a title and its sentences"
+            )
+            passages = [
+                f"{title}\n{' '.join(sentence.strip() for sentence in sentences)}"
+                for title, sentences in found
+            ]
         known = ("type", "level")
         meta = {key: found for key, found in row.values.items() if key in known}
         return self.identified(
             Draft(
                 "\n\n".join([*passages, asked]),
-                _fields.text(row, "answer"),
-                id=_fields.name_of(row, "_id") or _fields.name_of(row, "id"),
+                fields.text(row, "answer"),
+                id=fields.name_of(row, "_id") or fields.name_of(row, "id"),
                 meta=meta,
                 compared=asked,
             )
         )
-
-
-def _passages(row: Row) -> list[str]:
-    """`[[title, [sentence, ...]], ...]`, or the hub's `{"title": [...], "sentences": [...]}`."""
-    found: Any = row.values.get("context")
-    if _fields.is_absent(found):
-        return []
-    try:
-        if isinstance(found, Mapping):
-            pairs = list(zip(found["title"], found["sentences"], strict=True))
-        else:
-            pairs = [(title, sentences) for title, sentences in found]
-        return [_passage(title, sentences) for title, sentences in pairs]
-    except (KeyError, TypeError, ValueError):
-        raise TaskError(
-            f"field 'context' is {_fields.shown(found)}, must be a list of pairs of a title and "
-            "its sentences",
-            where=row.where,
-        ) from None
-
-
-def _passage(title: Any, sentences: Any) -> str:
-    if not isinstance(title, str) or not isinstance(sentences, list):
-        raise TypeError
-    return f"{title}\n{' '.join(sentence.strip() for sentence in map(_said, sentences))}"
-
-
-def _said(sentence: Any) -> str:
-    if not isinstance(sentence, str):
-        raise TypeError
-    return sentence

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
 from graphsearch.evaluators.tasks._repeats import Repeats
-from graphsearch.evaluators.tasks._source import Source
-from graphsearch.evaluators.tasks._splits import ORDER
+from graphsearch.evaluators.tasks.fields import Draft
+from graphsearch.evaluators.tasks.source import Source
+from graphsearch.evaluators.tasks.splits import ORDER
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Split
 from graphsearch.rows import Faults, Row, read_rows
@@ -91,23 +91,33 @@ class LocalFile(Source):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        question = _fields.text(row, self.question_field)
+        question = fields.text(row, self.question_field)
         meta = {key: found for key, found in row.values.items() if key not in self._used()}
-        context = self._context(row)
-        options = self._choices(row)
-        if context:
-            question = f"{context}\n\n{question}"
-        if options:
-            question = _fields.lettered(question, options)
-            meta["choices"] = options
-        tests = _present(row, self.tests_field)
-        if tests is not None:
-            meta["tests"] = _tests(row, tests, self.tests_field)
+        if (field := self._given(row, self.context_field)) is not None:
+            context = fields.read(row, field, str | list[str], "a text or a list of texts")
+            parts = [context] if isinstance(context, str) else context
+            question = "\n\n".join([part.strip() for part in parts if part.strip()] + [question])
+        if (field := self._given(row, self.choices_field)) is not None:
+            choices = row.values[field]
+            options = _cell(choices) if isinstance(choices, str) else choices
+            meta["choices"] = fields.choices(row, options, field, distinct=True)
+            question = fields.lettered(question, meta["choices"])
+        if (field := self._given(row, self.tests_field)) is not None:
+            tests = row.values[field]
+            if isinstance(tests, str) and tests.lstrip().startswith("["):  # a cell of a CSV file
+                row = row._replace(values={**row.values, field: _cell(tests)})
+            meta["tests"] = fields.read(
+                row, field, str | list[fields.Filled], "a text or a list of texts"
+            )
+        if "tests" in meta and fields.is_absent(row.values.get(self.answer_field)):
+            gold = meta["tests"]  # code that is judged by its tests needs no known answer
+        else:
+            gold = fields.gold(row, self.answer_field)
         return Draft(
             question=question,
-            gold=self._gold(row, meta),
-            id=_fields.name_of(row, self.id_field),
-            group=None if self.group_field is None else _fields.text(row, self.group_field),
+            gold=gold,
+            id=fields.name_of(row, self.id_field),
+            group=None if self.group_field is None else fields.text(row, self.group_field),
             meta=meta,
             split=self._split(row),
         )
@@ -124,78 +134,36 @@ class LocalFile(Source):
             self.split_field,
         ]
 
-    def _gold(self, row: Row, meta: Mapping[str, Any]) -> Any:
-        """The known answer; code that is judged by its tests needs none."""
-        if "tests" in meta and _fields.is_absent(row.values.get(self.answer_field)):
-            return meta["tests"]
-        return _fields.gold(row, self.answer_field)
-
-    def _context(self, row: Row) -> str:
-        found = _present(row, self.context_field)
-        if found is None:
-            return ""
-        parts = found if isinstance(found, list) else [found]
-        if not all(isinstance(part, str) for part in parts):
-            raise TaskError(
-                f"field {self.context_field!r} is {_fields.shown(found)}, must be a text or a list "
-                "of texts",
-                where=row.where,
-            )
-        return "\n\n".join(part.strip() for part in parts if part.strip())
-
-    def _choices(self, row: Row) -> list[str]:
-        found = _present(row, self.choices_field)
-        if found is None:
-            return []
-        if isinstance(found, str):  # a cell of a CSV file
-            found = _cell(found)
-        return _fields.choices(row, found, str(self.choices_field), distinct=True)
+    @staticmethod
+    def _given(row: Row, field: str | None) -> str | None:
+        """The field where the row has anything in it, else None."""
+        found = None if field is None else row.values.get(field)
+        blank = isinstance(found, str) and not found.strip()
+        return None if blank or fields.is_absent(found) else field
 
     def _split(self, row: Row) -> Split | None:
-        found = _present(row, self.split_field)
-        if found is None:
+        field = self._given(row, self.split_field)
+        if field is None:
             return None
+        found = row.values[field]
         known: dict[str, Split] = {split: split for split in ORDER}
         known |= self.split_names or {}
         split = known.get(found) if isinstance(found, str) else None
         if split is None:
+            name = found if isinstance(found, str) and found.isidentifier() else "validation"
             raise TaskError(
-                f"field {self.split_field!r} is {_fields.shown(found)}, must be one of "
+                f"field {field!r} is {fields.shown(found)}, must be one of "
                 f"{', '.join(known)}; say what each other name means with the option split_names, "
-                f"such as split_names: {{{_plainly(found)}: selection}} (task show: -o "
-                f"'split_names={{{_plainly(found)}: selection}}'), or set split_field to null",
+                f"such as split_names: {{{name}: selection}} (task show: -o "
+                f"'split_names={{{name}: selection}}'), or set split_field to null",
                 where=row.where,
             )
         return split
 
 
-def _present(row: Row, field: str | None) -> Any:
-    """What a field holds, None where it is absent or empty."""
-    found = None if field is None else row.values.get(field)
-    if isinstance(found, str) and not found.strip():
-        return None
-    return None if _fields.is_absent(found) else found
-
-
 def _cell(text: str) -> Any:
+    """What a cell of a CSV file holds, where that is JSON."""
     try:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _plainly(found: Any) -> str:
-    """A name as an example shows it."""
-    return found if isinstance(found, str) and found.isidentifier() else "validation"
-
-
-def _tests(row: Row, found: Any, field: str | None) -> str | list[str]:
-    found = _cell(found) if isinstance(found, str) and found.lstrip().startswith("[") else found
-    if isinstance(found, str):
-        return found
-    if isinstance(found, list) and all(isinstance(test, str) and test.strip() for test in found):
-        return found
-    raise TaskError(
-        f"field {field!r} is {_fields.shown(found)}, must be a text or a list of texts",
-        where=row.where,
-    )

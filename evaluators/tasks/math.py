@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from graphsearch.evaluators._boxed import last_boxed
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import TokenProfile
 from graphsearch.rows import Faults, Row, read_rows
@@ -79,49 +79,36 @@ class Math(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        level, subject = _level(row), _subject(row)
+        # `3`, `"3"` or `"Level 3"`; None where the release has `Level ?` or nothing.
+        digits = re.fullmatch(r"(?:Level )?([1-5])", str(row.values.get("level")))
+        level = int(digits[1]) if digits else None
+        kind = row.values.get("subject", row.values.get("type"))
+        subject = _plain(kind) if isinstance(kind, str) and kind.strip() else None
         if self.levels is not None and level not in self.levels:
             return None
         if self.subjects is not None and subject not in [_plain(s) for s in self.subjects]:
             return None
-        solution = row.values.get("solution")
-        if solution is not None and not isinstance(solution, str):
+        solution = None
+        if row.values.get("solution") is not None:
+            solution = fields.read(row, "solution", str, "a text")
+        if not fields.is_absent(row.values.get("answer")):
+            gold = fields.text(row, "answer")
+        else:
+            gold = last_boxed(solution or fields.text(row, "solution")) or ""
+        if not gold:
             raise TaskError(
-                f"field 'solution' is {_fields.shown(solution)}, must be a text", where=row.where
+                r"has neither a field 'answer' nor a \boxed{...} in its solution", where=row.where
             )
         meta: dict[str, Any] = {"level": level, "subject": subject}
         return self.identified(
             Draft(
-                _fields.text(row, "problem"),
-                _gold(row, solution),
-                id=_fields.name_of(row, "unique_id") or _fields.name_of(row, "idx"),
+                fields.text(row, "problem"),
+                gold,
+                id=fields.name_of(row, "unique_id") or fields.name_of(row, "idx"),
                 meta={key: found for key, found in meta.items() if found is not None},
                 worked=solution,
             )
         )
-
-
-def _gold(row: Row, solution: str | None) -> str:
-    if not _fields.is_absent(row.values.get("answer")):
-        return _fields.text(row, "answer")
-    found = last_boxed(solution or _fields.text(row, "solution"))
-    if not found:
-        raise TaskError(
-            r"has neither a field 'answer' nor a \boxed{...} in its solution", where=row.where
-        )
-    return found
-
-
-def _level(row: Row) -> int | None:
-    """`3`, `"3"` or `"Level 3"`; None where the release has `Level ?` or nothing."""
-    found = row.values.get("level")
-    digits = re.fullmatch(r"(?:Level )?([1-5])", str(found))
-    return int(digits[1]) if digits else None
-
-
-def _subject(row: Row) -> str | None:
-    found = row.values.get("subject", row.values.get("type"))
-    return _plain(found) if isinstance(found, str) and found.strip() else None
 
 
 def _plain(name: str) -> str:

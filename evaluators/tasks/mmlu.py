@@ -7,11 +7,11 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._benchmark import Benchmark
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
 from graphsearch.evaluators.tasks._repeats import Entry
-from graphsearch.evaluators.tasks._splits import Placed
+from graphsearch.evaluators.tasks.benchmark import Benchmark
+from graphsearch.evaluators.tasks.fields import Draft
+from graphsearch.evaluators.tasks.splits import Placed
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Grader, Task, TokenProfile
 from graphsearch.rows import Faults, Row, ending, read_rows
@@ -74,13 +74,17 @@ class Mmlu(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        subject = _subject(row)
+        named = row.values.get("subject")
+        if not isinstance(named, str) or not named.strip():  # the file's name says it
+            stem = row.path.name.partition(".")[0]
+            named = re.sub(r"_(test|val|dev|validation)$", "", stem)
+        subject = _plain(named)
         if self.subjects is not None and subject not in [_plain(s) for s in self.subjects]:
             return None
         found = row.values.get("choices")
         if found is None:
-            found = [_fields.value(row, letter) for letter in _COLUMNS[1:5]]
-        options = _fields.choices(row, found, "choices")
+            found = [fields.value(row, letter) for letter in _COLUMNS[1:5]]
+        options = fields.choices(row, found, "choices")
         return self.identified(_chosen(row, options, {"subject": subject}, "id"))
 
     def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
@@ -131,13 +135,13 @@ class MmluPro(Benchmark):
 
     def draft(self, row: Row) -> Draft | None:
         """What a row says."""
-        category = _spaced(_fields.text(row, "category"))
+        category = _spaced(fields.text(row, "category"))
         if self.categories is not None and category not in [_spaced(c) for c in self.categories]:
             return None
-        found = _fields.value(row, "options")
+        found = fields.value(row, "options")
         while isinstance(found, list) and found and found[-1] == "N/A":  # fills up to ten
             found = found[:-1]
-        options = _fields.choices(row, found, "options")
+        options = fields.choices(row, found, "options")
         draft = _chosen(row, options, {"category": category}, "question_id")
         reasons = row.values.get("cot_content")
         worked = reasons if isinstance(reasons, str) and reasons.strip() else None
@@ -145,35 +149,24 @@ class MmluPro(Benchmark):
 
 
 def _chosen(row: Row, options: list[str], meta: dict[str, Any], id_field: str) -> Draft:
-    return Draft(
-        _fields.lettered(_fields.text(row, "question"), options),
-        _letter(row, options),
-        id=_fields.name_of(row, id_field),
-        meta={**meta, "choices": options},
-    )
-
-
-def _letter(row: Row, options: Sequence[str]) -> str:
-    """The letter of the right choice, which files give as a letter or count from 0."""
-    found = _fields.gold(row, "answer")
+    """A question of several choices; files give the right one as a letter or count from 0."""
+    found = fields.gold(row, "answer")
     letters = ascii_uppercase[: len(options)]
     if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(letters):
-        return letters[found]
-    if isinstance(found, str) and len(found.strip()) == 1 and found.strip() in letters:
-        return found.strip()
-    raise TaskError(
-        f"field 'answer' is {_fields.shown(found)}, must be a letter of {letters} or a number "
-        "counted from 0",
-        where=row.where,
+        found = letters[found]
+    letter = found.strip() if isinstance(found, str) else ""
+    if len(letter) != 1 or letter not in letters:
+        raise TaskError(
+            f"field 'answer' is {fields.shown(found)}, must be a letter of {letters} or a number "
+            "counted from 0",
+            where=row.where,
+        )
+    return Draft(
+        fields.lettered(fields.text(row, "question"), options),
+        letter,
+        id=fields.name_of(row, id_field),
+        meta={**meta, "choices": options},
     )
-
-
-def _subject(row: Row) -> str:
-    """The subject: a field, or the file's name."""
-    found = row.values.get("subject")
-    if isinstance(found, str) and found.strip():
-        return _plain(found)
-    return re.sub(r"_(test|val|dev|validation)$", "", row.path.name.partition(".")[0])
 
 
 def _plain(name: str) -> str:

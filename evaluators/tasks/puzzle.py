@@ -11,10 +11,11 @@ much.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import combinations, combinations_with_replacement
+from itertools import accumulate, combinations, combinations_with_replacement
 from random import Random
 from typing import Final, Literal, NamedTuple
 
@@ -55,12 +56,13 @@ Numbers = tuple[int, ...]
 
 def split_by_hash(key: str) -> Split:
     """The split a key belongs to, for good: 60 % train, 15 % search, 10 % selection, 15 % test."""
-    place = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") % 100
-    for split, share in SHARES:
-        if place < share:
-            return split
-        place -= share
-    raise AssertionError("the shares of the splits do not add up to 100")
+    return split_at(int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big"))
+
+
+def split_at(place: int) -> Split:
+    """The split of a hash."""
+    edges = list(accumulate(share for _, share in SHARES))
+    return SHARES[bisect(edges, place % edges[-1])][0]
 
 
 def split_of(numbers: Numbers) -> Split:
@@ -75,6 +77,7 @@ def multisets(count: int, split: Split) -> list[Numbers]:
 
 
 def _steps(first: int, second: int) -> Iterator[Step]:
+    """What may be done with two numbers."""
     left, right = max(first, second), min(first, second)
     if left + right <= LARGEST_RESULT:
         yield Step(left, "+", right, left + right)

@@ -16,7 +16,7 @@ from typing import Final
 
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks._drawn import drawn_task, kinds_in_turn
-from graphsearch.evaluators.tasks.puzzle import SHARES, Split
+from graphsearch.evaluators.tasks.puzzle import Split, split_at
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Task, TokenProfile
 
@@ -74,12 +74,7 @@ def split_of(start: int, operations: Chain) -> Split:
     """The split of a chain. Single facts are training material, all of them."""
     if len(operations) < 2:
         return "train"
-    place = mix(chain_key(start, operations)) % 100
-    for split, share in SHARES:
-        if place < share:
-            return split
-        place -= share
-    raise AssertionError("the shares of the splits do not add up to 100")
+    return split_at(mix(chain_key(start, operations)))
 
 
 def walk(start: int, operations: Chain) -> list[int]:

@@ -9,10 +9,10 @@ from typing import ClassVar, Final
 from graphsearch.engines.records import Record, read_record
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.recorded import Reading
-from graphsearch.evaluators.tasks import _fields
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks import fields
 from graphsearch.evaluators.tasks._repeats import Repeats, Seen
-from graphsearch.evaluators.tasks._source import Source
+from graphsearch.evaluators.tasks.fields import Draft
+from graphsearch.evaluators.tasks.source import Source
 from graphsearch.records.errors import FleetError, TaskError
 from graphsearch.records.tasks import BYTES_PER_TOKEN, Grader, Item, TokenProfile
 from graphsearch.rows import Faults, Row
@@ -100,13 +100,13 @@ class Replay(Source):
 
     def draft(self, row: Row) -> Draft | None:
         """What a question says."""
-        group = None if self.group_field is None else str(_fields.value(row, self.group_field))
+        group = None if self.group_field is None else str(fields.value(row, self.group_field))
         kept_out = (*_KEPT_OUT, self.group_field)
         qid = str(row.values["qid"])
         return Draft(
-            _fields.text(row, "question", strip=False),
+            fields.text(row, "question", strip=False),
             # None of the answers recorded may be right, which leaves the list of them empty.
-            row.values["gold"] if self.grader is None else _fields.gold(row, "gold"),
+            row.values["gold"] if self.grader is None else fields.gold(row, "gold"),
             id=qid,
             group=group,
             meta={key: found for key, found in row.values.items() if key not in kept_out},

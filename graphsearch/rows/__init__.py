@@ -28,17 +28,20 @@ __all__ = [
     "read_rows",
 ]
 
-_TEXT: Final[dict[str, Callable[[Path, Faults, Tap | None], Iterator[Row]]]] = {
+_READERS: Final[dict[str, Callable[..., Iterator[Row]]]] = {
     ".jsonl": jsonl_rows,
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".json": json_rows,
-}
-_COLUMNS: Final[dict[str, Callable[[Path, Faults], Iterator[Row]]]] = {
     ".parquet": parquet_rows,
     ".arrow": arrow_rows,
 }
-ENDINGS: Final = (*_TEXT, *_COLUMNS)
+_ADVICE: Final = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "; save the table as CSV (UTF-8)"),
+    **dict.fromkeys((".txt", ".ndjson"), "; name it .jsonl if it holds one JSON object a line"),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".bz2", ".xz", ".zst"), "; unpack it first"),
+}
+ENDINGS: Final = tuple(_READERS)
 """Endings of files that are read, in small letters; text may be gzipped (`.jsonl.gz`)."""
 
 
@@ -69,12 +72,11 @@ def read_rows(
     with not_readable(path, faults):
         if header is not None and found == ".csv":
             yield from csv_rows(path, faults, tap, header)
-        elif found in _TEXT:
-            yield from _TEXT[found](path, faults, tap)
-        elif found in _COLUMNS:
-            yield from _COLUMNS[found](path, faults)
+        elif found in _READERS:
+            yield from _READERS[found](path, faults, tap)
         elif path.exists():
-            faults.add(f"is none of {', '.join(ENDINGS)}{_advice(found)}", str(path))
+            advice = _ADVICE.get(found, "")
+            faults.add(f"is none of {', '.join(ENDINGS)}{advice}", str(path))
         else:
             faults.add("cannot be read: No such file or directory", str(path))
 
@@ -83,13 +85,3 @@ def read_jsonl(path: Path, faults: Faults, *, tap: Tap | None = None) -> Iterato
     """The rows of a file of JSON lines, whatever its name; see `read_rows`."""
     with not_readable(path, faults):
         yield from jsonl_rows(path, faults, tap)
-
-
-def _advice(found: str) -> str:
-    if found in (".xlsx", ".xls", ".ods"):
-        return "; save the table as CSV (UTF-8)"
-    if found in (".txt", ".ndjson"):
-        return "; name it .jsonl if it holds one JSON object a line"
-    if found in (".zip", ".tar", ".tgz", ".7z", ".bz2", ".xz", ".zst"):
-        return "; unpack it first"
-    return ""

@@ -54,7 +54,13 @@ def json_rows(path: Path, faults: Faults, tap: Tap | None = None) -> Iterator[Ro
         return
     value = _parsed(text)
     if isinstance(value, _Fault):
-        faults.add(*_in_file(value, text, path))
+        if value.at is None:
+            faults.add(value.message, str(path))
+            return
+        column = value.at - text.rfind("\n", 0, value.at)
+        more = "; one object a line makes a .jsonl file" if "Extra data" in value.message else ""
+        where = place(path, text.count("\n", 0, value.at) + 1)
+        faults.add(f"{value.message}, at column {column}{more}", where)
         return
     if isinstance(value, dict):
         lists = [key for key in _LISTS if isinstance(value.get(key), list)]
@@ -79,18 +85,6 @@ def is_json(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
-
-
-def _in_file(fault: _Fault, text: str, path: Path) -> tuple[str, str]:
-    """The complaint about a file of one value, and its place."""
-    if fault.at is None:
-        return fault.message, str(path)
-    line = text.count("\n", 0, fault.at) + 1
-    column = fault.at - text.rfind("\n", 0, fault.at)
-    more = ""
-    if "Extra data" in fault.message:
-        more = "; one object a line makes a .jsonl file"
-    return f"{fault.message}, at column {column}{more}", place(path, line)
 
 
 class _Twice(Exception):
@@ -130,14 +124,10 @@ def _parsed(text: str) -> Any:
     except UnicodeEncodeError:
         return _Fault("holds half a character (a lone surrogate)")
     except ValueError as error:  # a number with more digits than Python reads, or none at all
-        return _Fault(f"is no JSON: {_shorter(error)}")
+        said = str(error)  # in fewer words than Python's
+        large = "JSON compliant" in said or "limit" in said
+        return _Fault(f"is no JSON: {'a number is too large' if large else said}")
     return value
-
-
-def _shorter(error: ValueError) -> str:
-    """What Python says of numbers, in fewer words."""
-    said = str(error)
-    return "a number is too large" if "JSON compliant" in said or "limit" in said else said
 
 
 def _twice(text: str) -> tuple[str, int | None]:

@@ -76,7 +76,9 @@ def _rows(
             return
         if cells and names is None:
             names = [cell.strip() for cell in cells]
-            _check_names(names, place(path, start), faults)
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                faults.add(f"the header names {twice!r} twice", place(path, start))
         elif cells and names is not None:
             if len(cells) == len(names):
                 yield Row(path, start, "line", dict(zip(names, cells, strict=True)))
@@ -84,9 +86,3 @@ def _rows(
                 word = "more" if len(cells) > len(names) else "fewer"
                 faults.add(f"has {word} fields than the header", place(path, start))
         start = reader.line_num + 1
-
-
-def _check_names(names: Sequence[str], where: str, faults: Faults) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        faults.add(f"the header names {twice!r} twice", where)

@@ -47,11 +47,19 @@ def not_readable(path: Path, faults: Faults) -> Iterator[None]:
 
 def text_lines(path: Path, faults: Faults, tap: Tap | None) -> Iterator[tuple[int, str]]:
     """Numbered lines of text, without a byte order mark."""
-    is_said = False
+    is_said, number = False, 0
     with _open(path) as file:
         if not _is_text(file, path, faults):
             return
-        for number, line in _raw_lines(file, path, faults, tap):
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if tap is not None:
+                tap(line)
+            if len(line) > LONGEST_LINE:
+                faults.add(f"is longer than {LONGEST_LINE:,} bytes", place(path, number))
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(LONGEST_LINE)
+                continue
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
@@ -91,22 +99,6 @@ def _is_text(file: _Stream, path: Path, faults: Faults) -> bool:
     if said is not None:
         faults.add(said, str(path))
     return said is None
-
-
-def _raw_lines(
-    file: _Stream, path: Path, faults: Faults, tap: Tap | None
-) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        if tap is not None:
-            tap(line)
-        if len(line) > LONGEST_LINE:
-            faults.add(f"is longer than {LONGEST_LINE:,} bytes", place(path, number))
-            while line and not line.endswith(b"\n"):
-                line = file.readline(LONGEST_LINE)
-            continue
-        yield number, line
 
 
 def _no_utf8(error: UnicodeDecodeError) -> str:

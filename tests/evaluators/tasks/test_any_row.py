@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsearch.evaluators.tasks import source_of
-from graphsearch.evaluators.tasks._fields import Draft
+from graphsearch.evaluators.tasks.fields import Draft
 from graphsearch.records.errors import TaskError
 from graphsearch.rows import Faults, Row
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsearch.evaluators.tasks._near import near_groups, normal_form
-from graphsearch.evaluators.tasks._splits import ORDER, SHARES, place_items, scaled
+from graphsearch.evaluators.tasks.near import near_groups, normal_form
+from graphsearch.evaluators.tasks.splits import ORDER, SHARES, place_items, scaled
 from graphsearch.records.tasks import Item
 
 WORDS = ["a", "b", "c", "d", "7", "8", "+"]

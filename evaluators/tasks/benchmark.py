@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from graphsearch.evaluators.tasks._fields import Draft
 from graphsearch.evaluators.tasks._repeats import Contradictions
-from graphsearch.evaluators.tasks._source import Source
+from graphsearch.evaluators.tasks.fields import Draft
+from graphsearch.evaluators.tasks.source import Source
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import TaskError
 from graphsearch.rows import ENDINGS, Faults, Row, read_rows
@@ -17,6 +17,8 @@ __all__ = ["Benchmark"]
 
 _SAVED = ("{part}-*.parquet", "{part}.parquet", "*-{part}.arrow", "*-{part}-*-of-*.arrow")
 """Names that `datasets` and its hub give to the files of a part."""
+_ABOUT = ("state.json", "dataset_info.json")
+"""Files that stand beside those of a data set that `save_to_disk` wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,9 @@ class Benchmark(Source):
         path = Path(self.origin)
         if not path.is_dir():
             return [path]
-        folder = self._folder(path)
+        # The folder within a hub's cache or a data set of several that holds this benchmark.
+        path = _snapshot(path)
+        folder = next((path / name for name in self.configs if (path / name).is_dir()), path)
         parts = self.parts if self.part == "all" else (self.part,)
         found = sorted({file for part in parts for file in self._part(folder, part)})
         if not found:
@@ -100,24 +104,25 @@ class Benchmark(Source):
     def _part(self, folder: Path, part: str) -> Sequence[Path]:
         """The files of a part: the release's own names first, then those of `datasets`."""
         for name in self.names:
-            found = [p for p in sorted(folder.glob(name.format(part=part))) if _is_data(p)]
+            found = [
+                path
+                for path in sorted(folder.glob(name.format(part=part)))
+                if path.is_file()
+                and path.name not in (*_ABOUT, "dataset_infos.json")
+                and set(ENDINGS) & {*path.suffixes}
+            ]
             if found:
                 return found
         if part in self.aliases and (found := [*self._part(folder, self.aliases[part])]):
             return found
         saved = folder / part if (folder / part).is_dir() else folder
-        if any((saved / name).is_file() for name in ("state.json", "dataset_info.json")):
+        if any((saved / name).is_file() for name in _ABOUT):
             return sorted(saved.glob("*.arrow"))
         for pattern in _SAVED:
             found = sorted(folder.rglob(pattern.format(part=part)))
             if found:
                 return found
         return []
-
-    def _folder(self, path: Path) -> Path:
-        """The folder within a hub's cache or a data set of several that holds this benchmark."""
-        path = _snapshot(path)
-        return next((path / name for name in self.configs if (path / name).is_dir()), path)
 
     def identified(self, draft: Draft) -> Draft:
         """A draft with an id of its content, for benchmarks that give none.
@@ -128,11 +133,6 @@ class Benchmark(Source):
         if draft.id:
             return draft
         return draft._replace(id=digest([draft.question, draft.gold, dict(draft.meta)], size=8))
-
-
-def _is_data(path: Path) -> bool:
-    is_about = path.name in {"dataset_info.json", "dataset_infos.json", "state.json"}
-    return path.is_file() and not is_about and any(end in path.suffixes for end in ENDINGS)
 
 
 def _snapshot(path: Path) -> Path:

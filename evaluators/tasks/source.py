@@ -3,15 +3,15 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from graphsearch.evaluators.graders import get_grader, grader_names, traits_of
-from graphsearch.evaluators.tasks._fields import Draft
-from graphsearch.evaluators.tasks._near import THRESHOLD
 from graphsearch.evaluators.tasks._repeats import Contradictions, Entry, Questions, Repeats, Seen
-from graphsearch.evaluators.tasks._splits import ORDER, SHARES, Placed, place_items, scaled
+from graphsearch.evaluators.tasks.fields import Draft
+from graphsearch.evaluators.tasks.near import THRESHOLD
+from graphsearch.evaluators.tasks.splits import ORDER, SHARES, Placed, place_items, scaled
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import BYTES_PER_TOKEN, Grader, Item, Split, Task, TokenProfile
@@ -193,10 +193,15 @@ class Source:
                 draft = self.draft(row)
                 if draft is None:
                     continue
-                entry = Entry(_item(draft), row, draft)
+                # An id of the content, for rows without one.
+                own = draft.id or digest(draft.question, size=8)
+                item = Item(own, draft.question, draft.gold, draft.group, dict(draft.meta))
                 if check is not None:
-                    _checked(check, entry)
-                seen.add(entry)
+                    try:
+                        check(item)
+                    except TaskError as error:
+                        raise TaskError(error.message, where=row.where) from None
+                seen.add(Entry(item, row, draft))
             except TaskError as error:
                 faults.keep(error)
         return seen.found()
@@ -219,40 +224,28 @@ class Source:
         found: dict[Split, list[Item]] = {split: [] for split in ORDER}
         for i in order:
             found[placed.splits[i]].append(items[i])
-        empty = [split for split, chosen in found.items() if not chosen]
-        if empty:
-            raise TaskError(self._why_empty(empty[0], entries, placed), where=self.origin)
-        return {split: tuple(chosen[: self.most]) for split, chosen in found.items()}
-
-    def _why_empty(self, split: Split, entries: Sequence[Entry], placed: Placed) -> str:
-        if any(entry.draft.split is not None for entry in entries):
-            return f"its field of splits leaves the {split} split empty"
-        groups = len(set(placed.groups))
-        if groups < len(entries):
-            return (
-                f"{len(entries)} questions in {groups} groups of near-duplicates leave the {split} "
-                "split empty; give more questions, or set the option near_duplicates to null"
-            )
-        return (
-            f"{len(entries)} questions leave the {split} split empty; give more questions or a "
-            "larger share"
+        empty = next((split for split, chosen in found.items() if not chosen), None)
+        if empty is None:
+            return {split: tuple(chosen[: self.most]) for split, chosen in found.items()}
+        count, groups = len(entries), len(set(placed.groups))
+        why = (
+            f"{count} questions leave the {empty} split empty; give more questions or a larger "
+            "share"
         )
+        if any(entry.draft.split is not None for entry in entries):
+            why = f"its field of splits leaves the {empty} split empty"
+        elif groups < count:
+            why = (
+                f"{count} questions in {groups} groups of near-duplicates leave the {empty} split "
+                "empty; give more questions, or set the option near_duplicates to null"
+            )
+        raise TaskError(why, where=self.origin)
 
 
 def profile_of(items: Sequence[Item], answer: int) -> TokenProfile:
     """Mean token lengths where no tokenizer is at hand: 4 bytes a token, and the instructions."""
     length = sum(len(item.question.encode()) for item in items) / len(items)
     return TokenProfile(math.ceil(length / BYTES_PER_TOKEN) + PROMPT_TOKENS, answer)
-
-
-def _item(draft: Draft) -> Item:
-    own = draft.id or _name(draft)
-    return Item(own, draft.question, draft.gold, draft.group, dict(draft.meta))
-
-
-def _name(draft: Draft) -> str:
-    """An id of the content, for rows without one."""
-    return digest(draft.question, size=8)
 
 
 def _grouped(items: Sequence[Item], placed: Placed) -> list[Item]:
@@ -269,16 +262,5 @@ def _grouped(items: Sequence[Item], placed: Placed) -> list[Item]:
             named = [name for i in together if (name := items[i].group) is not None]
             name = min(named or [f"near {min(items[i].id for i in together)}"])
             for i in together:
-                found[i] = _with_group(items[i], name)
+                found[i] = replace(items[i], group=name)
     return found
-
-
-def _with_group(item: Item, group: str) -> Item:
-    return Item(item.id, item.question, item.gold, group, item.meta)
-
-
-def _checked(check: Any, entry: Entry) -> None:
-    try:
-        check(entry.item)
-    except TaskError as error:
-        raise TaskError(error.message, where=entry.row.where) from None

@@ -1,14 +1,17 @@
 """What a row says, field by field, with one complaint in the same words wherever it is wrong."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from string import ascii_uppercase
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Split
 from graphsearch.rows import Row
 
-__all__ = ["Draft", "choices", "gold", "is_absent", "lettered", "name_of", "text", "value"]
+__all__ = ["Draft", "choices", "gold", "is_absent", "lettered", "name_of", "read", "text", "value"]
 
 _LONGEST_SHOWN: Final = 60
 
@@ -57,15 +60,49 @@ def value(row: Row, field: str) -> Any:
     return row.values[field]
 
 
+def read(row: Row, field: str, kind: Any, what: str) -> Any:
+    """The value of a field that must be of a kind.
+
+    Args:
+        row: whose field it is.
+        field: its name.
+        kind: a type as pydantic takes it.
+        what: the kind in words: "a text".
+
+    Raises:
+        TaskError: it is absent or of another kind.
+    """
+    found = value(row, field)
+    try:
+        return _adapter(kind).validate_python(found)
+    except ValidationError:
+        raise TaskError(
+            f"field {field!r} is {shown(found)}, must be {what}", where=row.where
+        ) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _filled(found: str) -> str:
+    if not found.strip():
+        raise ValueError("it is blank")
+    return found
+
+
+Filled = Annotated[str, AfterValidator(_filled)]
+"""A text with more than blanks in it."""
+
+
 def text(row: Row, field: str, *, strip: bool = True) -> str:
     """The text of a field that must hold one.
 
     Raises:
         TaskError: it is absent, empty or no text.
     """
-    found = value(row, field)
-    if not isinstance(found, str) or not found.strip():
-        raise TaskError(f"field {field!r} is {shown(found)}, must be a text", where=row.where)
+    found: str = read(row, field, Filled, "a text")
     return found.strip() if strip else found
 
 
@@ -107,17 +144,16 @@ def choices(row: Row, found: Any, field: str, *, distinct: bool = False) -> list
     """
     if isinstance(found, Mapping) and isinstance(found.get("text"), list):
         found = found["text"]
-    if not isinstance(found, list) or not 2 <= len(found) <= len(ascii_uppercase):
+    most = len(ascii_uppercase)
+    if not isinstance(found, list) or not 2 <= len(found) <= most:
         raise TaskError(
-            f"field {field!r} is {shown(found)}, must be a list of 2 to {len(ascii_uppercase)} "
-            "texts",
+            f"field {field!r} is {shown(found)}, must be a list of 2 to {most} texts",
             where=row.where,
         )
-    texts = []
     for choice in found:
-        if isinstance(choice, bool | list | dict) or not str(choice).strip() or choice is None:
+        if isinstance(choice, bool | list | dict) or choice is None or not str(choice).strip():
             raise TaskError(f"field {field!r} has the choice {shown(choice)}", where=row.where)
-        texts.append(str(choice).strip())
+    texts = [str(choice).strip() for choice in found]
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if distinct and twice is not None:
         raise TaskError(f"field {field!r} has the choice {shown(twice)} twice", where=row.where)

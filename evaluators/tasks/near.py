@@ -67,7 +67,7 @@ def normal_form(text: str) -> tuple[str, ...]:
         words: float = sum(token[0].isalpha() for token in tokens)
     else:
         tokens = _cut(token for token in _CLOSE_TOKEN.findall(plain) if token not in _CLOSE_MARKS)
-        words = sum(_share(token) for token in tokens if token[0].isalpha() or _is_close(token))
+        words = sum(_share(t) for t in tokens if t[0].isalpha() or _CLOSE.match(t))
     if words >= WORDS_FOR_VALUES:
         tokens = ["#" if token[0].isdecimal() else token for token in tokens]
     return tuple(tokens) or (plain.strip(),)
@@ -90,10 +90,6 @@ def _letters(token: str) -> int:
     return next((size for letters, size in _KINDS if letters.match(token)), 1)
 
 
-def _is_close(token: str) -> bool:
-    return _CLOSE.match(token) is not None
-
-
 def _share(token: str) -> float:
     """Words that a token counts for: one in four where each of four letters begins a run."""
     return 1 / _letters(token)
@@ -111,25 +107,19 @@ def near_groups(forms: Sequence[tuple[str, ...]], threshold: float = THRESHOLD) 
     """
     distinct: dict[frozenset[int], int] = {}
     ids: dict[str, int] = {}
-    first_of = [distinct.setdefault(_neighbours(form, ids), i) for i, form in enumerate(forms)]
+    first_of = []
+    for i, form in enumerate(forms):
+        # Of a long form as much as `_LONGEST` words are; each run of three is one number.
+        if len(form) > _LONGEST:
+            form = form[: sum(words <= _LONGEST for words in accumulate(map(_share, form)))]
+        numbers = [ids.setdefault(token, len(ids) + 1) for token in form]
+        numbers += [0] * (_SIZE - len(numbers))  # a shorter form is one run
+        runs = zip(numbers, numbers[1:], numbers[2:], strict=False)
+        runs_of = frozenset((a << 2 * _BITS) | (b << _BITS) | c for a, b, c in runs)
+        first_of.append(distinct.setdefault(runs_of, i))
     joined = Groups(len(forms))
     _join_near(distinct, joined, threshold)
     return [joined.root(first) for first in first_of]
-
-
-def _neighbours(form: tuple[str, ...], ids: dict[str, int]) -> frozenset[int]:
-    """Each run of three neighbours as one number; a shorter form is one run."""
-    compared = form if len(form) <= _LONGEST else _beginning(form)
-    numbers = [ids.setdefault(token, len(ids) + 1) for token in compared]
-    if len(numbers) < _SIZE:
-        numbers += [0] * (_SIZE - len(numbers))
-    runs = zip(numbers, numbers[1:], numbers[2:], strict=False)
-    return frozenset((a << 2 * _BITS) | (b << _BITS) | c for a, b, c in runs)
-
-
-def _beginning(form: tuple[str, ...]) -> tuple[str, ...]:
-    """As much of a long form as `_LONGEST` words are."""
-    return form[: sum(words <= _LONGEST for words in accumulate(map(_share, form)))]
 
 
 class Groups:

@@ -16,7 +16,7 @@ from itertools import accumulate
 from math import inf
 from typing import Final, NamedTuple
 
-from graphsearch.evaluators.tasks._near import Groups, near_groups, normal_form
+from graphsearch.evaluators.tasks.near import Groups, near_groups, normal_form
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Split
 
@@ -82,18 +82,29 @@ def place_items(
         names: what the place of each question is hashed from; "" for its normal form.
         salt: of the hash; another salt, other places.
     """
-    forms = [_form(text, near) for text in texts or [item.question for item in items]]
-    own = [
-        name or " ".join(form) for name, form in zip(names or [""] * len(items), forms, strict=True)
+    forms = [
+        (" ".join(text.split()),) if near is None else normal_form(text)
+        for text in texts or [item.question for item in items]
     ]
-    places = [_place(item, name, salt) for item, name in zip(items, own, strict=True)]
+    places = []
+    for item, name, form in zip(items, names or [""] * len(items), forms, strict=True):
+        own = f"question {name or ' '.join(form)}" if item.group is None else f"group {item.group}"
+        key = own if salt is None else f"{salt} {own}"
+        hashed = hashlib.blake2b(key.encode(), digest_size=8).digest()
+        places.append(int.from_bytes(hashed, "big") / 2**64)
     edges = list(accumulate(shares[split] for split in ORDER))[:-1]
     homes = [ORDER[bisect(edges, place)] for place in places]
     fixed = list(given) if given is not None else [None] * len(items)
-    groups = _groups(items, forms, near)
+    # Near ones belong together, and those of one name.
+    joined, named = Groups(len(items)), dict[str, int]()
+    for i, first_near in enumerate(near_groups(forms, 1.0 if near is None else near)):
+        joined.join(i, first_near)
+        if (group := items[i].group) is not None:
+            joined.join(i, named.setdefault(group, i))
+    groups = [joined.root(i) for i in range(len(items))]
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for i, group in enumerate(groups):
-        members[group].append(i)
+    for i, root in enumerate(groups):
+        members[root].append(i)
     splits = list(homes)
     for together in members.values():
         told = [split for i in together if (split := fixed[i]) is not None]
@@ -101,29 +112,3 @@ def place_items(
         for i in together:
             splits[i] = fixed[i] or first
     return Placed(splits, places, groups)
-
-
-def _form(text: str, near: float | None) -> tuple[str, ...]:
-    return (" ".join(text.split()),) if near is None else normal_form(text)
-
-
-def _place(item: Item, name: str, salt: str | None) -> float:
-    """Where an item (or its group) falls in [0, 1), for good."""
-    key = f"question {name}" if item.group is None else f"group {item.group}"
-    key = key if salt is None else f"{salt} {key}"
-    hashed = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(hashed, "big") / 2**64
-
-
-def _groups(
-    items: Sequence[Item], forms: Sequence[tuple[str, ...]], near: float | None
-) -> list[int]:
-    """Place of the first question of each one's group: near ones, and those of one name, joined."""
-    found = near_groups(forms, 1.0 if near is None else near)
-    joined = Groups(len(items))
-    named: dict[str, int] = {}
-    for i, item in enumerate(items):
-        joined.join(i, found[i])
-        if item.group is not None:
-            joined.join(i, named.setdefault(item.group, i))
-    return [joined.root(i) for i in range(len(items))]
