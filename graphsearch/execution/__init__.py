@@ -4,11 +4,10 @@
 judge's) through the same journal, limits and ledger.
 """
 
-from graphsearch.execution._attempts import RetryPolicy
-from graphsearch.execution._desk import Traffic
 from graphsearch.execution._grading import judge_account
-from graphsearch.execution._judge import judge
-from graphsearch.execution._lane import LimiterState
+from graphsearch.execution._limiters import LimiterState
+from graphsearch.execution._retries import RetryPolicy
+from graphsearch.execution._single_flight import Traffic
 from graphsearch.execution.executor import Executor
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import FitRun, GraphRun, NodeRun
@@ -22,6 +21,5 @@ __all__ = [
     "Pricer",
     "RetryPolicy",
     "Traffic",
-    "judge",
     "judge_account",
 ]

@@ -1,139 +1,103 @@
 """Working out the fitted parts of a graph: thresholds of gates, weights of votes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from graphsearch.execution._item_run import ItemRun, parent_messages, ungraded
 from graphsearch.execution._plan import Plan, Step
-from graphsearch.execution._walk import Walk, heard, ungraded
 from graphsearch.execution.records import FitRun, NodeRun, culprit_of
-from graphsearch.records.calls import Outcome
-from graphsearch.records.errors import BudgetReached, EngineError, GraphError, TaskError
+from graphsearch.records.errors import BudgetReached, EngineError, TaskError
 from graphsearch.records.fits import Fit
 from graphsearch.records.roles import CalibrationExample, FittedRole
 from graphsearch.records.tasks import Grader, Item, Verdict
 from graphsearch.records.trials import Failure, ItemResult
 
-__all__ = ["Fitter", "Parameters"]
+__all__ = ["Parameters", "fit_plan"]
 
 Parameters = Mapping[int, Mapping[str, Any]]
 """By node."""
 
-_NONE: Parameters = {}
+Learnt = tuple[CalibrationExample | ItemResult, int]
+"""What one question taught, or why it taught nothing, and the calls it took."""
 
 
-class Taught(NamedTuple):
-    """What one item taught, or why it taught nothing, and the calls it took."""
-
-    lesson: CalibrationExample | ItemResult
-    calls: int
-
-
-Each = Callable[[Sequence[Item], Callable[[Item], Awaitable[Taught]]], Awaitable[list[Taught]]]
-"""Does work for each item, as many at a time as an executor lets in."""
-
-
-Judge = Callable[[Item, NodeRun], Awaitable[Verdict]]
-"""Judges a node's message."""
-
-
-class Fitter:
-    """Works out the fitted parts of graphs, and knows those that an executor uses, by graph.
+async def fit_plan(
+    plan: Plan,
+    items: Sequence[Item],
+    *,
+    grader: Grader,
+    each: Callable[[Sequence[Item], Callable[[Item], Awaitable[Learnt]]], Awaitable[list[Learnt]]],
+    item_run: Callable[[Item, Parameters], ItemRun],
+    verdict: Callable[[Item, NodeRun], Awaitable[Verdict]],
+) -> FitRun:
+    """Fit the parts of a graph one after the other, each with those below it already fitted.
 
     Args:
+        plan: of the graph.
+        items: calibration questions.
         grader: reads answers.
-        each: does work for each item.
+        each: does work for each item, as many at a time as the executor lets in.
+        item_run: makes a run on an item, with what is fitted so far.
+        verdict: the verdict on a node's message.
+
+    Raises:
+        TaskError: a role's `fit` failed.
     """
+    nodes: dict[int, Mapping[str, Any]] = {}
+    failed: dict[str, ItemResult] = {}
+    least, calls = len(items), 0
+    for index in plan.fitted:
+        step = plan.steps[index]
+        role = step.role
+        assert isinstance(role, FittedRole)
 
-    def __init__(self, grader: Grader, each: Each) -> None:
-        self._grader = grader
-        self._each = each
-        self.known: dict[str, Fit] = {}
+        async def learn(item: Item, step: Step = step) -> Learnt:
+            return await _learn(step, item, item_run(item, nodes), grader, verdict)
 
-    def of(self, plan: Plan) -> Parameters:
-        """The parameters of a plan's fitted nodes.
-
-        Raises:
-            GraphError: it has some that were not fitted.
-        """
-        if not plan.fitted:
-            return _NONE
-        fit = self.known.get(plan.graph.key)
-        if fit is None or set(fit.nodes) != set(plan.fitted):
-            raise GraphError(
-                f"{plan.graph.describe()} has parts that are fitted on calibration questions "
-                f"(nodes {', '.join(map(str, plan.fitted))}); call fit and set_fit before run"
-            )
-        return fit.nodes
-
-    async def work_out(
-        self,
-        plan: Plan,
-        items: Sequence[Item],
-        *,
-        walk: Callable[[Item, Parameters], Walk],
-        verdict: Judge,
-    ) -> FitRun:
-        """See `Executor.fit`.
-
-        Args:
-            plan: of the graph.
-            items: calibration questions.
-            walk: makes a walk with what is fitted so far.
-            verdict: judges an answer.
-        """
-        nodes: dict[int, Mapping[str, Any]] = {}
-        failed: dict[str, ItemResult] = {}
-        least, calls = len(items), 0
-        for index in plan.fitted:
-            step = plan.steps[index]
-            assert isinstance(step.role, FittedRole)
-
-            async def learn(item: Item, step: Step = step) -> Taught:
-                return await self._teach(step, item, walk(item, nodes), verdict)
-
-            taught = await self._each(items, learn)
-            lessons = [one.lesson for one in taught if isinstance(one.lesson, CalibrationExample)]
-            for item, one in zip(items, taught, strict=True):
-                if isinstance(one.lesson, ItemResult):
-                    failed.setdefault(item.id, one.lesson)
-            if not lessons:
-                return FitRun(None, tuple(failed.values()))
-            nodes[index] = self._parameters(step.role, lessons)
-            least = min(least, len(lessons))
-            calls += sum(one.calls for one in taught)
-        return FitRun(Fit(least, calls, nodes), tuple(failed.values()))
-
-    def _parameters(
-        self, role: FittedRole, lessons: Sequence[CalibrationExample]
-    ) -> Mapping[str, Any]:
+        examples: list[CalibrationExample] = []
+        for item, (lesson, used) in zip(items, await each(items, learn), strict=True):
+            calls += used
+            if isinstance(lesson, ItemResult):
+                failed.setdefault(item.id, lesson)
+            else:
+                examples.append(lesson)
+        if not examples:
+            return FitRun(None, tuple(failed.values()))
         try:
-            return role.fit(lessons, self._grader)
+            nodes[index] = role.fit(examples, grader)
         except Exception as error:
             raise TaskError(
-                f"role {role.name!r} with grader {self._grader.name!r} could not be fitted on "
-                f"{len(lessons)} questions: {error!r}"
+                f"role {role.name!r} with grader {grader.name!r} could not be fitted on "
+                f"{len(examples)} questions: {error!r}"
             ) from error
-
-    async def _teach(self, step: Step, item: Item, walk: Walk, verdict: Judge) -> Taught:
-        """Run what is below a node on an item; each parent of a node stands before it in a plan."""
-        assert isinstance(step.role, FittedRole)
-        lower = await walk.lower(step.index)
-        calls = sum(run.usage.calls for run in lower)
-        runs = [lower[parent] for parent in step.parents]
-        if not all(run.outcome.is_graded for run in runs):
-            culprit = culprit_of(lower)
-            assert culprit is not None
-            why = None if culprit.error is None else Failure(culprit.model, culprit.error)
-            return Taught(_lost(item, culprit.outcome, why), calls)
-        judged = runs if step.role.fits_worth else []
-        try:
-            verdicts = [await verdict(item, run) for run in judged]
-        except (EngineError, BudgetReached) as error:
-            found = ungraded(self._grader, error)
-            failure = Failure(None, found.why, found.lasts)
-            return Taught(_lost(item, found.outcome, failure), calls)
-        return Taught(CalibrationExample(item, heard(runs), [one.score for one in verdicts]), calls)
+        least = min(least, len(examples))
+    return FitRun(Fit(least, calls, nodes), tuple(failed.values()))
 
 
-def _lost(item: Item, outcome: Outcome, failure: Failure | None) -> ItemResult:
-    return ItemResult(item.id, None, outcome, group=item.group, failure=failure)
+async def _learn(
+    step: Step,
+    item: Item,
+    run: ItemRun,
+    grader: Grader,
+    verdict: Callable[[Item, NodeRun], Awaitable[Verdict]],
+) -> Learnt:
+    """Run what is below a node on an item; each parent of a node stands before it in a plan."""
+    assert isinstance(step.role, FittedRole)
+    lower = await run.lower(step.index)
+    calls = sum(node.usage.calls for node in lower)
+    parents = [lower[parent] for parent in step.parents]
+    if not all(node.outcome.is_graded for node in parents):
+        culprit = culprit_of(lower)
+        assert culprit is not None
+        outcome = culprit.outcome
+        failure = None if culprit.error is None else Failure(culprit.model, culprit.error)
+        return ItemResult(item.id, None, outcome, group=item.group, failure=failure), calls
+    judged = parents if step.role.fits_worth else []
+    try:
+        verdicts = [await verdict(item, node) for node in judged]
+    except (EngineError, BudgetReached) as error:
+        found = ungraded(grader, error)
+        failure = Failure(None, found.why, found.lasts)
+        return ItemResult(item.id, None, found.outcome, group=item.group, failure=failure), calls
+    worth = [one.score for one in verdicts]
+    return CalibrationExample(item, parent_messages(parents), worth), calls

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from graphsearch.execution._sender import Order
+from graphsearch.execution._dispatcher import Order
+from graphsearch.execution._memory import LRUCache
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.calls import Call, Message, Sampling
 from graphsearch.records.errors import GraphError
@@ -17,8 +18,21 @@ from graphsearch.records.roles import (
     Role,
     SpeakingRole,
 )
+from graphsearch.records.tasks import Item
 
-__all__ = ["Identity", "Plan", "Step", "draw_of", "encode", "make_plan", "prompt_body"]
+__all__ = [
+    "Identity",
+    "Plan",
+    "Prompt",
+    "Prompts",
+    "Step",
+    "draw_of",
+    "encode",
+    "make_plan",
+    "prompt_body",
+]
+
+_KEPT_PROMPTS: Final = 4096
 
 encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
 
@@ -48,6 +62,18 @@ class Identity:
         return seed, key
 
 
+class Prompt(NamedTuple):
+    """What a model is asked.
+
+    Attributes:
+        messages: the messages.
+        body: the one text of them and the item, which is hashed and compared.
+    """
+
+    messages: tuple[Message, ...]
+    body: str
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One node of a plan.
@@ -60,7 +86,7 @@ class Step:
         gate: the role again when it may pass a parent's message on in place of a call.
         model: its model ("" when it combines).
         context: where it stands.
-        parents: nodes whose messages it hears, ascending.
+        parents: nodes whose messages it is given, ascending.
         reads: those whose messages stand in its prompt; none for a gate.
         sampling: how it draws.
         rivals: lower nodes that may make the same call: same model, sampling and number read.
@@ -84,20 +110,13 @@ class Step:
     key_prefix: str
     stream: str
 
-    @property
-    def asks(self) -> tuple[str, Sampling, int]:
-        """What nodes that may make the same call have in common."""
-        return self.model, self.sampling, len(self.reads)
-
-    def order(
-        self, item: str, messages: tuple[Message, ...], body: str, *, sample: int, account: str
-    ) -> Order:
+    def order(self, item: str, prompt: Prompt, *, sample: int, account: str) -> Order:
         """The call of this node for an item: draw number `sample` of it."""
         assert self.speaker is not None
-        seed, key = draw_of(self.seed_prefix, self.key_prefix, sample, body)
+        seed, key = draw_of(self.seed_prefix, self.key_prefix, sample, prompt.body)
         call = Call(
             self.model,
-            messages,
+            prompt.messages,
             self.sampling,
             sample,
             seed,
@@ -147,71 +166,54 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
     graph.validate()
     graph = graph.canonical()
     steps: list[Step] = []
-    for index in range(len(graph)):
-        steps.append(_step(graph, index, roles, identity, steps))
+    for index, node in enumerate(graph.nodes):
+        parents = graph.parents(index)
+        role = roles.get(node.role)
+        if role is None:
+            known = ", ".join(roles)
+            raise GraphError(f"node {index}: unknown role {node.role!r}; known: {known}")
+        speaker, combiner = _kind(role, node, index, len(parents))
+        gate = speaker if isinstance(speaker, GatedRole) else None
+        reads = parents if gate is None else ()
+        context = NodeContext(len(parents), index == graph.sink)
+        model, sampling, prefixes = "", Sampling(), ("", "")
+        rivals: tuple[int, ...] = ()
+        if speaker is not None:
+            model, sampling = node.model or "", speaker.sampling(context)
+            prefixes = identity.prefixes(model, sampling, speaker.prompt_version)
+            asks = (model, sampling, len(reads))
+            rivals = tuple(
+                other.index
+                for other in steps
+                if (other.model, other.sampling, len(other.reads)) == asks
+            )
+        steps.append(
+            Step(
+                index=index,
+                role=role,
+                speaker=speaker,
+                combiner=combiner,
+                gate=gate,
+                model=model,
+                context=context,
+                parents=parents,
+                reads=reads,
+                sampling=sampling,
+                rivals=rivals,
+                seed_prefix=prefixes[0],
+                key_prefix=prefixes[1],
+                stream=identity.stream,
+            )
+        )
     fitted = tuple(step.index for step in steps if step.role.is_fitted)
     return Plan(graph, tuple(steps), fitted)
 
 
-def _step(
-    graph: CollaborationGraph,
-    index: int,
-    roles: Mapping[str, Role],
-    identity: Identity,
-    lower: list[Step],
-) -> Step:
-    node = graph.nodes[index]
-    parents = graph.parents(index)
-    role = _role(roles, node.role, index)
-    _check_place(role, node.role, index, len(parents))
-    context = NodeContext(len(parents), index == graph.sink)
-    speaker, combiner = _kind(role, node, index)
-    gate = speaker if isinstance(speaker, GatedRole) else None
-    reads = parents if gate is None else ()
-    model, sampling, prefixes = "", Sampling(), ("", "")
-    if speaker is not None:
-        model, sampling = node.model or "", speaker.sampling(context)
-        prefixes = identity.prefixes(model, sampling, speaker.prompt_version)
-    asks = (model, sampling, len(reads))
-    return Step(
-        index=index,
-        role=role,
-        speaker=speaker,
-        combiner=combiner,
-        gate=gate,
-        model=model,
-        context=context,
-        parents=parents,
-        reads=reads,
-        sampling=sampling,
-        rivals=tuple(other.index for other in lower if speaker is not None and other.asks == asks),
-        seed_prefix=prefixes[0],
-        key_prefix=prefixes[1],
-        stream=identity.stream,
-    )
-
-
-def _kind(role: Role, node: Node, index: int) -> tuple[SpeakingRole | None, CombiningRole | None]:
-    """A role as what it is, one of the two; refuses a model too few or too many."""
-    if role.speaks and isinstance(role, SpeakingRole):
-        if node.model is None:
-            raise GraphError(f"node {index}: role {node.role!r} needs a model")
-        return role, None
-    if node.model is not None:
-        raise GraphError(f"node {index}: role {node.role!r} has no use for a model")
-    if not isinstance(role, CombiningRole):
-        raise GraphError(f"role {node.role!r} neither speaks nor combines")
-    return None, role
-
-
-def _role(roles: Mapping[str, Role], name: str, index: int) -> Role:
-    role = roles.get(name)
-    if role is None:
-        raise GraphError(f"node {index}: unknown role {name!r}; known: {', '.join(roles)}")
-    return role
-
-
-def _check_place(role: Role, name: str, index: int, parents: int) -> None:
+def _kind(
+    role: Role, node: Node, index: int, parents: int
+) -> tuple[SpeakingRole | None, CombiningRole | None]:
+    """A role as what it is, one of the two, where it stands as it may."""
+    name = node.role
     if parents < role.min_parents:
         raise GraphError(
             f"node {index}: role {name!r} needs {role.min_parents} parents, it has {parents}"
@@ -221,3 +223,34 @@ def _check_place(role: Role, name: str, index: int, parents: int) -> None:
             f"node {index}: role {name!r} reads {role.max_parents} parents at most, "
             f"it has {parents}"
         )
+    if role.speaks and isinstance(role, SpeakingRole):
+        if node.model is None:
+            raise GraphError(f"node {index}: role {name!r} needs a model")
+        return role, None
+    if node.model is not None:
+        raise GraphError(f"node {index}: role {name!r} has no use for a model")
+    if not isinstance(role, CombiningRole):
+        raise GraphError(f"role {name!r} neither speaks nor combines")
+    return None, role
+
+
+class Prompts:
+    """Writes the prompts of steps; one that depends on the item alone is written once."""
+
+    def __init__(self) -> None:
+        self._kept: LRUCache[tuple[str, bool, str], tuple[Item, Prompt]] = LRUCache(_KEPT_PROMPTS)
+
+    def write(self, step: Step, item: Item, texts: Sequence[str]) -> Prompt:
+        """A step's prompt about an item, given the messages it reads."""
+        assert step.speaker is not None
+        key = (step.role.name, step.context.is_sink, item.id)
+        if not texts:
+            kept = self._kept.get(key)
+            # An item of another task may have the same id.
+            if kept is not None and (kept[0] is item or kept[0] == item):
+                return kept[1]
+        messages = step.speaker.prompt(item, texts, step.context)
+        prompt = Prompt(messages, prompt_body(item.id, messages))
+        if not texts:
+            self._kept[key] = (item, prompt)
+        return prompt

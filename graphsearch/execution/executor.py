@@ -2,35 +2,35 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
-from graphsearch.execution._attempts import RetryPolicy
-from graphsearch.execution._desk import Desk, Traffic
-from graphsearch.execution._fitting import Fitter, Parameters
-from graphsearch.execution._grading import Grading, is_inline
-from graphsearch.execution._judge import judge
-from graphsearch.execution._lane import LimiterState
-from graphsearch.execution._memory import Memory
+from graphsearch.execution._bounds import WorstCases
+from graphsearch.execution._dispatcher import Dispatcher, Order
+from graphsearch.execution._fitting import Parameters, fit_plan
+from graphsearch.execution._grading import Grading, grade_answer, is_inline
+from graphsearch.execution._item_run import ItemRun
+from graphsearch.execution._limiters import LimiterState
+from graphsearch.execution._memory import LRUCache
 from graphsearch.execution._plan import (
     Identity,
     Plan,
-    Step,
+    Prompts,
     draw_of,
     encode,
     make_plan,
     prompt_body,
 )
-from graphsearch.execution._sender import Order, Sender
-from graphsearch.execution._tasks import together
-from graphsearch.execution._walk import Walk
-from graphsearch.execution._worst import WorstCases
+from graphsearch.execution._retries import RetryPolicy
+from graphsearch.execution._single_flight import SingleFlight, Traffic
 from graphsearch.execution.pricing import Pricer
 from graphsearch.execution.records import FitRun, GraphRun, NodeRun
 from graphsearch.graph import CollaborationGraph
 from graphsearch.ledger import Ledger, Spend
 from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling
+from graphsearch.records.errors import GraphError
 from graphsearch.records.fits import Fit
 from graphsearch.records.models import Fleet
 from graphsearch.records.roles import Role
@@ -42,17 +42,6 @@ __all__ = ["Executor"]
 T = TypeVar("T")
 
 _KEPT_PLANS: Final = 1024
-_KEPT_PROMPTS: Final = 4096
-_JUDGE: Final = "judge"
-"""Stream of a judge's draws."""
-
-
-class _Prompt(NamedTuple):
-    """A prompt that depends on the item alone, written once."""
-
-    item: Item
-    messages: tuple[Message, ...]
-    body: str
 
 
 class Executor:
@@ -74,7 +63,8 @@ class Executor:
             number of items under way at once.
         policy: how long and how often things are tried, and when an endpoint counts as dead.
         halts: send no call any more, to whatever endpoint, once one counts as dead.
-        changed: hears of endpoints that get fewer calls, are paused, dead or well again.
+        changed: called with the state of an endpoint that gets fewer calls, is paused, dead or
+            well again.
     """
 
     def __init__(
@@ -93,16 +83,15 @@ class Executor:
         halts: bool = False,
         changed: Callable[[LimiterState], None] | None = None,
     ) -> None:
+        policy = policy or RetryPolicy()
+        self.pricer = Pricer(fleet, profile)
         self._roles = roles
         self._fleet = fleet
         self._grader = grader
-        self._pure = is_inline(grader)
         self._seed = seed
         self._concurrency = concurrency
-        self.pricer = Pricer(fleet, profile)
-        policy = policy or RetryPolicy()
         self._item_s = policy.item_s
-        self._sender = Sender(
+        self._dispatcher = Dispatcher(
             engines,
             fleet,
             pricer=self.pricer,
@@ -111,26 +100,26 @@ class Executor:
             policy=policy,
             concurrency=concurrency,
             halts=halts,
-            changed=changed or _unheard,
+            changed=changed,
         )
-        self._desk = Desk(self._sender, store.journal)
+        self._flights = SingleFlight(self._dispatcher, store.journal)
         self._grading = Grading(self._asker, store.verdicts)
-        self._worst = WorstCases(self._sender, grader)
-        self._fitter = Fitter(grader, self._each)
+        self._worst = WorstCases(self._dispatcher, grader)
+        self._prompts = Prompts()
+        self._plans: LRUCache[tuple[str, str], Plan] = LRUCache(_KEPT_PLANS)
+        self._fits: dict[str, Fit] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._window = asyncio.Semaphore(2 * concurrency)
-        self._plans: Memory[tuple[str, str], Plan] = Memory(_KEPT_PLANS)
-        self._prompts: Memory[tuple[str, bool, str], _Prompt] = Memory(_KEPT_PROMPTS)
 
     @property
     def traffic(self) -> Traffic:
         """Calls asked for, made, found in the journal and shared so far."""
-        return self._desk.traffic
+        return self._flights.traffic
 
     @property
     def down(self) -> str | None:
         """Why an endpoint counts as dead, None when none does."""
-        error = self._sender.down
+        error = self._dispatcher.down
         return None if error is None else str(error)
 
     async def run(
@@ -169,36 +158,38 @@ class Executor:
         """
         self._enter_loop()
         plan = self._plan(graph, stream)
-        walk = self._walks(plan, grader or self._grader, account=account, cap=cap)
-        fitted = self._fitter.of(plan)
+        fitted: Parameters = {}
+        if plan.fitted:
+            fit = self._fits.get(plan.graph.key)
+            if fit is None or set(fit.nodes) != set(plan.fitted):
+                raise GraphError(
+                    f"{plan.graph.describe()} has parts that are fitted on calibration questions "
+                    f"(nodes {', '.join(map(str, plan.fitted))}); call fit and set_fit before run"
+                )
+            fitted = fit.nodes
+        item_run = self._item_runs(plan, grader or self._grader, account=account, cap=cap)
 
         async def run(item: Item) -> GraphRun:
-            return await walk(item, fitted).run(self._item_s)
+            return await item_run(item, fitted).run(self._item_s)
 
         return await self._each(items, run)
 
-    def _walks(
+    def _item_runs(
         self, plan: Plan, grader: Grader, *, account: str, cap: Amount | None = None
-    ) -> Callable[[Item, Parameters], Walk]:
-        """Makes walks of a plan, each for an item and what is fitted."""
-        grading = None if is_inline(grader) else self._grading
-
-        def make(item: Item, fitted: Parameters) -> Walk:
-            return Walk(
-                plan,
-                item,
-                desk=self._desk,
-                sender=self._sender,
-                pricer=self.pricer,
-                grader=grader,
-                grading=grading,
-                account=account,
-                speak=self._speak,
-                cap=cap,
-                fitted=fitted,
-            )
-
-        return make
+    ) -> Callable[[Item, Parameters], ItemRun]:
+        """Makes runs of a plan, each for an item and what is fitted."""
+        return partial(
+            ItemRun,
+            plan,
+            flights=self._flights,
+            dispatcher=self._dispatcher,
+            pricer=self.pricer,
+            prompts=self._prompts,
+            grader=grader,
+            grading=None if is_inline(grader) else self._grading,
+            account=account,
+            cap=cap,
+        )
 
     async def _each(self, items: Sequence[Item], work: Callable[[Item], Awaitable[T]]) -> list[T]:
         """What `work` brings for each item, as many at a time as the window lets in."""
@@ -210,8 +201,13 @@ class Executor:
                 async with self._window:
                     found[place] = await work(item)
 
-        await together([worker(queue) for _ in range(min(len(items), 2 * self._concurrency))])
-        self._sender.raise_unheard()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(len(items), 2 * self._concurrency)):
+                    group.create_task(worker(queue))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        self._dispatcher.raise_listener_error()
         return [found[place] for place in range(len(items))]
 
     # -- fitted parts --------------------------------------------------------------------------
@@ -222,22 +218,22 @@ class Executor:
         Raises:
             GraphError: the graph is not valid.
         """
-        return bool(self._plan(graph, "search").fitted) and graph.key not in self._fitter.known
+        return bool(self._plan(graph, "search").fitted) and graph.key not in self._fits
 
     def set_fit(self, graph: CollaborationGraph, fit: Fit) -> None:
         """Use what was fitted for a graph from now on."""
-        self._fitter.known[graph.key] = fit
+        self._fits[graph.key] = fit
 
     def get_fit(self, graph: CollaborationGraph) -> Fit | None:
         """What is used for a graph, None when nothing is, or it has no such parts."""
-        return self._fitter.known.get(graph.key)
+        return self._fits.get(graph.key)
 
     async def fit(
         self, graph: CollaborationGraph, items: Sequence[Item], *, stream: str, account: str
     ) -> FitRun:
         """Work out the parameters of a graph's fitted parts; `set_fit` has them used.
 
-        What is below such a part is run on the items; parts that hear other fitted parts come
+        What is below such a part is run on the items; parts that read other fitted parts come
         after these. Equal calls are shared with all other runs of the stream.
 
         Args:
@@ -258,8 +254,14 @@ class Executor:
         async def verdict(item: Item, run: NodeRun) -> Verdict:
             return await self.verdict(item, run.message, run.outcome, account=account)
 
-        walk = self._walks(plan, self._grader, account=account)
-        return await self._fitter.work_out(plan, items, walk=walk, verdict=verdict)
+        return await fit_plan(
+            plan,
+            items,
+            grader=self._grader,
+            each=self._each,
+            item_run=self._item_runs(plan, self._grader, account=account),
+            verdict=verdict,
+        )
 
     def worst_fit(self, graph: CollaborationGraph, item: Item) -> Spend:
         """Most that fitting a graph's parts can cost for a calibration question, as `worst_case`.
@@ -305,25 +307,25 @@ class Executor:
         seed, key = draw_of(*prefixes, sample, prompt_body(item, prompt))
         call = Call(model, prompt, sampling, sample, seed, prompt_version, stream, item)
         order = Order(key, call, account)
-        return (await self._desk.fetch(order)).reply
+        return (await self._flights.fetch(order)).reply
 
     async def verdict(
         self, item: Item, text: str, outcome: Outcome = Outcome.ANSWERED, *, account: str
     ) -> Verdict:
-        """What an answer is worth, judged as the answer of a graph would be.
+        """The verdict on an answer, judged as the answer of a graph would be.
 
         Args:
             item: the question.
             text: the answer.
             outcome: how the call that gave it ended.
-            account: of the graph it comes from; a judge's calls are booked beside it.
+            account: of the graph it comes from; a judge's calls go to its `judge_account`.
 
         Raises:
             EngineError: the grader's machinery or a call of the judge failed.
             BudgetReached: the ledger does not cover a call of the judge.
         """
-        if self._pure:
-            return judge(self._grader, item, text, outcome)
+        if is_inline(self._grader):
+            return grade_answer(self._grader, item, text, outcome)
         self._enter_loop()
         return await self._grading.verdict(self._grader, item, text, outcome, account=account)
 
@@ -351,14 +353,14 @@ class Executor:
         """
         return self._worst.of_verdict(self._plan(graph, "search"), item)
 
-    # -- parts ---------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------
 
     def _enter_loop(self) -> None:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop = loop
             self._window = asyncio.Semaphore(2 * self._concurrency)
-            self._desk.enter_loop()
+            self._flights.enter_loop()
             self._grading.enter_loop()
 
     def _asker(self, item: Item, account: str) -> Ask:
@@ -374,7 +376,7 @@ class Executor:
                 model,
                 messages,
                 sampling=sampling,
-                stream=_JUDGE,
+                stream="judge",
                 account=account,
                 sample=sample,
                 item=item.id,
@@ -387,32 +389,13 @@ class Executor:
         return Identity(self._seed, stream, self._version)
 
     def _version(self, model: str) -> str:
+        """What may change a model's replies: its revision, and whatever serves it."""
         revision = self._fleet.model(model).revision or ""
-        return encode([revision, self._sender.engine(model).info(model).fingerprint])
+        return encode([revision, self._dispatcher.engine(model).info(model).fingerprint])
 
     def _plan(self, graph: CollaborationGraph, stream: str) -> Plan:
-        return self._plans.get(
-            (graph.key, stream), lambda: make_plan(graph, self._roles, self._identity(stream))
-        )
-
-    def _speak(
-        self, step: Step, item: Item, texts: Sequence[str]
-    ) -> tuple[tuple[Message, ...], str]:
-        if texts:
-            return self._write(step, item, texts)
-        key = (step.role.name, step.context.is_sink, item.id)
-        prompt = self._prompts.get(key, lambda: _Prompt(item, *self._write(step, item, ())))
-        if prompt.item is not item and prompt.item != item:
-            # Another item of the same id: of another task, say.
-            return self._write(step, item, ())
-        return prompt.messages, prompt.body
-
-    @staticmethod
-    def _write(step: Step, item: Item, texts: Sequence[str]) -> tuple[tuple[Message, ...], str]:
-        assert step.speaker is not None
-        messages = step.speaker.prompt(item, texts, step.context)
-        return messages, prompt_body(item.id, messages)
-
-
-def _unheard(state: LimiterState) -> None:
-    """Nobody listens."""
+        plan = self._plans.get((graph.key, stream))
+        if plan is None:
+            plan = make_plan(graph, self._roles, self._identity(stream))
+            self._plans[graph.key, stream] = plan
+        return plan

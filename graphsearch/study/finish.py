@@ -62,7 +62,7 @@ async def finish(study: "Study") -> Result:
     result.save(study.folder)
     spans = {"search": begun, "selection": selected - begun, "test": study.seconds - selected}
     traffic = study.executor.traffic
-    calls = {"made": traffic.made, "recalled": traffic.recalled, "shared": traffic.shared}
+    calls = {"made": traffic.made, "recalled": traffic.cache_hits, "shared": traffic.shared}
     _write_timing(study.folder, {"seconds": spans, "calls": calls})
     study.voice.say(
         Done,

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.execution import RetryPolicy
-from graphsearch.execution._attempts import Attempts
-from graphsearch.execution._sender import Order
+from graphsearch.execution._retries import Attempts
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.records.calls import Call, Outcome, Reply, Sampling, Usage
+from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling, Usage
 from graphsearch.records.errors import (
     CallTimeout,
     FleetError,
@@ -131,7 +130,7 @@ async def test_many_graphs_at_once_share_calls_and_see_what_each_alone_would_see
         # FUSED and VOTED share the three hot draws of `a`, and the chain's first is one of them.
         assert traffic.asked == 6 * (1 + 4 + 4 + 3)
         assert traffic.made == 6 * (1 + 4 + 1 + 2) == len(ready.engine.calls)
-        assert traffic.recalled + traffic.shared == traffic.asked - traffic.made
+        assert traffic.cache_hits + traffic.shared == traffic.asked - traffic.made
         assert sum(run.made for runs in together for run in runs) == traffic.made
         assert ready.ledger.spent("calls") == traffic.made
         assert len(ready.store.journal) == traffic.made
@@ -449,13 +448,18 @@ async def test_a_call_that_another_run_waits_for_goes_on(tmp_path):
 
 async def test_a_call_that_is_given_up_can_be_asked_for_again_at_once(tmp_path):
     with executor(tmp_path, ScriptedEngine(answer, latency=3600.0)) as ready:
-        ready._enter_loop()
-        call = Call("a", ROLES["assistant"].prompt(ITEMS[0], [], None), Sampling(max_tokens=8))
-        order = Order("ab" * 16, call, "search")
-        first = asyncio.create_task(ready._desk.fetch(order))
+        messages = (Message("user", "question"),)
+
+        def ask():
+            sampling = Sampling(max_tokens=8)
+            return asyncio.create_task(
+                ready.ask("a", messages, sampling=sampling, stream="agent", account="agent")
+            )
+
+        first = ask()
         await until(lambda: ready.engine.in_flight == 1)
         first.cancel()
-        second = asyncio.create_task(ready._desk.fetch(order))
+        second = ask()
         await until(lambda: len(ready.engine.calls) == 2)
         assert not second.done()
         second.cancel()

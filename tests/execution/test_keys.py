@@ -56,7 +56,7 @@ def versions(fleet, engine):
 
     from graphsearch.execution import Executor
 
-    half = SimpleNamespace(_fleet=fleet, _sender=SimpleNamespace(engine=lambda model: engine))
+    half = SimpleNamespace(_fleet=fleet, _dispatcher=SimpleNamespace(engine=lambda model: engine))
     return lambda model: Executor._version(half, model)
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsearch.execution import RetryPolicy
-from graphsearch.execution._lane import Lane
-from graphsearch.execution._rate import PerMinute, RateLimit
+from graphsearch.execution._limiters import AdaptiveLimiter, RateLimiter
+from graphsearch.execution._limiters import _Bucket as PerMinute
 from graphsearch.records.errors import (
     BadRequest,
     EndpointDown,
@@ -27,7 +27,7 @@ class Street:
 
     def __init__(self, answer, *, most=64, latency=1.0, policy=POLICY, is_remote=True):
         self.changes = []
-        self.lane = Lane(
+        self.lane = AdaptiveLimiter(
             "there", most, is_remote=is_remote, policy=policy, changed=self.changes.append
         )
         self.answer = answer
@@ -244,7 +244,7 @@ def test_no_minute_sees_more_than_its_limit_and_a_burst(most, asked):
 
 def test_what_was_not_used_is_free_again():
     async def main():
-        limit = RateLimit(None, 600)
+        limit = RateLimiter(None, 600)
         loop = asyncio.get_running_loop()
         for _ in range(20):
             await limit.wait(50)
@@ -274,7 +274,7 @@ def test_a_refusal_for_a_day_counts_also_in_a_round_that_was_cut_already():
 
 def test_a_call_that_gives_up_its_turn_gives_back_its_share():
     async def main():
-        limit = RateLimit(60, 600)
+        limit = RateLimiter(60, 600)
         waiting = [asyncio.ensure_future(limit.wait(50)) for _ in range(100)]
         await asyncio.sleep(0)
         for call in waiting:

@@ -166,7 +166,7 @@ def test_once_an_endpoint_is_dead_a_study_sends_nothing_to_the_others(tmp_path):
     async def main(*, halts):
         policy = RetryPolicy()
         with executor(tmp_path / str(halts), alive, halts=halts, policy=policy) as ready:
-            ready._sender._engines = {"a": dead, "b": alive}
+            ready._dispatcher._engines = {"a": dead, "b": alive}
             alive.calls.clear()
             await asyncio.gather(
                 run(ready, items=ITEMS[:1]),

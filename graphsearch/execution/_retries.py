@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from graphsearch.records.errors import ConfigError, EngineError, RateLimited, Unreachable
 
-__all__ = ["Attempts", "RetryPolicy"]
+__all__ = ["Attempts", "RetryPolicy", "jittered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class RetryPolicy:
     trouble_s: float = 300.0
 
     def __post_init__(self) -> None:
-        for name in ("attempts", "refusals"):
+        for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ConfigError(f"must be a whole number from 1, got {value!r}", where=name)
-        for name in (n for n in self.__dataclass_fields__ if n not in {"attempts", "refusals"}):
-            value, may_be_none = getattr(self, name), name in {"attempt_s", "call_s", "item_s"}
-            if (value is None and may_be_none) or (type(value) in (int, float) and value >= 0):
+            if name in {"attempts", "refusals"}:
+                if type(value) is not int or value < 1:
+                    raise ConfigError(f"must be a whole number from 1, got {value!r}", where=name)
+            elif value is None and name in {"attempt_s", "call_s", "item_s"}:
                 continue
-            raise ConfigError(f"must be a number of seconds, got {value!r}", where=name)
+            elif type(value) not in (int, float) or not value >= 0:
+                raise ConfigError(f"must be a number of seconds, got {value!r}", where=name)
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, without the random part."""
@@ -63,25 +63,23 @@ def jittered(seconds: float) -> float:
 
 
 class Attempts:
-    """The attempts of one call.
+    """Counts the attempts of one call.
 
     Args:
         policy: what is allowed.
         began: time of the first attempt, in seconds of the event loop.
+
+    Attributes:
+        failed: attempts that have failed so far.
     """
 
-    __slots__ = ("_began", "_policy", "_refused", "_spoilt")
+    __slots__ = ("_began", "_policy", "_refused", "failed")
 
     def __init__(self, policy: RetryPolicy, began: float) -> None:
         self._policy = policy
         self._began = began
-        self._spoilt = 0
         self._refused = 0
-
-    @property
-    def made(self) -> int:
-        """Attempts that have failed so far."""
-        return self._spoilt + self._refused
+        self.failed = 0
 
     def wait_after(self, error: EngineError, now: float) -> float | None:
         """Seconds to wait before the next attempt, None when there is to be none.
@@ -94,15 +92,14 @@ class Attempts:
             return None
         if policy.call_s is not None and now - self._began >= policy.call_s:
             return None
+        self.failed += 1
         if isinstance(error, RateLimited | Unreachable):
             self._refused += 1
             return 0.0 if self._refused < policy.refusals else None
-        self._spoilt += 1
-        if self._spoilt >= policy.attempts:
+        spoilt = self.failed - self._refused
+        if spoilt >= policy.attempts:
             return None
-        wait = jittered(policy.backoff(self._spoilt))
+        wait = jittered(policy.backoff(spoilt))
         if error.retry_after is None:
             return wait
-        if error.retry_after > policy.trouble_s:
-            return None
-        return max(wait, error.retry_after)
+        return None if error.retry_after > policy.trouble_s else max(wait, error.retry_after)
