@@ -94,10 +94,10 @@ def served() -> Iterator[tuple[str, str]]:
         return
     path = ROOT / "configs" / "fleets" / "vllm-cpu.yaml"
     spec = Fleet.load(path).model(MODEL)
-    assert spec.serve is not None
     assert spec.endpoint is not None
-    serve = replace(spec.serve, python=None)  # the one of the environment variable
-    fleet = Fleet("bench", (replace(spec, serve=serve),), MODEL)
+    serve = dict(spec.options["serve"])
+    del serve["python"]  # the one of the environment variable
+    fleet = Fleet("bench", (replace(spec, options={"serve": serve}),), MODEL)
     with Servers(fleet, say=lambda text: print(f"  {text}", file=sys.stderr, flush=True)):
         yield spec.endpoint, MODEL
 

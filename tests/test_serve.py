@@ -1,14 +1,13 @@
 """The block `serve` of a model: how a vLLM of one's own serves it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from graphsearch.engines.vllm import Serve, serve_of
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.serve import Serve
 
 FULL = {
     "weights": "./small",
@@ -31,13 +30,14 @@ SPEC = {"name": "s", "parameters": 1000, "layers": 2, "width": 8}
 def test_a_block_survives_json_and_is_left_out_where_there_is_none():
     spec = ModelSpec.from_json({**SPEC, "serve": FULL})
     assert ModelSpec.from_json(spec.to_json()) == spec
-    assert spec.serve.env == (("OMP_NUM_THREADS", "2"), ("VLLM_USE_V1", "1"))
-    assert spec.serve.args == ("--seed", "7")
-    assert spec.serve.command == ("apptainer", "run", "my vllm.sif")
+    serve = serve_of(spec)
+    assert serve.env == {"OMP_NUM_THREADS": "2", "VLLM_USE_V1": "1"}
+    assert serve.args == ("--seed", "7")
+    assert serve.command == ("apptainer", "run", "my vllm.sif")
     assert hash(spec) == hash(ModelSpec.from_json(spec.to_json()))
     plain = ModelSpec.from_json(SPEC)
-    assert "serve" not in plain.to_json()
-    assert plain.serve_digest == ""
+    assert "options" not in plain.to_json()
+    assert serve_of(plain) is None
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,19 @@ def test_what_is_wrong_is_named(change, words):
 
 
 def test_the_digest_follows_what_may_change_replies_and_nothing_else():
-    base = Serve.from_json(FULL)
+    base = Serve(**FULL)
     for change in (
         {"weights": "./other"},
         {"max_model_len": 256},
         {"dtype": "bfloat16"},
         {"quantization": None},
-        {"env": ()},
+        {"env": {}},
         {"args": ("--seed", "8")},
     ):
-        assert replace(base, **change).digest != base.digest
+        assert base.model_copy(update=change).digest != base.digest
     shared_out = {"gpu_memory": None, "kv_width": 9, "devices": (), "group": None, "python": None}
-    same = replace(base, **shared_out, command=(), max_num_seqs=2, home="/elsewhere")
-    assert same.digest == base.digest
+    same = base.model_copy(update={**shared_out, "command": (), "max_num_seqs": 2})
+    assert same.at(Path("/elsewhere")).digest == base.digest
 
 
 def test_paths_are_relative_to_the_file_of_the_fleet(tmp_path):
@@ -84,7 +84,7 @@ def test_paths_are_relative_to_the_file_of_the_fleet(tmp_path):
     model = {**SPEC, "serve": {"weights": "./small", "python": "../venv/bin/python"}}
     file.write_text(yaml.safe_dump({"name": "f", "unit_model": "s", "models": [model]}))
     fleet = Fleet.load(file)
-    serve = fleet.model("s").serve
+    serve = serve_of(fleet.model("s"))
     assert serve.folder == tmp_path / "small"
     assert serve.path(serve.python) == tmp_path.parent / "venv/bin/python"
     # Where the file lies is no part of what the fleet is.
@@ -93,9 +93,9 @@ def test_paths_are_relative_to_the_file_of_the_fleet(tmp_path):
 
 
 def test_weights_are_a_folder_a_name_or_embedded():
-    assert Serve("Qwen/Qwen2.5-0.5B").folder is None
-    assert Serve("/models/x").folder == Path("/models/x")
-    assert Serve("~/x").folder == Path.home() / "x"
-    assert Serve("embedded:nano").folder.joinpath("config.json").is_file()
+    assert Serve(weights="Qwen/Qwen2.5-0.5B").folder is None
+    assert Serve(weights="/models/x").folder == Path("/models/x")
+    assert Serve(weights="~/x").folder == Path.home() / "x"
+    assert Serve(weights="embedded:nano").folder.joinpath("config.json").is_file()
     with pytest.raises(FleetError, match="names no embedded model"):
-        _ = Serve("embedded:../nano").folder
+        _ = Serve(weights="embedded:../nano").folder

@@ -79,7 +79,7 @@ def check_url(url: str) -> None:
     Raises:
         ConfigError: without the URL, where it holds more than a host and a path.
     """
-    from graphsearch.engines.keys import base_url
+    from graphsearch.records.urls import base_url
 
     try:
         base_url(url, key_at="--api-key-env")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from graphsearch.engines.base import Engine, ListsModels, Opens
-from graphsearch.engines.keys import bare_url
+from graphsearch.engines.vllm.serve import serve_of
 from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling
 from graphsearch.records.errors import (
     AccessDenied,
@@ -25,6 +25,7 @@ from graphsearch.records.errors import (
     Unreachable,
 )
 from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.urls import bare_url
 
 __all__ = ["Finding", "ModelReport", "ServerReport", "State", "engine_of", "list_all", "probe_all"]
 
@@ -352,7 +353,7 @@ class _Probe:
             return f"see what the log of {where} says of the call that it refuses"
         if about == "answer":
             return f"see whether {where} is busy or stuck, and what its log says"
-        if spec.serve is not None:
+        if serve_of(spec) is not None:
             return "start its server with: graphsearch fleet up FLEET, or see its log"
         return f"start what should listen at {where}, or correct the endpoint"
 
@@ -382,7 +383,8 @@ def _about(error: Exception) -> str:
 
 def _question(spec: ModelSpec) -> str:
     """The embedded models know no words but those of their tasks, whoever serves them."""
-    served = spec.serve is not None and spec.serve.weights.startswith("embedded:")
+    serve = serve_of(spec)
+    served = serve is not None and serve.weights.startswith("embedded:")
     own = spec.engine == "embedded" or served
     return "S P 2 7 9 10 > 36 :" if own else "Reply with the word ready."
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graphsearch.records.models import Fleet, ModelSpec
-    from graphsearch.serve import Serve
 
 __all__ = ["written_fleet"]
 
@@ -15,16 +14,10 @@ def written_fleet(fleet: "Fleet") -> dict[str, Any]:
 
 
 def _model(spec: "ModelSpec") -> dict[str, Any]:
+    from graphsearch.records.options import options_of
+
     out = {key: value for key, value in spec.to_json().items() if value not in (None, "")}
-    if spec.serve is not None:
-        out["serve"] = _serve(spec.serve)
-    return out
-
-
-def _serve(serve: "Serve") -> dict[str, Any]:
-    out = serve.to_json()
-    if serve.weights[0] in "./~":
-        out["weights"] = str(serve.path(serve.weights))
-    if serve.python is not None:
-        out["python"] = str(serve.path(serve.python))
+    options = options_of(spec) if spec.options else None
+    if options is not None:
+        out["options"] = options.absolute().to_json()
     return out

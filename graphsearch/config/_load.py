@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,13 +201,11 @@ def _grader_traits(options: Mapping[str, Any]) -> "Traits":
 
 def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
     """A fleet given whole; paths of the servers in it are relative to the configuration."""
-    if not any("serve" in model for model in fleet["models"]):
+    if not any("serve" in model or "options" in model for model in fleet["models"]):
         return fleet
     from graphsearch.records.models import Fleet
 
-    found = Fleet.from_json(fleet)
-    specs = (s if s.serve is None else replace(s, serve=s.serve.at(base)) for s in found.models)
-    return written_fleet(replace(found, models=tuple(specs)))
+    return written_fleet(Fleet.from_json(fleet).at(base))
 
 
 def _refuse_code(config: Config, source: str | None) -> None:

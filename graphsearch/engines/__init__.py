@@ -1,10 +1,15 @@
 """Engines: where a model's calls go.
 
 `make_engine` builds one by name, `engines_for` those that a fleet names. Other packages add theirs
-with an entry point of the group `graphsearch.engines`, which names a callable that takes the
-engine's options as keywords. Where it has an attribute `for_models`, that is called instead with
-the list of `ModelSpec` to serve, all of one endpoint and key; of all of them, where it has a true
-attribute `spans_endpoints`.
+with an entry point of the group `graphsearch.engines`, which names a class, or a callable with
+these attributes, all of which may be left out:
+
+    Options            a subclass of `EngineOptions`, which checks what a fleet says of a model in
+                       `options`; without it the engine takes none
+    for_models(specs)  makes the engine of models of one endpoint and key, and finds their options
+                       by `Options.of(spec)`; without it the engine is called with `endpoint`, where
+                       the fleet has one, and the options as keywords
+    spans_endpoints    true where `for_models` takes all models of the engine at once
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +24,16 @@ from graphsearch.engines.base import (
     TakesTurns,
     WantsKeys,
 )
+from graphsearch.records.calls import canonical_json
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.registry import Registry
+from graphsearch.records.options import ENGINES, EngineOptions, options_of
 
 __all__ = [
     "ENGINES",
     "Engine",
     "EngineInfo",
+    "EngineOptions",
     "ListsModels",
     "Opens",
     "TakesTurns",
@@ -35,25 +42,6 @@ __all__ = [
     "engines_for",
     "make_engine",
 ]
-
-ENGINES: Registry[Callable[..., Engine]] = Registry(
-    "graphsearch.engines",
-    {
-        "embedded": "graphsearch.engines.embedded.engine:EmbeddedEngine",
-        "faulty": "graphsearch.engines.faulty:FaultyEngine",
-        "http": "graphsearch.engines.http:HttpEngine",
-        "litellm": "graphsearch.engines.litellm:LitellmEngine",
-        "replay": "graphsearch.engines.replay:ReplayEngine",
-        "scripted": "graphsearch.engines.scripted:ScriptedEngine",
-        "vllm": "graphsearch.engines.vllm.engine:VllmEngine",
-        "vllm-sleep": "graphsearch.engines.vllm.turns:SleepingServers",
-    },
-    kind="engine",
-    error=FleetError,
-    where="engine",
-    unknown="there is no {kind} {name!r}; known are {known}",
-)
-"""The class, or the maker, of each engine."""
 
 
 def engine_names() -> tuple[str, ...]:
@@ -72,7 +60,7 @@ def make_engine(name: str, **options: Any) -> Engine:
     Raises:
         FleetError: no such engine, or options it does not take.
     """
-    factory = ENGINES.find(name)
+    factory: Callable[..., Engine] = ENGINES.find(name)
     try:
         return factory(**options)
     except TypeError as error:
@@ -87,16 +75,31 @@ def engines_for(fleet: Fleet, models: Sequence[str]) -> dict[str, Engine]:
     Raises:
         FleetError: the fleet has no such model, there is no such engine, or it lacks something.
     """
-    groups: dict[tuple[str, str | None, str | None], list[ModelSpec]] = {}
+    groups: dict[tuple[str | None, ...], list[ModelSpec]] = {}
     for spec in map(fleet.model, dict.fromkeys(models)):
         with _named(spec):
-            apart = not getattr(ENGINES.find(spec.engine), "spans_endpoints", False)
-        place = (spec.endpoint, spec.api_key_env) if apart else (None, None)
+            factory = ENGINES.find(spec.engine)
+            options_of(spec)
+        place: tuple[str | None, ...] = (spec.endpoint, spec.api_key_env)
+        if not hasattr(factory, "for_models"):
+            place = (*place, canonical_json(spec.options))
+        elif getattr(factory, "spans_endpoints", False):
+            place = ()
         groups.setdefault((spec.engine, *place), []).append(spec)
     made: dict[str, Engine] = {}
     for specs in groups.values():
-        with _named(specs[0]):
-            made.update(dict.fromkeys((spec.name for spec in specs), _of(specs)))
+        first = specs[0]
+        with _named(first):
+            factory = ENGINES.find(first.engine)
+            if hasattr(factory, "for_models"):
+                engine = factory.for_models(specs)
+            else:
+                options = options_of(first)
+                given = {name: getattr(options, name) for name in first.options}
+                if first.endpoint is not None:
+                    given["endpoint"] = first.endpoint
+                engine = make_engine(first.engine, **given)
+        made.update(dict.fromkeys((spec.name for spec in specs), engine))
     return {name: made[name] for name in models}
 
 
@@ -110,13 +113,3 @@ def _named(spec: ModelSpec) -> Iterator[None]:
         if where is not None and where.startswith("model "):
             raise
         raise FleetError(error.message, where=f"{at}: {where}" if where else at) from error
-
-
-def _of(specs: list[ModelSpec]) -> Engine:
-    build: Callable[[list[ModelSpec]], Engine] | None = getattr(
-        ENGINES.find(specs[0].engine), "for_models", None
-    )
-    if build is not None:
-        return build(specs)
-    endpoint = specs[0].endpoint
-    return make_engine(specs[0].engine, **({} if endpoint is None else {"endpoint": endpoint}))

@@ -11,6 +11,7 @@ from graphsearch.export._bundle import Bundle
 from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.options import options_of
 from graphsearch.yamlfile import read_text
 
 __all__ = ["load_bundle"]
@@ -149,10 +150,8 @@ def _check_litellm(spec: ModelSpec, endpoints: Mapping[str, str], where: str) ->
 def _check_flags(fleet: Fleet, used: set[str], *, where: str) -> None:
     """Flags of a vLLM in this process may run code; those of a server elsewhere are not used."""
     for spec in fleet.models:
-        serve = spec.serve
-        if spec.name not in used or spec.engine != "vllm" or serve is None:
-            continue
-        flags = [*serve.args, *(f"{name}={value}" for name, value in serve.env)]
+        options = options_of(spec) if spec.options and spec.name in used else None
+        flags = () if options is None else options.may_run_code()
         if flags:
             raise ConfigError(
                 f"starts the model {spec.name!r} in this process with {' '.join(flags)}, which may "

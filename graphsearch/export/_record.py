@@ -7,11 +7,11 @@ from typing import Any
 
 from graphsearch import __version__
 from graphsearch.engines.base import Engine
-from graphsearch.engines.keys import bare_url
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import digest
 from graphsearch.records.models import Fleet
 from graphsearch.records.roles import NodeContext, Role, SpeakingRole
+from graphsearch.records.urls import bare_url
 
 __all__ = ["SCHEMA_VERSION", "content_digest", "evidence_part", "graph_part", "models_part"]
 

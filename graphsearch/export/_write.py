@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.engines.keys import bare_url
 from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._parts import Sources, find_sources
 from graphsearch.records.errors import BudgetRefused, ConfigError, StoreError
+from graphsearch.records.urls import bare_url
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount

@@ -14,19 +14,36 @@ Prices are in USD per million tokens; what is left out is unknown.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import BaseModel, BeforeValidator, Field
+
+from graphsearch.records import fields
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
 
 __all__ = ["Price", "PriceList", "with_prices"]
 
 _SHIPPED: Final = Path(__file__).parent / "prices.yaml"
-_OF_A_LIST: Final = ("as_of", "source", "models")
-_OF_A_MODEL: Final = ("input_price", "output_price", "context")
+
+
+def _date(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"expected the date of the prices such as '2026-11-01', got {value!r}"
+        ) from None
+
+
+class _PriceFile(BaseModel):
+    """What a file of prices holds; its rows are checked one by one."""
+
+    as_of: Annotated[date, BeforeValidator(_date)] = Field(None, validate_default=True)
+    source: fields.Note = ""
+    models: dict[str, Any] = Field(None, validate_default=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +56,9 @@ class Price:
         context: most tokens that it reads at this price, None when unknown.
     """
 
-    input_price: Decimal | None = None
-    output_price: Decimal | None = None
-    context: int | None = None
+    input_price: fields.Price | None = None
+    output_price: fields.Price | None = None
+    context: fields.Whole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +106,12 @@ class PriceList:
         Raises:
             FleetError: with the path to the bad value.
         """
-        _mapping(data, _OF_A_LIST, where)
-        models = data.get("models")
-        if not isinstance(models, Mapping):
-            raise FleetError(f"expected a mapping, got {models!r}", where=f"{where}: models")
+        told = fields.read(_PriceFile, data, f"{where}: ", error=FleetError)
         prices = {
-            str(name): _price(str(name), row, f"{where}: models.{name}")
-            for name, row in models.items()
+            name: fields.read(Price, row, f"{where}: models.{name}", error=FleetError)
+            for name, row in told.models.items()
         }
-        source = data.get("source") or Path(where).name
-        if not isinstance(source, str):
-            raise FleetError(f"expected a text, got {source!r}", where=f"{where}: source")
-        return cls(_date(data.get("as_of"), f"{where}: as_of"), source, prices)
+        return cls(told.as_of, told.source or Path(where).name, prices)
 
 
 def with_prices(fleet: Fleet, own: PriceList | None = None) -> Fleet:
@@ -148,26 +159,3 @@ def _shipped() -> PriceList:
     from graphsearch.yamlfile import read_yaml
 
     return PriceList.from_json(read_yaml(_SHIPPED, error=FleetError), where=str(_SHIPPED))
-
-
-def _mapping(data: Any, known: tuple[str, ...], where: str) -> None:
-    if not isinstance(data, Mapping):
-        raise FleetError(f"expected a mapping, got {data!r}", where=where)
-    unknown = next((key for key in data if key not in known), None)
-    if unknown is not None:
-        raise FleetError(f"unknown key {unknown!r}; known are {', '.join(known)}", where=where)
-
-
-def _price(name: str, row: Any, where: str) -> Price:
-    _mapping(row, _OF_A_MODEL, where)
-    spec = ModelSpec.from_json({"name": name, **row}, where=where)
-    return Price(spec.input_price, spec.output_price, spec.context)
-
-
-def _date(value: Any, where: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise FleetError(
-            f"expected the date of the prices such as '2026-11-01', got {value!r}", where=where
-        ) from None

@@ -24,17 +24,22 @@ missing price is not free, and a budget in a currency that needs what is missing
         input_price: "0.40"       # USD per million tokens
         output_price: "0.80"
 
-Models of one engine, endpoint and key share an engine and its connections.
+Models of one engine, endpoint and key share an engine and its connections. What an engine alone
+understands stands in `options`, and the engine checks it (see `records.options`). The option
+`serve`, of the engines that speak to vLLM, may stand among the fields, as it once did.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from decimal import Decimal
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel
 
 from graphsearch.records.errors import FleetError
-from graphsearch.serve import Serve
+from graphsearch.records.fields import Note, Price, Rate, Seconds, Text, Variable, Whole, read
+from graphsearch.records.options import options_kind, options_of
+from graphsearch.records.urls import base_url
 
 __all__ = ["BUILTIN_FLEETS", "Attention", "Fleet", "ModelSpec"]
 
@@ -42,6 +47,22 @@ Attention = Literal["full", "linear"]
 
 BUILTIN_FLEETS = ("embedded", "gemma", "general", "llama", "qwen")
 """Names `Fleet.load` knows without a path."""
+
+_PLACE: Final = frozenset({"endpoint", "api_key_env", "requests_per_minute", "tokens_per_minute"})
+_ONCE_A_FIELD: Final = "serve"
+
+
+def _without_a_secret(text: str) -> str:
+    """A URL, or what else an engine needs; one that holds a secret is not repeated."""
+    if text.partition("://")[0].lower() in {"http", "https"}:
+        try:
+            base_url(text)
+        except FleetError as error:
+            raise ValueError(str(error)) from None
+    return text
+
+
+Endpoint = Annotated[Text, AfterValidator(_without_a_secret)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +95,35 @@ class ModelSpec:
         context: most tokens of prompt and completion together, None when unknown.
         source: where the constants come from.
         price_source: where the prices come from and of which date they are, "" when not told.
-        serve: how a vLLM of one's own serves it, None where somebody else does.
+        options: what its engine alone understands, as JSON.
+        home: folder that paths in `options` are relative to (of the fleet's file), None for the
+            current one. Not part of what the model is.
     """
 
-    name: str
-    parameters: int | None = None
-    layers: int | None = None
-    width: int | None = None
-    active_parameters: int | None = None
-    bits: int = 16
+    name: Text
+    parameters: Whole | None = None
+    layers: Whole | None = None
+    width: Whole | None = None
+    active_parameters: Whole | None = None
+    bits: Whole = 16
     attention: Attention = "full"
-    input_price: Decimal | None = None
-    output_price: Decimal | None = None
-    prefill_rate: float | None = None
-    decode_rate: float | None = None
-    overhead_s: float | None = None
-    engine: str = "http"
-    endpoint: str | None = None
-    served_name: str | None = None
-    api_key_env: str | None = None
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    revision: str | None = None
-    context: int | None = None
-    source: str = ""
-    price_source: str = ""
-    serve: Serve | None = None
-
-    @property
-    def serve_digest(self) -> str:
-        """Changes when the flags of its own server may change replies; "" without such a server."""
-        return "" if self.serve is None else self.serve.digest
+    input_price: Price | None = None
+    output_price: Price | None = None
+    prefill_rate: Rate | None = None
+    decode_rate: Rate | None = None
+    overhead_s: Seconds | None = None
+    engine: Text = "http"
+    endpoint: Endpoint | None = None
+    served_name: Text | None = None
+    api_key_env: Variable | None = None
+    requests_per_minute: Whole | None = None
+    tokens_per_minute: Whole | None = None
+    revision: Text | None = None
+    context: Whole | None = None
+    source: Note = ""
+    price_source: Note = ""
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    home: str | None = field(default=None, compare=False)
 
     @property
     def compute_parameters(self) -> int | None:
@@ -118,15 +137,12 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         """All fields; prices as text, so that no digit is lost."""
-        out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        out: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.compare}
         for name in ("input_price", "output_price"):
             out[name] = None if out[name] is None else str(out[name])
-        if not self.price_source:  # left out, as before there were lists of prices
-            del out["price_source"]
-        if self.serve is None:  # left out, as it was before there were such servers
-            del out["serve"]
-        else:
-            out["serve"] = self.serve.to_json()
+        for name in ("price_source", "options"):  # left out, as before there were any
+            if not out[name]:
+                del out[name]
         return out
 
     @classmethod
@@ -136,16 +152,17 @@ class ModelSpec:
         Raises:
             FleetError: with the path to the bad value.
         """
-        data = _mapping(data, where)
-        _only(data, set(_READERS), where)
-        if data.get("name") is None:
-            raise FleetError("name is missing", where=where)
-        values = {
-            name: _READERS[name](value, f"{where}.{name}")
-            for name, value in data.items()
-            if value is not None
-        }
-        spec = cls(**values)
+        at = f"{where}.options"
+        if isinstance(data, Mapping) and _ONCE_A_FIELD in data:
+            if data.get("options") is not None:
+                raise FleetError("is an option: move it there", where=f"{where}.{_ONCE_A_FIELD}")
+            at, data = where, dict(data)
+            data["options"] = {_ONCE_A_FIELD: data.pop(_ONCE_A_FIELD)}
+        spec = read(cls, data, where, error=FleetError)
+        kind = options_kind(spec.engine) if spec.options else None
+        if kind is not None:
+            options = read(kind, spec.options, at, error=FleetError)
+            spec = replace(spec, options=options.to_json())
         active, all_of_them = spec.active_parameters, spec.parameters
         if active is not None and all_of_them is not None and active > all_of_them:
             raise FleetError(
@@ -209,10 +226,11 @@ class Fleet:
         """
         models = []
         for spec in self.models:
-            told = spec.to_json()
-            if spec.serve is not None:
-                told["serve"] = spec.serve.identity()
-            models.append({name: value for name, value in told.items() if name not in _PLACE})
+            told = {name: value for name, value in spec.to_json().items() if name not in _PLACE}
+            options = options_of(spec) if spec.options else None
+            if options is not None:
+                told["options"] = options.identity()
+            models.append(told)
         return {"name": self.name, "unit_model": self.unit_model, "models": models}
 
     def to_json(self) -> dict[str, Any]:
@@ -230,20 +248,13 @@ class Fleet:
         Raises:
             FleetError: with the path to the bad value, such as `fleet.models[2].layers`.
         """
-        data = _mapping(data, where)
-        _only(data, {"name", "unit_model", "models", "source"}, where)
-        for name in ("name", "unit_model", "models"):
-            if data.get(name) is None:
-                raise FleetError(f"{name} is missing", where=where)
-        rows = data["models"]
-        if not isinstance(rows, list):
-            raise FleetError(f"expected a list, got {rows!r}", where=f"{where}.models")
+        told = read(_FleetFile, data, where, error=FleetError)
         models = tuple(
-            ModelSpec.from_json(row, where=f"{where}.models[{i}]") for i, row in enumerate(rows)
+            ModelSpec.from_json(row, where=f"{where}.models[{i}]")
+            for i, row in enumerate(told.models)
         )
-        name = _text(data["name"], f"{where}.name")
         try:
-            return cls(name, models, _text(data["unit_model"], f"{where}.unit_model"))
+            return cls(told.name, models, told.unit_model)
         except FleetError as error:
             raise FleetError(str(error), where=where) from error
 
@@ -259,21 +270,20 @@ class Fleet:
 
         data = read_yaml(path, error=FleetError)
         where = str(source) if str(source) in BUILTIN_FLEETS else str(path)
-        return cls.from_json(data, where=where)._at(path.resolve().parent)
+        return cls.from_json(data, where=where).at(path.resolve().parent)
 
-    def _at(self, home: Path) -> "Fleet":
-        """The same, with the paths of its servers relative to `home`."""
-        models = (
-            spec if spec.serve is None else replace(spec, serve=spec.serve.at(home))
-            for spec in self.models
-        )
-        return replace(self, models=tuple(models))
+    def at(self, home: Path) -> "Fleet":
+        """The same, with paths in options relative to a folder."""
+        return replace(self, models=tuple(replace(spec, home=str(home)) for spec in self.models))
 
 
-_LARGEST = 100
-"""Digits before or after the point of any number told; sums stay whole numbers and floats."""
+class _FleetFile(BaseModel):
+    """What a fleet's file holds; its models are checked one by one."""
 
-_PLACE = frozenset({"endpoint", "api_key_env", "requests_per_minute", "tokens_per_minute"})
+    name: Text
+    models: list[Any]
+    unit_model: Text
+    source: Any = None
 
 
 def _find(source: str | Path) -> Path:
@@ -291,124 +301,3 @@ def _find(source: str | Path) -> Path:
             f"{', '.join(BUILTIN_FLEETS)}"
         )
     return path
-
-
-def _mapping(data: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise FleetError(f"expected a mapping, got {data!r}", where=where)
-    return data
-
-
-def _only(data: Mapping[str, Any], known: set[str], where: str) -> None:
-    for name in data:
-        if name not in known:
-            raise FleetError(
-                f"unknown key; known are {', '.join(sorted(known))}", where=f"{where}.{name}"
-            )
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise FleetError(f"expected a text, got {value!r}", where=where)
-    return value
-
-
-def _endpoint(value: Any, where: str) -> str:
-    """A URL, or what else an engine needs; one that holds a secret is not repeated."""
-    from graphsearch.engines.keys import base_url
-
-    text = _text(value, where)
-    if text.partition("://")[0].lower() in {"http", "https"}:
-        try:
-            base_url(text)
-        except FleetError as error:
-            raise FleetError(str(error), where=where) from None
-    return text
-
-
-def _note(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise FleetError(f"expected a text, got {value!r}", where=where)
-    return value
-
-
-def _variable(value: Any, where: str) -> str:
-    """The name of an environment variable; a key put here by mistake is not repeated."""
-    if not isinstance(value, str) or not value.isidentifier() or value != value.upper():
-        raise FleetError(
-            "expected the name of an environment variable, such as MY_API_KEY; the key itself "
-            "belongs in that variable",
-            where=where,
-        )
-    return value
-
-
-def _whole(value: Any, where: str) -> int:
-    """A positive whole number; 3.0e9 counts as one, YAML's text '3e9' does not."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise FleetError(f"expected a whole number, got {value!r}", where=where)
-    if value <= 0:
-        raise FleetError(f"must be above 0, got {value}", where=where)
-    return value
-
-
-def _number(value: Any, where: str, *, zero: bool) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise FleetError(f"expected a number, got {value!r}", where=where)
-    try:
-        number = Decimal(str(value))
-    except ArithmeticError as error:
-        raise FleetError(f"expected a number, got {value!r}", where=where) from error
-    if number.is_finite() and abs(number.adjusted()) > _LARGEST:
-        raise FleetError(f"is no number of this world: {value}", where=where)
-    if not number.is_finite() or number < 0 or (number == 0 and not zero):
-        least = "0 or more" if zero else "above 0"
-        raise FleetError(f"must be finite and {least}, got {value}", where=where)
-    return number
-
-
-def _price(value: Any, where: str) -> Decimal:
-    return _number(value, where, zero=True)
-
-
-def _rate(value: Any, where: str) -> float:
-    return float(_number(value, where, zero=False))
-
-
-def _seconds(value: Any, where: str) -> float:
-    return float(_number(value, where, zero=True))
-
-
-def _attention(value: Any, where: str) -> str:
-    if value not in get_args(Attention):
-        raise FleetError(f"expected {' or '.join(get_args(Attention))}, got {value!r}", where=where)
-    return str(value)
-
-
-_READERS: dict[str, Any] = {
-    "name": _text,
-    "parameters": _whole,
-    "layers": _whole,
-    "width": _whole,
-    "active_parameters": _whole,
-    "bits": _whole,
-    "attention": _attention,
-    "input_price": _price,
-    "output_price": _price,
-    "prefill_rate": _rate,
-    "decode_rate": _rate,
-    "overhead_s": _seconds,
-    "engine": _text,
-    "endpoint": _endpoint,
-    "served_name": _text,
-    "api_key_env": _variable,
-    "requests_per_minute": _whole,
-    "tokens_per_minute": _whole,
-    "revision": _text,
-    "context": _whole,
-    "source": _note,
-    "price_source": _note,
-    "serve": Serve.from_json,
-}

@@ -269,9 +269,9 @@ def test_paths_of_servers_in_a_fleet_given_whole_are_relative_to_the_configurati
     fleet = {"name": "f", "unit_model": "m", "models": models}
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": fleet}))
     first, second = load_config(tmp_path / "c.yaml").fleet["models"]
-    assert first["serve"]["weights"] == str(tmp_path / "small")
-    assert Path(first["serve"]["python"]).resolve() == tmp_path.parent / "bin/python"
-    assert second["serve"] == {"weights": "embedded:xs"}
+    assert first["options"]["serve"]["weights"] == str(tmp_path / "small")
+    assert Path(first["options"]["serve"]["python"]).resolve() == tmp_path.parent / "bin/python"
+    assert second["options"]["serve"] == {"weights": "embedded:xs"}
 
 
 def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
@@ -282,7 +282,7 @@ def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
         (tmp_path / name).write_text(dump_yaml(value))
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "f.yaml", "prices": "p.yaml"}))
     (model,) = pinned(load_config(tmp_path / "c.yaml")).fleet["models"]
-    assert model["serve"]["weights"] == str(tmp_path / "small")
+    assert model["options"]["serve"]["weights"] == str(tmp_path / "small")
 
 
 def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypatch):
@@ -325,11 +325,9 @@ def test_a_graders_function_is_relative_to_the_configuration(tmp_path, monkeypat
     assert found == kept.replace("{tmp}", str(tmp_path))
 
 
-def test_a_grader_from_outside_that_runs_code_is_known_by_what_it_declares(tmp_path, monkeypatch):
-    from graphsearch.evaluators.graders import _GRADERS
-
-    home = "graphsearch.evaluators.graders.python:PythonGrader"
-    monkeypatch.setitem(_GRADERS._home, "mine", home)
+def test_a_grader_from_outside_that_runs_code_is_known_by_what_it_declares(tmp_path, installed):
+    code = "from graphsearch.evaluators.graders.python import PythonGrader\n"
+    installed("graphsearch.graders", "mine", "grader_of_mine:PythonGrader", code)
     path = tmp_path / "c.yaml"
     options = {"grader": "mine", "grader_options": {"function": "mine.py:right"}}
     path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 import graphsearch
 from graphsearch.cli._app import app
 from graphsearch.config import config_yaml, parse_config
-from graphsearch.engines.keys import bare_url
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
@@ -27,6 +26,7 @@ from graphsearch.records.errors import (
     StoreError,
     TaskError,
 )
+from graphsearch.records.urls import bare_url
 from graphsearch.study import Settings
 from tests.export.helpers import (
     PROMPTS,

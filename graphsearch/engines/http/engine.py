@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http._errors import Endpoint
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._wire import Writer, contexts_in, reply_in
 from graphsearch.engines.keys import Key
-from graphsearch.engines.keys import base_url as parts_of
+from graphsearch.engines.vllm.serve import VllmOptions, serve_of
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import FleetError
+from graphsearch.records.urls import base_url as parts_of
 
 if TYPE_CHECKING:
     from graphsearch.engines.http._pool import Pool
@@ -41,6 +42,8 @@ class HttpEngine:
         FleetError: the URL is none, or holds a user, a password or a query: secrets belong in the
             environment.
     """
+
+    Options: ClassVar = VllmOptions
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class HttpEngine:
                 where=f"model {first.name}",
             )
         served = {spec.name: spec.served_name for spec in specs if spec.served_name is not None}
-        flags = {spec.name: spec.serve_digest for spec in specs}
+        flags = {spec.name: serve.digest for spec in specs if (serve := serve_of(spec))}
         return cls(first.endpoint, served, api_key_env=first.api_key_env, flags=flags)
 
     def __repr__(self) -> str:

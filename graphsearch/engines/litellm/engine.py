@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.keys import Key, without_secrets
@@ -13,6 +13,7 @@ from graphsearch.engines.litellm._errors import POLICY, error_of
 from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
 from graphsearch.engines.litellm._providers import missing_key
 from graphsearch.engines.litellm._reply import refusal_reply, reply_in
+from graphsearch.engines.vllm.serve import VllmOptions
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import CallTimeout, EngineError, NoKey
 
@@ -58,6 +59,8 @@ class LitellmEngine:
     Raises:
         FleetError: LiteLLM is not installed, or is a release known to be harmful.
     """
+
+    Options: ClassVar = VllmOptions
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Serve": "graphsearch.engines.vllm.serve",
     "ServerFailed": "graphsearch.engines.vllm._starting",
     "ServerPlan": "graphsearch.engines.vllm.plan",
     "ServerStatus": "graphsearch.engines.vllm.launcher",
@@ -17,11 +18,13 @@ _HOMES = {
     "list_servers": "graphsearch.engines.vllm.launcher",
     "plan_servers": "graphsearch.engines.vllm.plan",
     "save_fleet": "graphsearch.engines.vllm.saving",
+    "serve_of": "graphsearch.engines.vllm.serve",
     "start_servers": "graphsearch.engines.vllm.launcher",
     "stop_servers": "graphsearch.engines.vllm.launcher",
 }
 
 __all__ = [
+    "Serve",
     "ServerFailed",
     "ServerPlan",
     "ServerStatus",
@@ -31,6 +34,7 @@ __all__ = [
     "list_servers",
     "plan_servers",
     "save_fleet",
+    "serve_of",
     "start_servers",
     "stop_servers",
 ]

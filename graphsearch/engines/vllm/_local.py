@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from graphsearch.engines.vllm.machine import find_machine
 from graphsearch.engines.vllm.memory import need_of, share_out
 from graphsearch.engines.vllm.plan import engine_env, engine_flags, weights_of
+from graphsearch.engines.vllm.serve import own_serve_of
 from graphsearch.records.calls import Call, Message
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import ModelSpec
-from graphsearch.serve import Serve
 
 __all__ = ["Finished", "LocalModel", "VllmModel", "load_models_plan", "vllm_version"]
 
@@ -81,7 +81,7 @@ class VllmModel:
     """
 
     def __init__(self, spec: ModelSpec, flags: Sequence[str], env: Mapping[str, str]) -> None:
-        serve = serve_of(spec)
+        serve = own_serve_of(spec)
         with _loading, _environment(env):
             from vllm import LLM, EngineArgs, SamplingParams
             from vllm.sampling_params import RequestOutputKind
@@ -134,20 +134,6 @@ def _finished(output: Any) -> Finished:
     return Finished(output.request_id, best.text, read, written, best.finish_reason)
 
 
-def serve_of(spec: ModelSpec) -> Serve:
-    """How the fleet has a model served.
-
-    Raises:
-        FleetError: it does not say.
-    """
-    if spec.serve is None:
-        raise FleetError(
-            "needs a block 'serve' with its weights, such as serve: {weights: org/name}",
-            where=f"model {spec.name}",
-        )
-    return spec.serve
-
-
 def load_models_plan(
     specs: Sequence[ModelSpec],
 ) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
@@ -160,12 +146,12 @@ def load_models_plan(
 
     machine = find_machine("cpu" if current_platform.is_cpu() else "gpu")
     gpu = machine.kind == "gpu"
-    needs = [need_of(spec, serve_of(spec), sleeps=False, gpu=gpu) for spec in specs]
+    needs = [need_of(spec, own_serve_of(spec), sleeps=False, gpu=gpu) for spec in specs]
     shares = share_out(needs, machine)
     found = {}
     for spec in specs:
-        serve, share = serve_of(spec), shares[spec.name]
-        env = engine_env(spec, share, machine, beside=len(specs)) | dict(serve.env)
+        serve, share = own_serve_of(spec), shares[spec.name]
+        env = engine_env(spec, share, machine, beside=len(specs)) | serve.env
         found[spec.name] = ((*engine_flags(spec, share), *serve.args), env)
     return found
 

@@ -3,23 +3,33 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.vllm._local import (
     LocalModel,
     VllmModel,
     load_models_plan,
-    serve_of,
     vllm_version,
 )
 from graphsearch.engines.vllm._worker import Job, Worker
 from graphsearch.engines.vllm.plan import weights_of
+from graphsearch.engines.vllm.serve import VllmOptions, own_serve_of
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import Rejected
 from graphsearch.records.models import ModelSpec
 
 __all__ = ["VllmEngine"]
+
+
+class _Options(VllmOptions):
+    """Those of a vLLM in this process."""
+
+    def may_run_code(self) -> tuple[str, ...]:
+        """Flags and variables of vLLM may name code that it is to load."""
+        if self.serve is None:
+            return ()
+        return (*self.serve.args, *(f"{name}={value}" for name, value in self.serve.env.items()))
 
 
 class VllmEngine:
@@ -37,12 +47,14 @@ class VllmEngine:
         FleetError: a model has no block `serve`.
     """
 
+    Options: ClassVar = _Options
+
     def __init__(
         self, specs: Sequence[ModelSpec], *, load: Callable[[ModelSpec], LocalModel] | None = None
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         for spec in specs:
-            serve_of(spec)
+            own_serve_of(spec)
         self._load = load or self._load_by_vllm
         self._workers: dict[str, Worker] = {}
         self._tokenizers: dict[str, Any] = {}
@@ -67,9 +79,9 @@ class VllmEngine:
             Rejected: there is no such model.
         """
         spec = self._spec(model)
-        mark = f"vllm {vllm_version()} {serve_of(spec).weights} {spec.serve_digest}"
+        mark = f"vllm {vllm_version()} {own_serve_of(spec).weights} {own_serve_of(spec).digest}"
         return EngineInfo(
-            "vllm", mark, concurrency=serve_of(spec).max_num_seqs, message_overhead=64
+            "vllm", mark, concurrency=own_serve_of(spec).max_num_seqs, message_overhead=64
         )
 
     def count_tokens(self, model: str, text: str) -> int:
@@ -79,8 +91,8 @@ class VllmEngine:
                 from transformers import AutoTokenizer
 
                 spec = self._spec(model)
-                weights = weights_of(serve_of(spec), model)
-                revision = None if serve_of(spec).folder is not None else spec.revision
+                weights = weights_of(own_serve_of(spec), model)
+                revision = None if own_serve_of(spec).folder is not None else spec.revision
                 self._tokenizers[model] = AutoTokenizer.from_pretrained(weights, revision=revision)
             return len(self._tokenizers[model](text, add_special_tokens=False).input_ids)
 

@@ -22,6 +22,7 @@ from graphsearch.engines.vllm._state import Record, State
 from graphsearch.engines.vllm._stopping import keepers_of, stop
 from graphsearch.engines.vllm.machine import Machine, find_machine
 from graphsearch.engines.vllm.plan import ServerPlan, plan_servers
+from graphsearch.engines.vllm.serve import serve_of
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet
 
@@ -226,7 +227,7 @@ def _of(records: Sequence[Record], fleet: Fleet | None) -> list[Record]:
     """Records at the ports of a fleet."""
     if fleet is None:
         return list(records)
-    endpoints = [spec.endpoint for spec in fleet.models if spec.serve is not None]
+    endpoints = [spec.endpoint for spec in fleet.models if serve_of(spec) is not None]
     ports = {urlsplit(endpoint).port for endpoint in endpoints if endpoint is not None}
     return [record for record in records if record.port in ports]
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.engines.vllm.machine import Device, GiB, Machine
+from graphsearch.engines.vllm.serve import Serve
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import ModelSpec
-from graphsearch.serve import Serve
 
 __all__ = ["Need", "Share", "need_of", "share_out"]
 

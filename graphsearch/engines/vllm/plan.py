@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from graphsearch.engines.vllm.machine import Machine
 from graphsearch.engines.vllm.memory import Share, need_of, share_out
+from graphsearch.engines.vllm.serve import Serve, own_serve_of, serve_of
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.serve import Serve
 
 __all__ = ["PYTHON_VARIABLE", "ServerPlan", "plan_servers"]
 
@@ -99,7 +99,7 @@ def plan_servers(
     chosen = [spec for spec in fleet.models if models is None or spec.name in models]
     for name in models or ():
         fleet.model(name)
-    specs = {spec.name: spec for spec in chosen if spec.serve is not None and spec.endpoint}
+    specs = {spec.name: spec for spec in chosen if serve_of(spec) is not None and spec.endpoint}
     if not specs:
         raise FleetError(
             "no model of it has a block 'serve' and an endpoint, so there is nothing to start",
@@ -107,7 +107,7 @@ def plan_servers(
         )
     places = _places(list(specs.values()))
     needs = [
-        need_of(spec, _serve(spec), sleeps=_sleeps(spec, machine), gpu=machine.kind == "gpu")
+        need_of(spec, own_serve_of(spec), sleeps=_sleeps(spec, machine), gpu=machine.kind == "gpu")
         for spec in specs.values()
     ]
     shares = share_out(needs, machine)
@@ -116,12 +116,6 @@ def plan_servers(
         _plan(spec, places[name], shares[name], machine, keys, beside=len(specs))
         for name, spec in specs.items()
     )
-
-
-def _serve(spec: ModelSpec) -> Serve:
-    if spec.serve is None:
-        raise FleetError("has no block 'serve'", where=f"model {spec.name}")
-    return spec.serve
 
 
 def _sleeps(spec: ModelSpec, machine: Machine) -> bool:
@@ -170,7 +164,7 @@ def _plan(
     *,
     beside: int,
 ) -> ServerPlan:
-    serve = _serve(spec)
+    serve = own_serve_of(spec)
     sleeps = _sleeps(spec, machine)
     served_name = spec.served_name or spec.name
     command = (
@@ -179,7 +173,7 @@ def _plan(
         *engine_flags(spec, share, sleeps=sleeps),
         *serve.args,
     )
-    env = {**engine_env(spec, share, machine, beside=beside), **dict(serve.env)}
+    env = {**engine_env(spec, share, machine, beside=beside), **serve.env}
     if sleeps:
         env.setdefault("VLLM_SERVER_DEV_MODE", "1")  # the paths /sleep and /wake_up want it
     return ServerPlan(
@@ -190,7 +184,7 @@ def _plan(
         command=command,
         env=env,
         share=share,
-        cwd=serve.home or os.getcwd(),
+        cwd=str(serve.home),
         digest=digest([_base(serve, spec.name), _told(spec, serve), sleeps, _contents(serve)]),
         without=keys - {spec.api_key_env},
         key_env=spec.api_key_env,
@@ -218,7 +212,7 @@ def weights_of(serve: Serve, model: str) -> str:
 
 def engine_flags(spec: ModelSpec, share: Share, *, sleeps: bool = False) -> list[str]:
     """Flags that a server and an engine in this process have in common; further ones follow."""
-    serve = _serve(spec)
+    serve = own_serve_of(spec)
     flags: list[tuple[str, object]] = [
         ("--max-model-len", serve.max_model_len),
         ("--max-num-seqs", serve.max_num_seqs),
@@ -235,7 +229,7 @@ def engine_flags(spec: ModelSpec, share: Share, *, sleeps: bool = False) -> list
 def engine_env(spec: ModelSpec, share: Share, machine: Machine, *, beside: int) -> dict[str, str]:
     """Variables that vLLM is run with, before those of the fleet: no telemetry, its memory."""
     env = dict(_NO_TELEMETRY)
-    if _serve(spec).folder is not None:
+    if own_serve_of(spec).folder is not None:
         env |= _OFFLINE
     if share.kv_gib is not None:
         env["VLLM_CPU_KVCACHE_SPACE"] = str(share.kv_gib)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.engines.embedded.checkpoint import builtin_folder
+from graphsearch.engines.vllm.serve import Serve
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.serve import Serve
 
 __all__ = ["FIRST_PORT", "save_fleet"]
 
@@ -67,10 +67,14 @@ def save_fleet(
 
 def _served(spec: ModelSpec, port: int) -> ModelSpec:
     serve = Serve(
-        f"./{spec.name}", max_model_len=spec.context, dtype="float32", args=("--enforce-eager",)
+        weights=f"./{spec.name}",
+        max_model_len=spec.context,
+        dtype="float32",
+        args=("--enforce-eager",),
     )
+    options = {"serve": serve.to_json()}
     endpoint = f"http://127.0.0.1:{port}/v1"
-    return replace(spec, engine="http", endpoint=endpoint, serve=serve, source=f"./{spec.name}")
+    return replace(spec, engine="http", endpoint=endpoint, options=options, source=f"./{spec.name}")
 
 
 def _yaml(fleet: Fleet) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http import HttpEngine
 from graphsearch.engines.vllm._probe import Answer, ask
+from graphsearch.engines.vllm.serve import VllmOptions, serve_of
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import EngineError, FleetError, Rejected, Unavailable, Unreachable
 from graphsearch.records.models import ModelSpec
@@ -151,6 +152,7 @@ class SleepingServers:
         FleetError: a model has no endpoint, or none that can be used.
     """
 
+    Options: ClassVar = VllmOptions
     spans_endpoints: ClassVar[bool] = True
 
     def __init__(self, specs: Sequence[ModelSpec], *, turn: int = _TURN) -> None:
@@ -241,8 +243,8 @@ class SleepingServers:
 
 
 def _group(spec: ModelSpec) -> str:
-    own = f"model {spec.name}"
-    return own if spec.serve is None or spec.serve.group is None else spec.serve.group
+    serve = serve_of(spec)
+    return f"model {spec.name}" if serve is None or serve.group is None else serve.group
 
 
 def _server(spec: ModelSpec) -> _Server:

@@ -261,10 +261,11 @@ def test_facts_and_what_they_follow():
     assert info.name == "vllm"
     assert not info.deterministic
     assert "0.32.0" in info.fingerprint
-    other = replace(SPECS[0], serve=replace(SPECS[0].serve, dtype="bfloat16"))
+    serve = {**SPECS[0].options["serve"], "dtype": "bfloat16"}
+    other = replace(SPECS[0], options={"serve": serve})
     assert VllmEngine([other]).info("m").fingerprint != info.fingerprint
     with pytest.raises(FleetError, match="needs a block 'serve'"):
-        VllmEngine([replace(SPECS[0], serve=None)])
+        VllmEngine([replace(SPECS[0], options={})])
 
 
 def test_models_of_a_fleet_share_one_engine():

@@ -5,7 +5,7 @@ import pytest
 
 from graphsearch.engines.embedded import Checkpoint, builtin_folder
 from graphsearch.engines.embedded.sequences import prompt_text
-from graphsearch.engines.vllm import plan_servers, save_fleet
+from graphsearch.engines.vllm import plan_servers, save_fleet, serve_of
 from graphsearch.records.calls import Call, Message, Sampling
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet
@@ -27,7 +27,7 @@ def test_what_is_saved_is_the_fleet_and_can_be_served(tmp_path, monkeypatch):
             *(other.parameters, other.layers, other.width),
         )
         assert (
-            Checkpoint.load(spec.serve.folder).digest
+            Checkpoint.load(serve_of(spec).folder).digest
             == Checkpoint.load(builtin_folder(spec.name)).digest
         )
     plans = plan_servers(found, CPU)
@@ -66,4 +66,4 @@ def test_the_fleet_that_comes_along_is_the_embedded_one(monkeypatch):
             assert getattr(spec, name) == getattr(other, name), name
     monkeypatch.setenv("GRAPHSEARCH_VLLM_PYTHON", "/bin/sh")
     assert len(plan_servers(found, CPU)) == len(found.models)
-    assert found.models[0].serve.path("../../x").resolve() == ROOT / "x"
+    assert serve_of(found.models[0]).path("../../x").resolve() == ROOT / "x"
