@@ -138,7 +138,7 @@ class _World:
         self.path = questions(home / "sums.jsonl")
         self.task = get_task("local", path=self.path, grader="numeric")
         self.fleet = fleet("http://stub.invalid/v1")
-        cost = CostModel(self.fleet, self.task.profile, "units")
+        cost = CostModel(self.fleet, self.task.profile, "units", roles=self.roles)
         self.space = Space.build(cost, Amount.parse("20 units"), slots=5, sinks=SPACE["sinks"])
         self.graphs = Distribution(self.space)
 

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 import graphsearch
 from benchmarks._published import SETS, rows
+from graphsearch.agents.roles import CascadeRole, VoteRole, WeightedVoteRole, get_roles
 from graphsearch.config import load_config, study_arguments
 from graphsearch.cost import Amount, CostModel
 from graphsearch.engines.records import read_record
 from graphsearch.engines.replay import at_record
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.records.models import Fleet
-from graphsearch.records.rolenames import Gate, role_name
 from graphsearch.records.tasks import Task
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -230,7 +230,8 @@ class Yardstick:
         )
 
     def _teams(self) -> Iterator[_Team]:
-        rules = [role_name(sink) for sink in self.sinks]
+        roles = get_roles("chat")
+        rules = [roles[sink] for sink in self.sinks]
         for count in range(1, self.slots + 1):
             for members in combinations_with_replacement(range(len(self.names)), count):
                 price = float(self.cost[list(members)].sum())
@@ -241,24 +242,25 @@ class Yardstick:
                     yield self._team(who, self.right[members[0]], price)
                 polls: dict[str, tuple[Bools, Floats]] = {}
                 for rule in rules:
-                    if rule.gate is not None:
+                    if isinstance(rule, CascadeRole):
                         right, sure = self._poll(members, str(rule.gate.weighting or ""), polls)
-                        yield from self._gated(who, right, sure, price, rule.gate)
-                    elif rule.base in ("vote", "weighted-vote") and count > 1:
-                        right, _ = self._poll(members, str(rule.weighting or ""), polls)
-                        yield self._team(f"{who} -> {rule}", right, price)
+                        yield from self._gated(who, right, sure, price, rule)
+                    elif isinstance(rule, VoteRole | WeightedVoteRole) and count > 1:
+                        weighting = getattr(rule, "weighting", "")
+                        right, _ = self._poll(members, str(weighting), polls)
+                        yield self._team(f"{who} -> {rule.name}", right, price)
 
     def _gated(
-        self, who: str, right: Bools, sure: Floats, price: float, gate: Gate
+        self, who: str, right: Bools, sure: Floats, price: float, role: CascadeRole
     ) -> Iterator[_Team]:
-        share = float(gate.call_share)
+        share = float(role.call_share)
         ordered = np.sort(sure[self.fitted])
         asked = sure < ordered[int(share * len(ordered))]
         for model, name in enumerate(self.names):
             cost = price + share * float(self.cost[model])
             if cost <= self.budget:
                 found = np.where(asked, self.right[model], right)
-                yield self._team(f"{who} -> cascade({gate}) {name}", found, cost)
+                yield self._team(f"{who} -> {role.name} {name}", found, cost)
 
     def _poll(
         self, members: Sequence[int], weighting: str, polls: dict[str, tuple[Bools, Floats]]

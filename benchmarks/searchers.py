@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.agents.search import RulesAgent
 from graphsearch.cost import PROFILES, CostModel
 from graphsearch.records.models import Fleet
@@ -51,7 +52,7 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any], bool]] = {
 
 def space_of(budget: str = "42 units") -> Space:
     """Eight slots, four models."""
-    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
     return Space.build(cost, budget, slots=8)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import PROFILES, CostModel
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.models import Fleet
@@ -22,7 +23,7 @@ KEYS = 1200
 
 def measure() -> dict[str, Any]:
     """Rates a second and times in milliseconds of CPU."""
-    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
     space = Space.build(cost, "80 units", slots=12)
     distribution = Distribution(space)
     rng = np.random.default_rng(0)

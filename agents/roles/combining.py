@@ -52,11 +52,11 @@ class WeightedVoteRole(CombiningRole):
 
     def __init__(self, weighting: Weighting) -> None:
         self.name = f"weighted-vote({weighting})"
-        self._weighting = weighting
+        self.weighting = weighting
 
     def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """The weights, by `role:model`."""
-        return {"weights": measured_weights(lessons, self._weighting)}
+        return {"weights": measured_weights(lessons, self.weighting)}
 
     def choose(
         self,

@@ -34,6 +34,7 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Price a graph: what one question should cost, by currency."""
+    from graphsearch.agents.roles import get_roles
     from graphsearch.cost import CURRENCIES, CostModel
     from graphsearch.graph import CollaborationGraph
     from graphsearch.records.errors import ConfigError
@@ -48,7 +49,7 @@ def cost(
     costs: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for currency in CURRENCIES:
-        model = CostModel(models, lengths, currency)
+        model = CostModel(models, lengths, currency, roles=get_roles("chat"))
         reason = _why_not(model, found)
         costs[currency] = None if reason else _number(model, found)
         if reason:

@@ -6,8 +6,8 @@ floats. Units are counted in FLOPs and divided at the end.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from graphsearch.cost._lengths import Lengths
 from graphsearch.records.calls import Usage
 from graphsearch.records.errors import BudgetRefused, ConfigError
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.records.rolenames import role_name
+from graphsearch.records.roles import Role
 from graphsearch.records.tasks import TokenProfile
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ class CostModel:
         scale_bits: count FLOPs of quantised models as bits/16 of full ones.
         lengths: token lengths of single models, in place of the profile's; what a unit is, the
             profile alone says, so that measuring lengths moves no budget.
+        roles: the roles of nodes, by name. They say on what share of the questions a node calls
+            its model, and whether its prompt holds what its parents said; a role that is not here
+            is taken to call always and to read all of it, which is the most it can cost.
     """
 
     fleet: Fleet
@@ -94,6 +97,7 @@ class CostModel:
     currency: Currency
     scale_bits: bool = False
     lengths: Lengths | None = None
+    roles: Mapping[str, Role] = field(default_factory=dict, repr=False, compare=False)
     _memo: dict[tuple[str, int], int] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
@@ -112,13 +116,7 @@ class CostModel:
 
     def in_currency(self, currency: Currency) -> "CostModel":
         """The same fleet and profile, counted in another currency."""
-        return CostModel(
-            self.fleet,
-            self.profile,
-            currency,
-            scale_bits=self.scale_bits,
-            lengths=self.lengths,
-        )
+        return replace(self, currency=currency)
 
     # -- expected costs ------------------------------------------------------------------------
 
@@ -216,13 +214,14 @@ class CostModel:
     def role_ticks(self, role: str, model: str | None, in_degree: int) -> int:
         """Expected cost of a node in a role, in ticks.
 
-        A gate asks its model the plain question, on the share of questions that it is fitted to let
-        through at most; on all of them where its threshold is fixed, since nothing is known then.
+        The role says on what share of the questions it is expected to call its model. A gate asks
+        the plain question, whoever its parents are.
         """
-        gate = role_name(role).gate
-        if gate is None:
+        traits = self.roles.get(role)
+        if traits is None:
             return self.node_ticks(model, in_degree)
-        return math.ceil(gate.call_share * self.node_ticks(model, 0))
+        ticks = self.node_ticks(model, 0 if traits.is_gate else in_degree)
+        return ticks if traits.call_share == 1 else math.ceil(traits.call_share * ticks)
 
     def expected_tokens(self, model: str, in_degree: int) -> tuple[int, int]:
         """Expected prompt and reply tokens of a call that reads `in_degree` messages."""

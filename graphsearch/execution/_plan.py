@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from graphsearch.execution._dispatcher import Order
 from graphsearch.execution._memory import LRUCache
-from graphsearch.graph import CollaborationGraph, Node
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Call, Message, Sampling
 from graphsearch.records.errors import GraphError
 from graphsearch.records.roles import (
@@ -163,16 +163,16 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
     Raises:
         GraphError: it is not valid, or a node's role does not go with its place.
     """
-    graph.validate()
+    graph.validate(roles)
     graph = graph.canonical()
     steps: list[Step] = []
     for index, node in enumerate(graph.nodes):
         parents = graph.parents(index)
-        role = roles.get(node.role)
-        if role is None:
-            known = ", ".join(roles)
-            raise GraphError(f"node {index}: unknown role {node.role!r}; known: {known}")
-        speaker, combiner = _kind(role, node, index, len(parents))
+        role = roles[node.role]
+        speaker = role if role.speaks and isinstance(role, SpeakingRole) else None
+        combiner = role if isinstance(role, CombiningRole) else None
+        if speaker is None and combiner is None:
+            raise GraphError(f"role {node.role!r} neither speaks nor combines")
         gate = speaker if isinstance(speaker, GatedRole) else None
         reads = parents if gate is None else ()
         context = NodeContext(len(parents), index == graph.sink)
@@ -207,31 +207,6 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
         )
     fitted = tuple(step.index for step in steps if step.role.is_fitted)
     return Plan(graph, tuple(steps), fitted)
-
-
-def _kind(
-    role: Role, node: Node, index: int, parents: int
-) -> tuple[SpeakingRole | None, CombiningRole | None]:
-    """A role as what it is, one of the two, where it stands as it may."""
-    name = node.role
-    if parents < role.min_parents:
-        raise GraphError(
-            f"node {index}: role {name!r} needs {role.min_parents} parents, it has {parents}"
-        )
-    if role.max_parents is not None and parents > role.max_parents:
-        raise GraphError(
-            f"node {index}: role {name!r} reads {role.max_parents} parents at most, "
-            f"it has {parents}"
-        )
-    if role.speaks and isinstance(role, SpeakingRole):
-        if node.model is None:
-            raise GraphError(f"node {index}: role {name!r} needs a model")
-        return role, None
-    if node.model is not None:
-        raise GraphError(f"node {index}: role {name!r} has no use for a model")
-    if not isinstance(role, CombiningRole):
-        raise GraphError(f"role {name!r} neither speaks nor combines")
-    return None, role
 
 
 class Prompts:

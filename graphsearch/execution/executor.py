@@ -85,7 +85,7 @@ class Executor:
     ) -> None:
         policy = policy or RetryPolicy()
         self.pricer = Pricer(fleet, profile)
-        self._roles = roles
+        self.roles = roles
         self._fleet = fleet
         self._grader = grader
         self._seed = seed
@@ -396,6 +396,6 @@ class Executor:
     def _plan(self, graph: CollaborationGraph, stream: str) -> Plan:
         plan = self._plans.get((graph.key, stream))
         if plan is None:
-            plan = make_plan(graph, self._roles, self._identity(stream))
+            plan = make_plan(graph, self.roles, self._identity(stream))
             self._plans[graph.key, stream] = plan
         return plan

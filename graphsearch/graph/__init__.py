@@ -4,6 +4,7 @@
 isomorphic graphs, so stores and searchers know a graph again however its nodes are numbered.
 """
 
-from graphsearch.graph._graph import COMBINING_ROLES, CollaborationGraph, Node
+from graphsearch.graph._graph import CollaborationGraph
+from graphsearch.graph._node import Node
 
-__all__ = ["COMBINING_ROLES", "CollaborationGraph", "Node"]
+__all__ = ["CollaborationGraph", "Node"]

@@ -9,28 +9,29 @@ same text reveal a symmetry; everything it maps onto what was already searched i
 keeps even highly symmetric graphs cheap (quadratically many numberings instead of factorially).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from graphsearch.graph._graph import CollaborationGraph, Node
+from graphsearch.graph._node import Node
 
-__all__ = ["canonical_graph", "canonical_key"]
+__all__ = ["order_of", "text_of"]
 
 
 _Links = tuple[tuple[int, ...], ...]
 
 
-def canonical_key(graph: CollaborationGraph) -> str:
+def text_of(nodes: Sequence[Node], parents: _Links, children: _Links, levels: Sequence[int]) -> str:
     """The canonical text of a graph; see `CollaborationGraph.key`.
 
     One part a node in canonical order, joined by `|`: role, `:` and model where there is one,
     and `<` with the parents as the bits of a hexadecimal number where there are any. The sink is
     the last node.
     """
-    order = _order(graph)
+    order = order_of(nodes, parents, children, levels)
     bit = [0] * len(order)
     for k, i in enumerate(order):
         bit[i] = 1 << k
-    labels, parents = _labels(graph.nodes), graph.adjacency.parents
+    labels = [_label(node.role, node.model) for node in nodes]
     parts = [
         f"{labels[i]}<{sum([bit[p] for p in parents[i]]):x}" if parents[i] else labels[i]
         for i in order
@@ -38,24 +39,29 @@ def canonical_key(graph: CollaborationGraph) -> str:
     return "|".join(parts)
 
 
-def canonical_graph(graph: CollaborationGraph) -> CollaborationGraph:
-    """See `CollaborationGraph.canonical`."""
-    order = _order(graph)
-    if order == list(range(len(order))):
-        return graph
-    position = {node: k for k, node in enumerate(order)}
-    nodes = tuple(graph.nodes[i] for i in order)
-    edges = tuple((position[source], position[target]) for source, target in graph.edges)
-    return CollaborationGraph(nodes, edges, position[graph.sink])
-
-
-def _labels(nodes: tuple[Node, ...]) -> list[str]:
-    """A text for each node, equal for equal nodes and for no others; free of `|` and `<`."""
-    return [_label(node.role, node.model) for node in nodes]
+def order_of(
+    nodes: Sequence[Node], parents: _Links, children: _Links, levels: Sequence[int]
+) -> list[int]:
+    """Node indices in canonical order."""
+    # First colours: ranks of what can be said of a node without looking at others' colours. The
+    # level comes first, so that every numbering by colour is topological. Twins are told apart by
+    # their index: whichever comes first, the numbered graph is the same.
+    labels = [_label(node.role, node.model) for node in nodes]
+    twins: dict[tuple[object, ...], int] = {}
+    signatures = []
+    for i, twin in enumerate(zip(levels, labels, parents, children, strict=True)):
+        rank = twins[twin] = twins.get(twin, -1) + 1
+        signatures.append((twin[0], twin[1], len(parents[i]), len(children[i]), rank))
+    ranks = {signature: k for k, signature in enumerate(sorted(set(signatures)))}
+    colours = _refine(parents, children, [ranks[signature] for signature in signatures])
+    if len(set(colours)) == len(colours):
+        return _by_colour(colours)
+    return _Search(parents, children).run(colours)
 
 
 @lru_cache(maxsize=4096)
 def _label(role: str, model: str | None) -> str:
+    """A text for a node, equal for equal nodes and for no others; free of `|` and `<`."""
     text = _escape(role).replace(":", "%3a")
     return text if model is None else f"{text}:{_escape(model)}"
 
@@ -64,35 +70,8 @@ def _escape(text: str) -> str:
     return text.replace("%", "%25").replace("|", "%7c").replace("<", "%3c")
 
 
-def _order(graph: CollaborationGraph) -> list[int]:
-    """Node indices in canonical order."""
-    parents, children = graph.adjacency
-    colours = _initial_colours(graph, parents, children)
-    colours = _refine(parents, children, colours)
-    if len(set(colours)) == len(colours):
-        return _by_colour(colours)
-    return _Search(parents, children).run(colours)
-
-
 def _by_colour(colours: list[int]) -> list[int]:
     return sorted(range(len(colours)), key=colours.__getitem__)
-
-
-def _initial_colours(graph: CollaborationGraph, parents: _Links, children: _Links) -> list[int]:
-    """Ranks of what can be said of a node without looking at others' colours.
-
-    The level comes first, so that every numbering by colour is topological. Twins are told apart
-    by their index: whichever comes first, the numbered graph is the same.
-    """
-    twins: dict[tuple[object, ...], int] = {}
-    signatures = []
-    for i, twin in enumerate(
-        zip(graph.levels(), _labels(graph.nodes), parents, children, strict=True)
-    ):
-        rank = twins[twin] = twins.get(twin, -1) + 1
-        signatures.append((twin[0], twin[1], len(parents[i]), len(children[i]), rank))
-    ranks = {signature: k for k, signature in enumerate(sorted(set(signatures)))}
-    return [ranks[signature] for signature in signatures]
 
 
 def _refine(parents: _Links, children: _Links, colours: list[int]) -> list[int]:
@@ -132,8 +111,12 @@ class _Search:
 
     def _descend(self, colours: list[int], path: tuple[int, ...]) -> int:
         """Search below `path`; returns the length of the path to go on from."""
-        cell = _first_tied(colours)
-        if not cell:
+        cells: dict[int, list[int]] = {}
+        for node, colour in enumerate(colours):
+            cells.setdefault(colour, []).append(node)
+        # Nodes of the first colour that several nodes share.
+        cell = next((cells[c] for c in sorted(cells) if len(cells[c]) > 1), None)
+        if cell is None:
             return self._leaf(_by_colour(colours), path)
         for node in cell:
             split = [2 * c + 1 for c in colours]
@@ -156,11 +139,3 @@ class _Search:
         if self._best is None or certificate < self._best[0]:
             self._best = (certificate, order)
         return len(path)
-
-
-def _first_tied(colours: list[int]) -> list[int]:
-    """Nodes of the first colour that several nodes share, or nothing."""
-    cells: dict[int, list[int]] = {}
-    for node, colour in enumerate(colours):
-        cells.setdefault(colour, []).append(node)
-    return next((cells[c] for c in sorted(cells) if len(cells[c]) > 1), [])

@@ -1,32 +1,34 @@
-"""Graphs as JSON, YAML files, networkx graphs, Mermaid text and one line of words."""
+"""Graphs from JSON values and networkx graphs, and as Mermaid text and one line of words."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby, pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsearch.graph._graph import CollaborationGraph, Node
+from graphsearch.graph._node import Node
 from graphsearch.records.errors import GraphError
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["describe", "from_json", "from_networkx", "load", "to_mermaid", "to_networkx"]
+__all__ = ["Parts", "describe", "mermaid", "parse", "parse_networkx"]
 
 _MOST_NODES = 10_000
 """More than any search will ever use; keeps a broken file from eating the memory."""
 
-
-def load(path: Path) -> CollaborationGraph:
-    """Read a graph file; see `CollaborationGraph.load`."""
-    from graphsearch.yamlfile import read_yaml
-
-    data = read_yaml(path, error=GraphError)
-    return from_json(data, where=str(path))
+Edges = tuple[tuple[int, int], ...]
 
 
-def from_json(data: Any, *, where: str) -> CollaborationGraph:
-    """Read and validate; see `CollaborationGraph.from_json`."""
+class Parts(NamedTuple):
+    """What a graph is made of; not yet checked."""
+
+    nodes: tuple[Node, ...]
+    edges: Edges
+    sink: int
+
+
+def parse(data: Any, where: str) -> Parts:
+    """Read what `CollaborationGraph.to_json` wrote; raises `GraphError` with the path."""
     if not isinstance(data, dict):
         raise GraphError(
             f"expected a mapping with nodes, edges and sink, got {_kind(data)}", where=where
@@ -36,18 +38,17 @@ def from_json(data: Any, *, where: str) -> CollaborationGraph:
         raise GraphError("nodes are missing", where=where)
     rows = _list(data["nodes"], f"{where}.nodes")
     nodes = tuple(_node(row, f"{where}.nodes[{i}]") for i, row in enumerate(rows))
-    pairs = _list(data.get("edges", []), f"{where}.edges")
-    edges = tuple(_edge(pair, f"{where}.edges[{i}]") for i, pair in enumerate(pairs))
+    edges = []
+    for i, pair in enumerate(_list(data.get("edges", []), f"{where}.edges")):
+        at = f"{where}.edges[{i}]"
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise GraphError(f"expected two node numbers [from, to], got {pair!r}", where=at)
+        edges.append((_index(pair[0], f"{at}[0]"), _index(pair[1], f"{at}[1]")))
     if "sink" in data:
         sink = _index(data["sink"], f"{where}.sink")
     else:
         sink = _only_sink(len(nodes), edges, where)
-    graph = CollaborationGraph(nodes, edges, sink)
-    try:
-        graph.validate()
-    except GraphError as error:
-        raise GraphError(str(error), where=where) from error
-    return graph
+    return Parts(nodes, tuple(edges), sink)
 
 
 def _node(row: Any, where: str) -> Node:
@@ -62,19 +63,13 @@ def _node(row: Any, where: str) -> Node:
     return Node(role, model)
 
 
-def _edge(pair: Any, where: str) -> tuple[int, int]:
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        raise GraphError(f"expected two node numbers [from, to], got {pair!r}", where=where)
-    return _index(pair[0], f"{where}[0]"), _index(pair[1], f"{where}[1]")
-
-
 def _index(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise GraphError(f"expected a node number, got {value!r}", where=where)
     return value
 
 
-def _only_sink(n: int, edges: tuple[tuple[int, int], ...], where: str) -> int:
+def _only_sink(n: int, edges: Sequence[tuple[int, int]], where: str) -> int:
     ends = sorted(set(range(n)) - {source for source, _ in edges})
     if len(ends) != 1:
         raise GraphError(
@@ -107,18 +102,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def to_networkx(graph: CollaborationGraph) -> "nx.DiGraph[int]":
-    """See `CollaborationGraph.to_networkx`."""
-    import networkx as nx
-
-    out: nx.DiGraph[int] = nx.DiGraph(sink=graph.sink)
-    for i, node in enumerate(graph.nodes):
-        out.add_node(i, role=node.role, model=node.model)
-    out.add_edges_from(graph.edges)
-    return out
-
-
-def from_networkx(graph: "nx.DiGraph[Any]") -> CollaborationGraph:
+def parse_networkx(graph: "nx.DiGraph[Any]") -> Parts:
     """See `CollaborationGraph.from_networkx`."""
     if not graph.is_directed():
         raise GraphError("the networkx graph has no edge directions; expected a DiGraph")
@@ -135,51 +119,42 @@ def from_networkx(graph: "nx.DiGraph[Any]") -> CollaborationGraph:
         sink = number[graph.graph["sink"]]
     else:
         sink = _only_sink(len(nodes), edges, "networkx graph")
-    out = CollaborationGraph(tuple(nodes), edges, sink)
-    out.validate()
-    return out
+    return Parts(tuple(nodes), edges, sink)
 
 
-def to_mermaid(graph: CollaborationGraph) -> str:
+def mermaid(nodes: Sequence[Node], edges: Edges, sink: int) -> str:
     """See `CollaborationGraph.to_mermaid`."""
+
+    def plain(text: str) -> str:
+        # Mermaid reads `#` codes and quotes inside labels; names may hold anything.
+        return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;")
+
     lines = ["flowchart TD"]
-    for i, node in enumerate(graph.nodes):
-        label = (
-            _plain(node.role)
-            if node.model is None
-            else f"{_plain(node.role)}<br/>{_plain(node.model)}"
-        )
-        opening, closing = ('(["', '"])') if i == graph.sink else ('["', '"]')
-        lines.append(f"    n{i}{opening}{label}{closing}")
-    lines += [f"    n{source} --> n{target}" for source, target in graph.edges]
+    for i, node in enumerate(nodes):
+        model = "" if node.model is None else f"<br/>{plain(node.model)}"
+        opening, closing = ('(["', '"])') if i == sink else ('["', '"]')
+        lines.append(f"    n{i}{opening}{plain(node.role)}{model}{closing}")
+    lines += [f"    n{source} --> n{target}" for source, target in edges]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Mermaid reads `#` codes and quotes inside labels; names may hold anything."""
-    return text.replace("#", "#35;").replace('"', "#quot;").replace("<", "#lt;")
-
-
-def describe(graph: CollaborationGraph) -> str:
+def describe(nodes: Sequence[Node], edges: Edges, levels: Sequence[int]) -> str:
     """See `CollaborationGraph.describe`."""
-    levels = graph.levels()
-    groups = [[i for i, level in enumerate(levels) if level == k] for k in range(graph.depth)]
-    runs = [(text, len(list(run))) for text, run in groupby(_group(graph, g) for g in groups)]
-    text = " -> ".join(
+
+    def words(node: Node) -> str:
+        if node.model is None:
+            return node.role
+        return node.model if node.role == "assistant" else f"{node.role} {node.model}"
+
+    groups = [[i for i, level in enumerate(levels) if level == k] for k in range(max(levels) + 1)]
+    texts = []
+    for group in groups:
+        counts = sorted(Counter(words(nodes[i]) for i in group).items())
+        texts.append(", ".join(f"{count}x {who}" if count > 1 else who for who, count in counts))
+    runs = [(text, len(list(run))) for text, run in groupby(texts)]
+    line = " -> ".join(
         f"{text} ({count} in a row)" if count > 2 else " -> ".join([text] * count)
         for text, count in runs
     )
-    plain = {(i, j) for a, b in pairwise(groups) for i in a for j in b}
-    return text if set(graph.edges) == plain else f"{text} ({len(graph.edges)} edges)"
-
-
-def _group(graph: CollaborationGraph, group: list[int]) -> str:
-    counts = Counter(_words(graph.nodes[i]) for i in group)
-    parts = [f"{count}x {words}" if count > 1 else words for words, count in sorted(counts.items())]
-    return ", ".join(parts)
-
-
-def _words(node: Node) -> str:
-    if node.model is None:
-        return node.role
-    return node.model if node.role == "assistant" else f"{node.role} {node.model}"
+    every = {(i, j) for a, b in pairwise(groups) for i in a for j in b}
+    return line if set(edges) == every else f"{line} ({len(edges)} edges)"

@@ -1,33 +1,20 @@
-"""`Node` and `CollaborationGraph`."""
+"""`CollaborationGraph`: nodes, edges and a sink."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsearch.records.errors import GraphError
-from graphsearch.records.rolenames import COMBINING_ROLES
+from graphsearch.graph import _canonical, _convert
+from graphsearch.graph._node import Node
+from graphsearch.records.errors import ConfigError, GraphError
+from graphsearch.records.roles import Role
+from graphsearch.yamlfile import read_yaml
 
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = ["COMBINING_ROLES", "CollaborationGraph", "Node"]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One member of the team.
-
-    Attributes:
-        role: name of its role, with its parameters where it has any (see `records.rolenames`).
-        model: name of its model in the fleet; None for a combining role, which calls none.
-    """
-
-    role: str
-    model: str | None
-
-    def __str__(self) -> str:
-        return self.role if self.model is None else f"{self.role}:{self.model}"
+__all__ = ["Adjacency", "CollaborationGraph"]
 
 
 class Adjacency(NamedTuple):
@@ -116,13 +103,9 @@ class CollaborationGraph:
         Raises:
             GraphError: the edges form a cycle.
         """
-        levels = self._memo.get("levels")
-        if levels is None:
-            levels = self._memo["levels"] = self._find_levels()
-        assert isinstance(levels, tuple)
-        return levels
-
-    def _find_levels(self) -> tuple[int, ...]:
+        known: tuple[int, ...] | None = self._memo.get("levels")
+        if known is not None:
+            return known
         parents, children = self.adjacency
         waiting = [len(p) for p in parents]
         levels = [0] * len(parents)
@@ -141,7 +124,8 @@ class CollaborationGraph:
         if done < len(self.nodes):
             stuck = [i for i, count in enumerate(waiting) if count > 0]
             raise GraphError(f"the edges form a cycle through or before nodes {stuck}")
-        return tuple(levels)
+        found = self._memo["levels"] = tuple(levels)
+        return found
 
     @property
     def depth(self) -> int:
@@ -163,33 +147,112 @@ class CollaborationGraph:
         Roles, models, edges and the sink count; `key` is the whole graph, not a digest of it. It is
         meant for valid graphs; for edges that form a cycle it raises `GraphError`.
         """
-        key = self._memo.get("key")
+        key: str | None = self._memo.get("key")
         if key is None:
-            from graphsearch.graph._canonical import canonical_key
-
-            key = self._memo["key"] = canonical_key(self)
-        assert isinstance(key, str)
+            parents, children = self.adjacency
+            key = _canonical.text_of(self.nodes, parents, children, self.levels())
+            self._memo["key"] = key
         return key
 
     def canonical(self) -> "CollaborationGraph":
         """The isomorphic graph with canonical numbering: topological, the sink last."""
-        from graphsearch.graph._canonical import canonical_graph
-
-        return canonical_graph(self)
+        parents, children = self.adjacency
+        order = _canonical.order_of(self.nodes, parents, children, self.levels())
+        if order == list(range(len(order))):
+            return self
+        position = {node: k for k, node in enumerate(order)}
+        nodes = tuple(self.nodes[i] for i in order)
+        edges = tuple((position[source], position[target]) for source, target in self.edges)
+        return CollaborationGraph(nodes, edges, position[self.sink])
 
     # -- validation ----------------------------------------------------------------------------
 
-    def validate(self) -> None:
-        """Check that this is a collaboration graph.
+    def validate(self, roles: Mapping[str, Role] | None = None) -> None:
+        """Check that this is a collaboration graph; the first thing that is wrong is named.
+
+        Args:
+            roles: by name; where they are given each node is also checked against its role.
 
         Raises:
             GraphError: an index that is no node, a self loop, a duplicate edge, a cycle, a sink
-                with children, a node that does not reach the sink, or a combining role that is
-                not the sink, has fewer than two parents, or names a model.
+                with children, a node that does not reach the sink, or a node without a model that
+                is not the sink or has fewer than two parents. With `roles` also a role that is
+                unknown or not for this place: a model too few or too many, too few or too many
+                parents, or a sink that may be none.
         """
-        from graphsearch.graph._validate import validate
+        n = len(self.nodes)
+        if n == 0:
+            raise GraphError("a graph needs at least one node")
+        if not 0 <= self.sink < n:
+            raise GraphError(f"the sink is node {self.sink}, but the nodes are 0 to {n - 1}")
+        seen = set()
+        for source, target in self.edges:
+            name = f"{source}->{target}"
+            lost = next((end for end in (source, target) if not 0 <= end < n), None)
+            if lost is not None:
+                raise GraphError(f"edge {name} names node {lost}, but the nodes are 0 to {n - 1}")
+            if source == target:
+                raise GraphError(f"edge {name} is a self loop")
+            if (source, target) in seen:
+                raise GraphError(f"edge {name} is there twice")
+            seen.add((source, target))
+        self.levels()  # raises for a cycle
+        # In a DAG every node reaches some node without children; so it is enough that the sink is
+        # the only one.
+        if self.children(self.sink):
+            child = self.children(self.sink)[0]
+            raise GraphError(
+                f"the sink {self.sink} gives the answer and may feed no other node, "
+                f"but there is an edge {self.sink}->{child}"
+            )
+        for i, node in enumerate(self.nodes):
+            if not self.children(i) and i != self.sink:
+                raise GraphError(f"node {i} ({node}) does not reach the sink")
+        for i, node in enumerate(self.nodes):
+            if not node.role:
+                raise GraphError(f"node {i} has no role")
+            if node.model == "":
+                raise GraphError(f"node {i} ({node.role}) has an empty model name")
+            if roles is not None:
+                self._check_role(i, roles)
+            if node.model is None and i != self.sink:
+                raise GraphError(
+                    f"node {i} ({node.role}) names no model, which only a combining sink may do"
+                )
+            if node.model is None and self.in_degree(i) < 2:
+                raise GraphError(
+                    f"node {i}: {node.role} needs at least two parents, has {self.in_degree(i)}"
+                )
 
-        validate(self)
+    def _check_role(self, i: int, roles: Mapping[str, Role]) -> None:
+        """Whether a node's role goes with its place."""
+        node, degree = self.nodes[i], self.in_degree(i)
+        try:
+            role = roles[node.role]
+        except ConfigError as error:
+            raise GraphError(f"node {i}: {error}") from None
+        except KeyError:
+            known = ", ".join(roles)
+            raise GraphError(f"node {i}: unknown role {node.role!r}; known: {known}") from None
+        if not role.speaks and node.model is not None:
+            raise GraphError(f"node {i}: {node.role} calls no model, but names {node.model!r}")
+        if not role.speaks and i != self.sink:
+            raise GraphError(f"node {i}: {node.role} combines answers and may only be the sink")
+        if role.speaks and node.model is None:
+            raise GraphError(f"node {i} ({node.role}) names no model")
+        if i == self.sink and not role.may_be_sink:
+            raise GraphError(f"node {i}: {node.role} may not be the sink")
+        if role.is_gate and not degree:
+            raise GraphError(f"node {i}: {node.role} looks at its parents, and has none")
+        if degree < role.min_parents:
+            raise GraphError(
+                f"node {i}: role {node.role!r} needs {role.min_parents} parents, it has {degree}"
+            )
+        if role.max_parents is not None and degree > role.max_parents:
+            raise GraphError(
+                f"node {i}: role {node.role!r} reads {role.max_parents} parents at most, "
+                f"it has {degree}"
+            )
 
     # -- in and out ----------------------------------------------------------------------------
 
@@ -212,9 +275,12 @@ class CollaborationGraph:
         Raises:
             GraphError: with the path to the bad value.
         """
-        from graphsearch.graph._convert import from_json
-
-        return from_json(data, where=where)
+        graph = cls(*_convert.parse(data, where))
+        try:
+            graph.validate()
+        except GraphError as error:
+            raise GraphError(str(error), where=where) from error
+        return graph
 
     @classmethod
     def load(cls, path: str | Path) -> "CollaborationGraph":
@@ -223,15 +289,17 @@ class CollaborationGraph:
         Raises:
             GraphError: the file cannot be read, or its content is no valid graph.
         """
-        from graphsearch.graph._convert import load
-
-        return load(Path(path))
+        return cls.from_json(read_yaml(Path(path), error=GraphError), where=str(path))
 
     def to_networkx(self) -> "nx.DiGraph[int]":
         """A networkx `DiGraph`: node attributes `role`, `model`; graph attribute `sink`."""
-        from graphsearch.graph._convert import to_networkx
+        import networkx as nx
 
-        return to_networkx(self)
+        out: nx.DiGraph[int] = nx.DiGraph(sink=self.sink)
+        for i, node in enumerate(self.nodes):
+            out.add_node(i, role=node.role, model=node.model)
+        out.add_edges_from(self.edges)
+        return out
 
     @classmethod
     def from_networkx(cls, graph: "nx.DiGraph[Any]") -> "CollaborationGraph":
@@ -243,15 +311,13 @@ class CollaborationGraph:
         Raises:
             GraphError: an attribute is missing or the graph is not valid.
         """
-        from graphsearch.graph._convert import from_networkx
-
-        return from_networkx(graph)
+        found = cls(*_convert.parse_networkx(graph))
+        found.validate()
+        return found
 
     def to_mermaid(self) -> str:
         """Mermaid flowchart text."""
-        from graphsearch.graph._convert import to_mermaid
-
-        return to_mermaid(self)
+        return _convert.mermaid(self.nodes, self.edges, self.sink)
 
     def describe(self) -> str:
         """One short line such as `4x xs -> fuser m`.
@@ -260,16 +326,14 @@ class CollaborationGraph:
         more equal levels in a row one is named, with their number. Where the edges are not simply
         "everything of a level into everything of the next", their number follows.
         """
-        from graphsearch.graph._convert import describe
-
-        return describe(self)
+        return _convert.describe(self.nodes, self.edges, self.levels())
 
     # -- named constructors --------------------------------------------------------------------
 
     @classmethod
     def single(cls, model: str, role: str = "assistant") -> "CollaborationGraph":
         """One call of one model."""
-        return _valid([Node(role, model)], [])
+        return cls.chain([model], role)
 
     @classmethod
     def combine(cls, role: str, models: Sequence[str]) -> "CollaborationGraph":
@@ -294,10 +358,8 @@ class CollaborationGraph:
     @classmethod
     def chain(cls, models: Sequence[str], role: str = "assistant") -> "CollaborationGraph":
         """A line: each of `models` reads the answer of the one before it."""
-        return _valid([Node(role, m) for m in models], [(i, i + 1) for i in range(len(models) - 1)])
-
-
-def _valid(nodes: Sequence[Node], edges: Sequence[tuple[int, int]]) -> CollaborationGraph:
-    graph = CollaborationGraph(tuple(nodes), tuple(edges), len(nodes) - 1)
-    graph.validate()
-    return graph
+        last = len(models) - 1
+        nodes = tuple(Node(role, model) for model in models)
+        graph = cls(nodes, tuple((i, i + 1) for i in range(last)), last)
+        graph.validate()
+        return graph

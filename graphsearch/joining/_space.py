@@ -48,9 +48,9 @@ def space_of(
         raise ConfigError(f"unknown key; known are {known}", where=f"space.{unknown_key}")
     check_space(told)
     told["roles"] = [_limited(role, roles) for role in told.get("roles", _ROLES)]
-    cost = CostModel(fleet, task.profile, budget.currency, lengths=lengths)
+    cost = CostModel(fleet, task.profile, budget.currency, lengths=lengths, roles=roles)
+    _check_roles(told, roles)
     built = Space.build(cost, budget, **told)
-    _check_roles(built, roles)
     return replace(built, sinks=tuple(_limited_sink(sink, roles) for sink in built.sinks))
 
 
@@ -62,13 +62,17 @@ def _as_built(space: "Space", budget: "Amount", lengths: "Lengths | None") -> "S
     return space if lengths is None else space.priced(replace(space.cost, lengths=lengths))
 
 
-def _check_roles(space: "Space", roles: "Mapping[str, Role]") -> None:
-    for where, options in (("roles", space.roles), ("sinks", [s.role for s in space.sinks])):
-        unknown = next((name for name in options if name not in roles), None)
-        if unknown is not None:
-            known = ", ".join(roles)
-            message = f"the prompt set has no role {unknown!r}; it has {known}"
-            raise ConfigError(message, where=f"space.{where}")
+def _check_roles(told: Mapping[str, Any], roles: "Mapping[str, Role]") -> None:
+    """Refuse names of no role; those with parameters are read, and refused, by their family."""
+    from graphsearch.records.roles import split_name
+
+    for where in ("roles", "sinks"):
+        for option in told.get(where, ()):
+            name = option.partition(":")[0] if isinstance(option, str) else ""
+            if name and split_name(name)[1] is None and name not in roles:
+                known = ", ".join(roles)
+                message = f"the prompt set has no role {name!r}; it has {known}"
+                raise ConfigError(message, where=f"space.{where}")
 
 
 def _limited(role: "str | RoleOption", roles: "Mapping[str, Role]") -> "str | RoleOption":

@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph, Node
-from graphsearch.records.rolenames import role_name
 from graphsearch.space import Space
 
 __all__ = ["mutate", "plain_graphs"]
@@ -57,7 +56,7 @@ def plain_graphs(space: Space) -> list[CollaborationGraph]:
     gated: list[CollaborationGraph] = []
     for sink in space.sinks:
         last = Node(sink.role, sink.model)
-        if role_name(sink.role).gate is not None:
+        if space.role(sink.role).is_gate:
             gated += _pair(space, root, models, last)
             continue
         if sink.allows(0):

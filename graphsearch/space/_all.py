@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.errors import BudgetRefused
-from graphsearch.records.rolenames import role_name
 
 if TYPE_CHECKING:
     from graphsearch.space._space import Space
@@ -70,7 +69,7 @@ def _grows(space: "Space", shape: CollaborationGraph) -> bool:
 
 def _least(space: "Space", shape: CollaborationGraph) -> int:
     """The least that a shape can cost, whatever roles its slots get and however it grows."""
-    cost, gates = space.cost, [o.name for o in space.role_options if role_name(o.name).gate]
+    cost, gates = space.cost, [o.name for o in space.role_options if space.role(o.name).is_gate]
     nodes = []
     for i, node in enumerate(shape.nodes):
         ticks = cost.role_ticks(node.role, node.model, shape.in_degree(i))

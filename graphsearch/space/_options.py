@@ -1,12 +1,12 @@
 """What a space may be built from, read and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from graphsearch.cost import Amount, CostModel
-from graphsearch.records.errors import BudgetRefused, ConfigError, GraphError
-from graphsearch.records.rolenames import RoleName, role_name
+from graphsearch.records.errors import BudgetRefused, ConfigError
+from graphsearch.records.roles import Role, UnknownRole
 
 __all__ = [
     "EdgeRule",
@@ -18,6 +18,7 @@ __all__ = [
     "read_models",
     "read_roles",
     "read_sinks",
+    "role_of",
 ]
 
 EdgeRule = Literal["dag", "star"]
@@ -91,36 +92,42 @@ def _check_prices(cost: CostModel, names: Sequence[str]) -> None:
             raise BudgetRefused(reason)
 
 
-def _role(role: str | RoleOption) -> RoleOption:
-    if isinstance(role, RoleOption):
-        return role
-    least = _name(role).least_parents
-    return RoleOption(role, (1 if role == "fuser" else 0) if least is None else least)
-
-
-def _name(role: str) -> RoleName:
+def role_of(name: str, known: Mapping[str, Role]) -> Role:
+    """The role of that name; raises `ConfigError`."""
     try:
-        return role_name(role)
-    except GraphError as error:
-        raise ConfigError(str(error)) from None
+        return known[name]
+    except UnknownRole:
+        raise  # it says why, and names the known ones
+    except KeyError:
+        raise ConfigError(
+            f"no role {name!r} among those of the cost model; known: {', '.join(known) or 'none'} "
+            "(get_roles gives those of a prompt set; CostModel takes them as roles)"
+        ) from None
 
 
-def read_roles(roles: Sequence[str | RoleOption]) -> tuple[RoleOption, ...]:
+def read_roles(
+    roles: Sequence[str | RoleOption], known: Mapping[str, Role]
+) -> tuple[RoleOption, ...]:
     """Roles a slot may have; raises `ConfigError`."""
-    options = tuple(_role(role) for role in roles)
+    options: list[RoleOption] = []
+    for given in roles:
+        name = given if isinstance(given, str) else given.name
+        role = role_of(name, known)
+        if not role.speaks:
+            raise ConfigError(f"{name} calls no model and may only be a sink, not a role")
+        if isinstance(given, str):
+            given = RoleOption(name, role.min_parents, role.max_parents)
+        if role.is_gate and given.min_parents < 1:
+            raise ConfigError(f"{name} looks at its parents, so it needs one at least")
+        options.append(given)
     names = [option.name for option in options]
     if len(set(names)) < len(names):
         raise ConfigError(f"a role is named twice: {', '.join(names)}")
-    for option in options:
-        if _name(option.name).combines:
-            raise ConfigError(f"{option.name} calls no model and may only be a sink, not a role")
-        if _name(option.name).gate is not None and option.min_parents < 1:
-            raise ConfigError(f"{option.name} looks at its parents, so it needs one at least")
     if not any(option.allows(0) for option in options):
         raise ConfigError(
             f"no role works without parents, so no graph could begin: {', '.join(names) or 'none'}"
         )
-    return options
+    return tuple(options)
 
 
 def read_sinks(
@@ -128,34 +135,47 @@ def read_sinks(
     sinks: Sequence[str | SinkOption],
     models: tuple[str, ...],
     roles: tuple[RoleOption, ...],
+    known: Mapping[str, Role],
 ) -> tuple[SinkOption, ...]:
     """Kinds of sink; raises `ConfigError`, or `BudgetRefused` for a model without a price."""
     out: list[SinkOption] = []
     for sink in sinks:
-        out += [sink] if isinstance(sink, SinkOption) else _named_sink(sink, models, roles)
+        out += [sink] if isinstance(sink, SinkOption) else _named_sink(sink, models, roles, known)
     names = [sink.name for sink in out]
     if not out:
         raise ConfigError("a space needs at least one sink")
     if len(set(names)) < len(names):
         raise ConfigError(f"a sink is named twice: {', '.join(names)}")
+    for sink in out:
+        role = role_of(sink.role, known)
+        if role.speaks and sink.model is None:
+            raise ConfigError(f"sink {sink.name!r}: {sink.role} calls a model, and none is named")
+        if not role.speaks and sink.model is not None:
+            raise ConfigError(f"sink {sink.name!r}: {sink.role} calls no model")
+        if not role.may_be_sink:
+            raise ConfigError(f"{sink.role} may not be a sink")
     _check_prices(cost, [sink.model for sink in out if sink.model is not None])
     return tuple(out)
 
 
 def _named_sink(
-    text: str, models: tuple[str, ...], roles: tuple[RoleOption, ...]
+    text: str,
+    models: tuple[str, ...],
+    roles: tuple[RoleOption, ...],
+    known: Mapping[str, Role],
 ) -> list[SinkOption]:
-    role, _, model = text.partition(":")
-    if _name(role).combines:
-        if model:
-            raise ConfigError(f"sink {text!r}: {role} calls no model")
-        return [SinkOption(role, None, 2)]
-    limits = next((option for option in roles if option.name == role), _role(role))
+    """A role alone, which stands for it on each of the models, or `role:model`."""
+    name, _, model = text.partition(":")
+    role = role_of(name, known)
+    if not role.speaks:
+        return [SinkOption(name, model or None, role.min_parents, role.max_parents)]
     if model and model not in models:
         raise ConfigError(f"sink {text!r}: model {model!r} is none of {', '.join(models)}")
+    own = RoleOption(name, role.min_parents, role.max_parents)
+    limits = next((option for option in roles if option.name == name), own)
     return [
-        SinkOption(role, name, limits.min_parents, limits.max_parents)
-        for name in ((model,) if model else models)
+        SinkOption(name, each, limits.min_parents, limits.max_parents)
+        for each in ((model,) if model else models)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.cost import Amount, CostModel
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.errors import BudgetRefused, ConfigError, GraphError
-from graphsearch.records.rolenames import role_name
+from graphsearch.records.roles import Role
 from graphsearch.space._options import (
     EdgeRule,
     RoleOption,
@@ -18,6 +18,7 @@ from graphsearch.space._options import (
     read_models,
     read_roles,
     read_sinks,
+    role_of,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Space:
         """A checked space.
 
         Args:
-            cost: prices graphs; in the budget's currency, or else it is turned to it.
+            cost: prices graphs, and knows their roles; in the budget's currency, or else it is
+                turned to it.
             budget: most a graph may be expected to spend on one question.
             slots: places for nodes besides the sink; None: as many as the cheapest model's calls
                 fit into the budget, 12 at most.
@@ -91,8 +93,8 @@ class Space:
         budget = Amount.parse(budget)
         cost = cost if cost.currency == budget.currency else cost.in_currency(budget.currency)
         names = read_models(cost, models)
-        options = read_roles(roles)
-        kinds = read_sinks(cost, sinks, names, options)
+        options = read_roles(roles, cost.roles)
+        kinds = read_sinks(cost, sinks, names, options, cost.roles)
         check_edges(edges, max_in_degree)
         if slots is None:
             slots = default_slots(cost, budget, names, kinds)
@@ -147,7 +149,15 @@ class Space:
     @property
     def has_gates(self) -> bool:
         """Whether a slot may have the role of a gate."""
-        return any(role_name(option.name).gate is not None for option in self.role_options)
+        return any(self.role(option.name).is_gate for option in self.role_options)
+
+    def role(self, name: str) -> Role:
+        """What a role declares of itself.
+
+        Raises:
+            ConfigError: there is no role of that name.
+        """
+        return role_of(name, self.cost.roles)
 
     @property
     def tables(self) -> "Tables":

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.records.rolenames import role_name
-
 if TYPE_CHECKING:
     from graphsearch.space._space import Space
 
@@ -130,7 +128,7 @@ def _gates(space: "Space", most: int) -> tuple[int, ...]:
     return tuple(
         r
         for r, option in options
-        if role_name(option.name).gate is not None
+        if space.role(option.name).is_gate
         and option.min_parents <= 1
         and (option.max_parents is None or option.max_parents >= 1)
     )

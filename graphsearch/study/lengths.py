@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.cost import Lengths, ModelLengths
 from graphsearch.records.errors import BudgetRefused, ConfigError
 from graphsearch.records.events import LengthsMeasured
-from graphsearch.records.rolenames import role_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from graphsearch.cost import CostModel
     from graphsearch.execution import GraphRun
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.roles import Role
     from graphsearch.space import SinkOption, Space
     from graphsearch.study.experiment import Experiment
     from graphsearch.study.study import Study
@@ -96,11 +96,13 @@ class LengthTally:
 
     sums: dict[str, _Sums] = field(default_factory=dict)
 
-    def add(self, graph: "CollaborationGraph", run: "GraphRun") -> None:
+    def add(
+        self, graph: "CollaborationGraph", run: "GraphRun", roles: "Mapping[str, Role]"
+    ) -> None:
         """Take in a run; nodes without a call or without token counts are left out."""
         if run.verdict is None:
             return
-        degrees = _messages_read(graph)
+        degrees = _messages_read(graph, roles)
         for node in run.nodes:
             usage = node.usage
             if node.model is None or not usage.calls:
@@ -133,11 +135,11 @@ class LengthTally:
         return cls({name: _Sums(*sums) for name, sums in values.items()})
 
 
-def _messages_read(graph: "CollaborationGraph") -> list[int]:
+def _messages_read(graph: "CollaborationGraph", roles: "Mapping[str, Role]") -> list[int]:
     """Of each node of the canonical graph; a gate asks the plain question, whoever feeds it."""
     whole = graph.canonical()
     pairs = zip(whole.nodes, whole.adjacency.parents, strict=True)
-    return [0 if role_name(node.role).gate else len(parents) for node, parents in pairs]
+    return [0 if roles[node.role].is_gate else len(parents) for node, parents in pairs]
 
 
 # -- before the first round -----------------------------------------------------------------------
@@ -187,7 +189,7 @@ def _reading(space: "Space", model: str, cheapest: str) -> "Iterable[Collaborati
     from graphsearch.graph import CollaborationGraph, Node
 
     sinks = _plain_first(space)
-    readers = [s.role for s in sinks if s.model == model and role_name(s.role).gate is None]
+    readers = [s.role for s in sinks if s.model == model and not space.role(s.role).is_gate]
     for source in (model, cheapest):
         for copies in (2, 1):
             for role in readers:
@@ -205,13 +207,13 @@ def _reading(space: "Space", model: str, cheapest: str) -> "Iterable[Collaborati
 
 def _plain_first(space: "Space") -> "list[SinkOption]":
     """Sinks, fusers before other readers and fitted ones last."""
-    return sorted(space.sinks, key=lambda s: (role_name(s.role).is_fitted, s.role != "fuser"))
+    return sorted(space.sinks, key=lambda s: (space.role(s.role).is_fitted, s.role != "fuser"))
 
 
 def _slot_roles(space: "Space", *, reads: int) -> list[str]:
     """Roles in which a slot can read so many others, gates left out."""
     names = [option.name for option in space.role_options if option.allows(reads)]
-    return [name for name in names if role_name(name).gate is None]
+    return [name for name in names if not space.role(name).is_gate]
 
 
 async def measure_lengths(study: "Study") -> None:

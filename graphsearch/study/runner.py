@@ -331,7 +331,7 @@ class Runner:
             fresh[item.id] = to_result(run, item)
             self.runs[graph.key, item.id] = run
             if account == "search":
-                self.lengths.add(graph, run)
+                self.lengths.add(graph, run, self._executor.roles)
         self._count(account, fresh.values())
         return [found[item.id] or fresh[item.id] for item in items]
 

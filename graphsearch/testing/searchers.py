@@ -20,6 +20,7 @@ from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialS
 from graphsearch.searchers.base import Advice, Advisable, Edit, Searcher
 from graphsearch.space import Space
 from graphsearch.testing.landscape import LANDSCAPES
+from graphsearch.testing.roles import stand_in_roles
 
 __all__ = ["SearcherConformance"]
 
@@ -44,12 +45,12 @@ class SearcherConformance:
 
     def space(self) -> Space:
         """A space of middling size."""
-        cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+        cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=stand_in_roles())
         return Space.build(cost, "18 units", slots=3, models=("llama-1b", "llama-3b", "llama-8b"))
 
     def tiny_space(self) -> Space:
         """A space of a few graphs."""
-        cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+        cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=stand_in_roles())
         return Space.build(cost, "3 units", slots=2, models=("llama-1b",))
 
     # -- helpers -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.agents.search import (
     ChatAgent,
     RulesAgent,
@@ -42,7 +43,7 @@ GOOD = {
 
 @pytest.fixture(scope="module")
 def space():
-    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
     return Space.build(cost, "18 units", slots=4, models=("llama-1b", "llama-3b", "llama-8b"))
 
 

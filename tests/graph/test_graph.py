@@ -6,6 +6,7 @@ import networkx as nx
 import pytest
 from hypothesis import given
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.errors import GraphError
 from tests.graph.test_canonical import graphs
@@ -71,11 +72,9 @@ VOTE = Node("vote", None)
         ((A, A, A), ((0, 1), (1, 0), (1, 2)), 2, "cycle"),
         ((A, A, A), ((0, 1), (1, 2)), 1, "the sink 1 gives the answer"),
         ((A, A, A), ((0, 2),), 2, r"node 1 \(assistant:a\) does not reach the sink"),
-        ((VOTE, A), ((0, 1),), 1, "vote combines answers and may only be the sink"),
         ((Node("x", None), A), ((0, 1),), 1, r"node 0 \(x\) names no model"),
         ((A, VOTE), ((0, 1),), 1, "vote needs at least two parents, has 1"),
-        ((A, A, Node("vote", "a")), ((0, 2), (1, 2)), 2, "vote calls no model"),
-        ((Node("fuser", None),), (), 0, r"node 0 \(fuser\) names no model"),
+        ((Node("fuser", None),), (), 0, "node 0: fuser needs at least two parents, has 0"),
         ((Node("", "a"),), (), 0, "node 0 has no role"),
         ((Node("assistant", ""),), (), 0, "empty model name"),
     ],
@@ -83,6 +82,28 @@ VOTE = Node("vote", None)
 def test_what_is_no_collaboration_graph(nodes, edges, sink, message):
     with pytest.raises(GraphError, match=message):
         CollaborationGraph(nodes, edges, sink).validate()
+
+
+GATE = "cascade(share, 0.2)"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "message"),
+    [
+        ((VOTE, A), ((0, 1),), "vote combines answers and may only be the sink"),
+        ((A, A, Node("vote", "a")), ((0, 2), (1, 2)), "vote calls no model"),
+        ((Node("fuser", None),), (), r"node 0 \(fuser\) names no model"),
+        ((A, Node("shouts", "a")), ((0, 1),), "node 1: no role 'shouts' in prompt set 'chat'"),
+        ((A, Node("cascade(hope)", "a")), ((0, 1),), "node 1: role .*looks at share"),
+        ((Node("fuser", "a"),), (), "role 'fuser' needs 1 parents, it has 0"),
+        ((Node(GATE, "a"),), (), "looks at its parents, and has none"),
+        ((A, Node(GATE, None)), ((0, 1),), "names no model"),
+    ],
+)
+def test_nodes_are_checked_against_their_roles_where_these_are_given(nodes, edges, message):
+    with pytest.raises(GraphError, match=message):
+        CollaborationGraph(nodes, edges, len(nodes) - 1).validate(get_roles("chat"))
+    CollaborationGraph((A, A, VOTE), ((0, 2), (1, 2)), 2).validate(get_roles("chat"))
 
 
 def test_a_combining_role_of_someone_else_is_fine():

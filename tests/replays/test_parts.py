@@ -94,14 +94,15 @@ def test_graphs_know_what_their_names_say():
     assert CollaborationGraph.from_json(graph.to_json()).key == graph.key
     other = CollaborationGraph.fan_in(["a", "a"], "cascade(share, 0.3)", "b")
     assert other.key != graph.key
+    roles = get_roles("chat")
     with pytest.raises(GraphError, match="looks at its parents, and has none"):
-        CollaborationGraph.single("b", "cascade(share, 0.2)")
+        CollaborationGraph.single("b", "cascade(share, 0.2)").validate(roles)
     with pytest.raises(GraphError, match="names no model"):
-        CollaborationGraph.fan_in(["a"], "cascade(share, 0.2)", None)
+        CollaborationGraph.fan_in(["a", "a"], "cascade(share, 0.2)", None).validate(roles)
     with pytest.raises(GraphError, match="calls no model"):
-        CollaborationGraph.fan_in(["a", "a"], "weighted-vote(accuracy)", "b")
+        CollaborationGraph.fan_in(["a", "a"], "weighted-vote(accuracy)", "b").validate(roles)
     with pytest.raises(GraphError, match="node 2: role 'cascade'"):
-        CollaborationGraph.fan_in(["a", "a"], "cascade", "b")
+        CollaborationGraph.fan_in(["a", "a"], "cascade", "b").validate(roles)
 
 
 def test_a_prompt_set_has_them_without_words_of_its_own():
@@ -381,7 +382,7 @@ async def test_a_role_that_cannot_be_fitted_is_named(tmp_path):
 
 
 def test_a_gate_costs_its_share_of_a_plain_call():
-    cost = CostModel(FLEET, TokenProfile(10, 5), "flops")
+    cost = CostModel(FLEET, TokenProfile(10, 5), "flops", roles=get_roles("chat"))
     roots = 3 * cost.node_ticks("a", 0)
     call = cost.node_ticks("b", 0)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cli._app import app
 from graphsearch.config import load_config
 from graphsearch.cost import CostModel
@@ -30,7 +31,9 @@ GATES = ("cascade(share, 0.2)", "cascade(share>=1)")
 
 
 def space(budget="12 units", **options):
-    return Space.build(CostModel(FLEET, TokenProfile(10, 5), "units"), budget, **options)
+    return Space.build(
+        CostModel(FLEET, TokenProfile(10, 5), "units", roles=get_roles("chat")), budget, **options
+    )
 
 
 @pytest.mark.parametrize("edges", ["star", "dag"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import PROFILES, CostModel
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import ConfigError, StoreError
@@ -29,7 +30,7 @@ NAN = float("nan")
 
 
 def make_space(budget="18 units", slots=4, **options):
-    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+    cost = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
     return Space.build(
         cost, budget, slots=slots, models=("llama-1b", "llama-3b", "llama-8b"), **options
     )

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import CostModel, TokenProfile
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.models import Fleet, ModelSpec
@@ -27,7 +28,7 @@ FLEET = Fleet(
     ),
     "s",
 )
-COST = CostModel(FLEET, TokenProfile(100, 50), "units")
+COST = CostModel(FLEET, TokenProfile(100, 50), "units", roles=get_roles("chat"))
 
 
 def build(budget, **options):

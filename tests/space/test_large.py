@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import PROFILES, CostModel, TokenProfile
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import ConfigError
@@ -15,7 +16,7 @@ from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.space import Distribution, Logits, RoleOption, SinkOption, Space
 from tests.space.spaces import COST, FLEET, random_logits
 
-LLAMA = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+LLAMA = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
 TWELVE = Space.build(LLAMA, "80 units", slots=12)
 
 BUDGETS = st.one_of(
@@ -151,7 +152,9 @@ def test_the_table_names_every_choice_once():
 
 def test_a_role_and_a_model_of_one_name_stay_apart():
     twin = Fleet("twin", (ModelSpec("assistant", parameters=10, layers=1, width=1),), "assistant")
-    space = Space.build(CostModel(twin, TokenProfile(5, 5), "units"), "9 units", slots=2)
+    space = Space.build(
+        CostModel(twin, TokenProfile(5, 5), "units", roles=COST.roles), "9 units", slots=2
+    )
     table = Distribution(space).probabilities()
     assert table["1:assistant"] == 1.0
     assert table["1:role=assistant"] == 0.5
@@ -217,7 +220,7 @@ def test_astronomic_costs_stay_exact_enough_and_within_the_budget():
         ),
         "a",
     )
-    cost = CostModel(huge, TokenProfile(50_000, 60_000), "units")
+    cost = CostModel(huge, TokenProfile(50_000, 60_000), "units", roles=COST.roles)
     space = Space.build(cost, "30 units", slots=10)
     assert space.tables.tick > 1
     for trace in Distribution(space).sample_many(np.random.default_rng(0), 300):

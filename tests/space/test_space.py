@@ -2,6 +2,7 @@
 
 import pytest
 
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import PROFILES, Amount, CostModel
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
@@ -9,7 +10,7 @@ from graphsearch.records.models import Fleet
 from graphsearch.space import Distribution, RoleOption, SinkOption, Space
 from tests.space.spaces import COST, build
 
-LLAMA = CostModel(Fleet.load("llama"), PROFILES["math"], "units")
+LLAMA = CostModel(Fleet.load("llama"), PROFILES["math"], "units", roles=get_roles("chat"))
 
 
 def test_defaults():

@@ -3,6 +3,7 @@
 import pytest
 
 from graphsearch import api
+from graphsearch.agents.roles import get_roles
 from graphsearch.cost import CostModel, Lengths, ModelLengths
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.graph import CollaborationGraph
@@ -89,7 +90,7 @@ def test_costs_never_fall_when_a_graph_grows():
 def test_sampling_is_exact_at_measured_lengths():
     import numpy as np
 
-    cost = CostModel(make_fleet(), PROFILE, "units", lengths=KNOWN)
+    cost = CostModel(make_fleet(), PROFILE, "units", lengths=KNOWN, roles=get_roles("chat"))
     space = Space.build(cost, "9 units", slots=4)
     traces = Distribution(space).sample_many(np.random.default_rng(3), 400)
     assert all(space.why_not(trace.graph) is None for trace in traces)
@@ -349,7 +350,9 @@ def space_of(**options):
     from tests.study.world import PROFILE, make_fleet
 
     return Space.build(
-        CostModel(make_fleet(), PROFILE, "units"), Amount.parse("30 units"), **options
+        CostModel(make_fleet(), PROFILE, "units", roles=get_roles("chat")),
+        Amount.parse("30 units"),
+        **options,
     )
 
 

@@ -121,7 +121,7 @@ def make_parts(
     from graphsearch.searchers import make_searcher
 
     fleet = make_fleet()
-    cost = CostModel(fleet, PROFILE, "units")
+    cost = CostModel(fleet, PROFILE, "units", roles=roles or get_roles("chat"))
     space = Space.build(cost, Amount.parse(budget), slots=4)
     return Experiment(
         task=task or make_task(),

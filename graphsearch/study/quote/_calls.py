@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.execution.pricing import prompt_bound, token_stretch
 from graphsearch.records.calls import Sampling, Usage
-from graphsearch.records.rolenames import role_name
 from graphsearch.records.roles import NodeContext, SpeakingRole
 from graphsearch.study.judge_cost import judge_lengths
 
@@ -113,13 +112,13 @@ class Calls:
         uses = []
         for i in whole.topological():
             node, parents = whole.nodes[i], whole.parents(i)
-            gate = role_name(node.role).gate
-            heard = () if gate is not None else tuple(names[p] for p in parents)
+            role = roles[node.role]
+            heard = () if role.is_gate else tuple(names[p] for p in parents)
             same = self._same(node.role, node.model, len(parents), i == whole.sink, heard)
             copies[same] += 1
             names[i] = self._names.setdefault((same, copies[same]), len(self._names))
             if node.model is not None:
-                share = None if gate is None else float(gate.call_share)
+                share = float(role.call_share) if role.is_gate else None
                 uses.append(Use(names[i], Kind(node.model, len(heard)), share, i < last))
         return uses
 
@@ -173,10 +172,9 @@ class Calls:
                 continue
             context = NodeContext(len(parents), i == whole.sink)
             most[i] = _bound(role.sampling(context))
-            is_gate = role_name(node.role).gate is not None
             heard = (
                 0
-                if is_gate
+                if role.is_gate
                 else sum(
                     most.get(p, 0) * self._stretch(whole.nodes[p].model, node.model)
                     for p in parents
