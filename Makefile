@@ -9,7 +9,7 @@ RUN    := runs/demo
 # Commands that tests start would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo setup lint test docs test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
+.PHONY: help demo setup lint test docs train test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -53,7 +53,10 @@ $(VENV)-torch/.ready: pyproject.toml
 	@touch $@
 
 test-train: $(VENV)-torch/.ready  ## the tests of the training code (needs PyTorch, in a venv of its own)
-	$(VENV)-torch/bin/python -m pytest tests/engines/embedded
+	$(VENV)-torch/bin/python -m pytest tests/training tests/engines/embedded
+
+train: $(VENV)-torch/.ready  ## train the embedded models anew, into weights/ (hours; make train ARGS="--size xs --out DIR")
+	$(VENV)-torch/bin/python -m training $(ARGS)
 
 $(VENV)-litellm/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-litellm

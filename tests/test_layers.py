@@ -18,10 +18,6 @@ FACES = {
 JOINERS = ("api.py", "joining/", "config/", "export/", "cli/")
 """Where names become things: API, configuration, export, command line."""
 
-# Training makes the rows that the embedded models learn from out of the tasks themselves; it is a
-# tool that the library never imports.
-TOOLS = ("engines/embedded/train/",)
-
 EXAMINES = {"graphsearch.evaluators.tasks.examine"}
 """What `graphsearch task` shows; a face of its own, which loading a task does not need."""
 
@@ -91,7 +87,7 @@ def is_joiner(path):
 
 
 def is_core(path):
-    return not path.startswith((*JOINERS, *TOOLS, "agents/", "evaluators/"))
+    return not path.startswith((*JOINERS, "agents/", "evaluators/"))
 
 
 def test_the_core_imports_no_agent_and_no_evaluator():

@@ -1,7 +1,6 @@
 """`graphsearch fleet`: the fleets there are, what is in one, their servers, the embedded one."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -71,49 +70,14 @@ def _row(spec: "ModelSpec") -> tuple[str, ...]:
     )
 
 
-@app.command()
-def train(
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the weights, one below it for each size.")
-    ] = Path("weights"),
-    sizes: Annotated[
-        str, typer.Option("--sizes", help="Sizes to train, smallest first, with commas.")
-    ] = "nano,xs,s,m",
-    tokens: Annotated[
-        int | None, typer.Option("--tokens", help="Trained tokens of each size.", min=1)
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of weights and rows.", min=0)] = 0,
-    threads: Annotated[int, typer.Option("--threads", help="PyTorch threads.", min=1)] = 1,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew instead of going on where it stopped.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train the embedded fleet. Needs PyTorch: pip install 'graphsearch[train]'."""
-    from importlib.util import find_spec
-
-    from graphsearch.cli._training import Bars
-    from graphsearch.engines.embedded.train import DEFAULT_TOKENS, train_fleet
+@app.command(
+    hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def train() -> None:
+    """Where the training of the embedded fleet is now."""
     from graphsearch.records.errors import FleetError
 
-    if find_spec("torch") is None:
-        raise FleetError(
-            "training needs PyTorch; install it with: pip install 'graphsearch[train]'"
-        )
-    wanted = tuple(part.strip() for part in sizes.split(",") if part.strip())
-    each = DEFAULT_TOKENS if tokens is None else tokens
-    with Bars(quiet=as_json) as bars:
-        train_fleet(
-            wanted,
-            out,
-            tokens=each,
-            seed=seed,
-            threads=threads,
-            resume=not fresh,
-            progress=bars.update,
-        )
-    done: dict[str, Any] = {"out": str(out), "sizes": list(wanted), "tokens": each, "seed": seed}
-    if as_json:
-        emit(done)
-    else:
-        typer.echo(f"trained {', '.join(wanted)}: weights are in {out}")
+    raise FleetError(
+        "the embedded fleet is trained in a clone of the project, which has the code of it: make "
+        "train (PyTorch is needed)"
+    )

@@ -334,7 +334,7 @@ class _Probe:
         if about == "key":
             return self._key_advice()
         if spec.engine == "embedded":
-            return "reinstall graphsearch, or make the weights anew with: graphsearch fleet train"
+            return "reinstall graphsearch, or make the weights anew in a clone: make train"
         if about == "engine":
             return f"mend the fleet, or what the engine {spec.engine!r} needs, as it says"
         if self.report.serves and self.report.served_name not in self.report.serves:

@@ -1,6 +1,6 @@
 """What the trained fleet can do on held-out items, as one JSON object.
 
-``python -m graphsearch.engines.embedded.train.evaluate --weights FOLDER --items 1000``
+``python -m training.evaluate --weights FOLDER --items 1000``
 
 Every row is one configuration on one task: mean score with a 95 % interval clustered by item group,
 and the mean FLOPs of a question (2 x parameters x tokens read or written, cache reused) in units
@@ -19,15 +19,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from graphsearch.engines.embedded.train.files import load_weights
-from graphsearch.engines.embedded.train.generate import generate
-from graphsearch.engines.embedded.train.model import SIZES, Llama
+from graphsearch.engines.embedded.checkpoint import builtin_folder
 from graphsearch.engines.embedded.vocabulary import CANDIDATE_TAGS, normalise, relabel
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks import puzzle, recall
 from graphsearch.records.tasks import Grader, Item
 from graphsearch.stats import mean_estimate, paired_difference
+from training.files import load_weights
+from training.generate import generate
+from training.model import SIZES, Llama
 
 TASKS: Final = ("puzzle", "recall")
 WARM: Final = 0.8
@@ -255,7 +256,7 @@ def evaluate(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the evaluation of a weights folder as JSON."""
     parser = argparse.ArgumentParser(description="Evaluate weights on held-out test items.")
-    parser.add_argument("--weights", type=Path, default=Path(__file__).parents[1] / "weights")
+    parser.add_argument("--weights", type=Path, default=builtin_folder("nano").parent)
     parser.add_argument("--size", action="append", choices=list(SIZES), help="repeatable")
     parser.add_argument("--task", action="append", choices=TASKS, help="repeatable")
     parser.add_argument("--items", type=int, default=1000)

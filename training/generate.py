@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from graphsearch.engines.embedded.train.model import Cache, Llama
 from graphsearch.engines.embedded.vocabulary import EOS, IDS, decode, encode
+from training.model import Cache, Llama
 
 MAX_NEW_TOKENS: Final = 24
 _ROWS: Final = 512

@@ -1,4 +1,4 @@
-"""``python -m graphsearch.engines.embedded.train --size m --tokens 30e6 --out weights``."""
+"""``python -m training --size m --tokens 30e6 --out weights``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphsearch.engines.embedded.train import DEFAULT_TOKENS, FLEET_SIZES, train_fleet
-from graphsearch.engines.embedded.train.trainer import Progress
+from training import DEFAULT_TOKENS, FLEET_SIZES, train_fleet
+from training.trainer import Progress
 
 _PRINT_EVERY = 200
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--size", action="append", choices=FLEET_SIZES, help="repeatable; default all"
     )
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "weights")
+    parser.add_argument("--out", type=Path, default=Path("weights"))
     parser.add_argument("--tokens", type=float, default=DEFAULT_TOKENS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from graphsearch.engines.embedded.train.model import Llama, hugging_face_config
 from graphsearch.engines.embedded.vocabulary import EOS, IDS, PAD, UNKNOWN
+from training.model import Llama, hugging_face_config
 
 FORMAT: Final = 1
 POSITIONS: Final = 256

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from graphsearch.engines.embedded.train.mixture import FACTS_FIRST, Mixture
-from graphsearch.engines.embedded.train.puzzle_rows import PuzzleRows
-from graphsearch.engines.embedded.train.recall_rows import RecallRows, mix
 from graphsearch.engines.embedded.vocabulary import WORDS, normalise
 from graphsearch.evaluators.graders.puzzle import PuzzleGrader
 from graphsearch.evaluators.graders.recall import RecallGrader
 from graphsearch.evaluators.tasks import puzzle, recall
+from training.mixture import FACTS_FIRST, Mixture
+from training.puzzle_rows import PuzzleRows
+from training.recall_rows import RecallRows, mix
 
 PUZZLE, RECALL = PuzzleGrader(), RecallGrader()
 

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from graphsearch.engines.embedded.train.rows import Batch, Bools, Columns, Floats, Ints
 from graphsearch.engines.embedded.vocabulary import (
     CANDIDATE_TAGS,
     CLAIM,
@@ -22,6 +21,7 @@ from graphsearch.engines.embedded.vocabulary import (
     candidate_label,
 )
 from graphsearch.evaluators.tasks.puzzle import SMALLEST_TARGET, legal_traces, multisets
+from training.rows import Batch, Bools, Columns, Floats, Ints
 
 LIES: Final = 0.25
 POINTER_WEIGHT: Final = 4.0

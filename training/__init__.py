@@ -1,4 +1,7 @@
-"""Training of the embedded fleet; the only part that needs PyTorch (the ``train`` extra)."""
+"""How the embedded models were made. Not installed: run it in a clone, by `make train`.
+
+The only part that needs PyTorch (the `train` extra).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from graphsearch.engines.embedded.train.trainer import Progress
+    from training.trainer import Progress
 
 __all__ = ["DEFAULT_TOKENS", "FLEET_SIZES", "train_fleet"]
 
@@ -51,8 +54,8 @@ def train_fleet(
             raise FleetError(f"size {size!r} is not one of {', '.join(FLEET_SIZES)}", where="sizes")
     import torch
 
-    from graphsearch.engines.embedded.train.mixture import Mixture
-    from graphsearch.engines.embedded.train.trainer import Trainer, is_finished
+    from training.mixture import Mixture
+    from training.trainer import Trainer, is_finished
 
     torch.set_num_threads(threads)
     mixture: Mixture | None = None

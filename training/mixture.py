@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from graphsearch.engines.embedded.train.puzzle_rows import PuzzleRows
-from graphsearch.engines.embedded.train.recall_rows import RecallRows
-from graphsearch.engines.embedded.train.rows import Batch
+from training.puzzle_rows import PuzzleRows
+from training.recall_rows import RecallRows
+from training.rows import Batch
 
 FACTS_FIRST: Final = 0.1
 CANDIDATE_SHARES: Final = (0.06, 0.24, 0.22, 0.22, 0.1, 0.1, 0.03, 0.03)

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from graphsearch.engines.embedded.train.files import (
+from training.files import (
     Card,
     load_checkpoint,
     read_card,
     save_checkpoint,
     save_weights,
 )
-from graphsearch.engines.embedded.train.mixture import Mixture
-from graphsearch.engines.embedded.train.model import SIZES, Llama
-from graphsearch.engines.embedded.train.optimiser import Optimiser
-from graphsearch.engines.embedded.train.rows import Batch
+from training.mixture import Mixture
+from training.model import SIZES, Llama
+from training.optimiser import Optimiser
+from training.rows import Batch
 
 MATRIX_RATE: Final = 0.02
 OTHER_RATE: Final = 0.005

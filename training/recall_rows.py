@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.engines.embedded.train.rows import Batch, Bools, Columns, Ints
 from graphsearch.engines.embedded.vocabulary import (
     CANDIDATE_TAGS,
     EOS,
@@ -18,6 +17,7 @@ from graphsearch.engines.embedded.vocabulary import (
 )
 from graphsearch.evaluators.tasks.puzzle import SHARES
 from graphsearch.evaluators.tasks.recall import OPERATIONS, STATES, facts, frequencies
+from training.rows import Batch, Bools, Columns, Ints
 
 RESULT_WEIGHT: Final = 3.0
 BLANKS: Final = 0.25

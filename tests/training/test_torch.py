@@ -4,15 +4,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch: the train extra is not installed")
 
-from graphsearch.engines.embedded.train import train_fleet  # noqa: E402
-from graphsearch.engines.embedded.train.files import load_weights, read_card  # noqa: E402
-from graphsearch.engines.embedded.train.generate import generate  # noqa: E402
-from graphsearch.engines.embedded.train.mixture import Mixture  # noqa: E402
-from graphsearch.engines.embedded.train.model import SIZES, Cache, Llama  # noqa: E402
-from graphsearch.engines.embedded.train.optimiser import orthogonalise  # noqa: E402
-from graphsearch.engines.embedded.train.trainer import CHECKPOINT, Trainer  # noqa: E402
 from graphsearch.engines.embedded.vocabulary import WORDS  # noqa: E402
 from graphsearch.records.errors import FleetError  # noqa: E402
+from training import train_fleet  # noqa: E402
+from training.files import load_weights, read_card  # noqa: E402
+from training.generate import generate  # noqa: E402
+from training.mixture import Mixture  # noqa: E402
+from training.model import SIZES, Cache, Llama  # noqa: E402
+from training.optimiser import orthogonalise  # noqa: E402
+from training.trainer import CHECKPOINT, Trainer  # noqa: E402
 
 PLANNED = 60_000
 
