@@ -106,7 +106,7 @@ bench-torch: $(VENV)-torch/.ready  ## the embedded engine beside PyTorch on the 
 	@$(VENV)-torch/bin/python -m benchmarks engine
 
 schema: $(VENV)/.core  ## write the JSON Schema of configurations
-	$(BIN)/python -m graphsearch.config configs/schema.json
+	$(BIN)/python -m graphsearch.spec configs/schema.json
 
 clean:  ## remove environments, caches and runs
 	rm -rf $(VENV) $(VENV)-* runs .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

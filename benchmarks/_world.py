@@ -21,12 +21,12 @@ from typing import Any
 
 from graphsearch.agents.roles.prompts import PROMPTS
 from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.study.settings import Settings
+from graphsearch.spec import Evaluation
 from graphsearch.testing.stub import StubReply, StubServer
 
 MAX_TOKENS = 48
 SKILL = {"small": 0.35, "large": 0.6}
-SETTINGS = Settings(
+SETTINGS = Evaluation(
     per_round=4,
     blocks=(6, 12),
     rounds=4,

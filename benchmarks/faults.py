@@ -30,8 +30,8 @@ from graphsearch.engines.http import HttpEngine
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraphsearchError
 from graphsearch.records.trials import TrialRecord
+from graphsearch.spec import Evaluation
 from graphsearch.store import Store
-from graphsearch.study.settings import Settings
 from graphsearch.testing.stub import StubFault
 
 SHARE = 0.3
@@ -86,7 +86,7 @@ def search(folder: Path, **options: Any) -> dict[str, Any]:
     return {**read(folder / "run"), "served": served, "error": error, "s": seconds, "cpu": cpu}
 
 
-async def study(folder: Path, url: str, settings: Settings = SETTINGS) -> str | None:
+async def study(folder: Path, url: str, settings: Evaluation = SETTINGS) -> str | None:
     """Run the search in `folder`/run; why it came to no end, if so."""
     engine = HttpEngine(url, timeout_s=TIMEOUT)
     try:

@@ -27,35 +27,35 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks._runs import end, keys_in, start
 from benchmarks._world import SETTINGS, SPACE, answer, fleet, prompt_set, questions, serving_here
 from graphsearch.records.calls import digest
+from graphsearch.spec import Evaluation
 from graphsearch.store import Store
-from graphsearch.study.settings import Settings
 from graphsearch.testing.stub import StubServer
 
 KILLS = 200
 SIDE_BY_SIDE = 2
 MOST_IN_A_ROW = 4
 LATENCY = 0.01
-SMALL = replace(
-    SETTINGS,
-    per_round=3,
-    blocks=(4, 8),
-    rounds=3,
-    search_items=24,
-    selection_items=12,
-    test_items=20,
-    baselines=("single", "self_consistency"),
+SMALL = SETTINGS.model_copy(
+    update={
+        "per_round": 3,
+        "blocks": (4, 8),
+        "rounds": 3,
+        "search_items": 24,
+        "selection_items": 12,
+        "test_items": 20,
+        "baselines": ("single", "self_consistency"),
+    }
 )
 
 
 def measure(
-    kills: int = KILLS, *, side_by_side: int = SIDE_BY_SIDE, settings: Settings = SMALL
+    kills: int = KILLS, *, side_by_side: int = SIDE_BY_SIDE, settings: Evaluation = SMALL
 ) -> dict[str, Any]:
     """Kill `kills` times; returns what was seen."""
     seen, todo = _Seen(), _Todo(kills)
@@ -138,7 +138,7 @@ class _Books:
         self.asked = 0
 
 
-def _torture(home: Path, settings: Settings, todo: _Todo, seen: _Seen) -> None:
+def _torture(home: Path, settings: Evaluation, todo: _Todo, seen: _Seen) -> None:
     """Searches against one server, one after the other, until there were enough kills."""
     home.mkdir()
     books, rng = _Books(), random.Random(home.name)
@@ -210,7 +210,7 @@ def _judge(run: Path, books: _Books, flights: list[int], *, undisturbed: int) ->
     }
 
 
-def write_config(home: Path, url: str, settings: Settings = SMALL) -> Path:
+def write_config(home: Path, url: str, settings: Evaluation = SMALL) -> Path:
     """Write the configuration of the search, and the files it names."""
     (home / "fleet.yaml").write_text(json.dumps(fleet(url).to_json()), encoding="utf-8")
     questions(home / "sums.jsonl")

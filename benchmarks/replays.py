@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 import graphsearch
 from benchmarks._published import SETS, rows
 from graphsearch.agents.roles import CascadeRole, VoteRole, WeightedVoteRole, get_roles
-from graphsearch.config import load_config, study_arguments
-from graphsearch.cost import Amount, CostModel
+from graphsearch.cost import CostModel
 from graphsearch.engines.records import read_record
 from graphsearch.engines.replay import at_record
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.records.models import Fleet
 from graphsearch.records.tasks import Task
+from graphsearch.spec import SpaceSpec, Spec, load_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "replay"
@@ -88,19 +88,15 @@ def searches(name: str, data: Path, seeds: Sequence[int] | range) -> dict[str, A
 
 
 def _search(name: str, data: Path, seed: int) -> dict[str, Any]:
-    config = load_config(ROOT / "configs" / f"replay-{name}.yaml")
-    arguments = study_arguments(config)
-    options = {**arguments.pop("task_options"), "path": data, "salt": seed}
-    task = get_task("replay", **options)
-    fleet = at_record(Fleet.load(arguments.pop("fleet")), data)
+    spec = load_spec(ROOT / "configs" / f"replay-{name}.yaml")
+    task = get_task("replay", **{**spec.task.options, "path": data, "salt": seed})
+    fleet = at_record(Fleet.load(str(spec.fleet)), data)
     begun, cpu = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        result = graphsearch.optimize(
-            **{**arguments, "task": task, "fleet": fleet, "seed": seed}, out=folder
-        )
+        result = graphsearch.optimize(spec, task=task, fleet=fleet, seed=seed, out=folder)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     assert result.test is not None
-    yardstick = Yardstick.of(task, fleet, data, arguments)
+    yardstick = Yardstick.of(task, fleet, data, spec)
     best = yardstick.best()
     ours = 100 * float(result.test.accuracy or 0.0)
     run = {
@@ -183,10 +179,10 @@ class Yardstick:
     budget: float
 
     @classmethod
-    def of(cls, task: Task, fleet: Fleet, data: Path, arguments: Mapping[str, Any]) -> "Yardstick":
-        """From the arguments of a search."""
+    def of(cls, task: Task, fleet: Fleet, data: Path, spec: Spec) -> "Yardstick":
+        """From what a search is made of."""
         record = read_record(data)
-        budget = Amount.parse(arguments["graph_budget"])
+        budget = spec.graph_budget
         prices = CostModel(fleet, task.profile, budget.currency)
         names = tuple(sorted(fleet.names))
         served = [fleet.model(name).served_name or name for name in names]
@@ -204,7 +200,9 @@ class Yardstick:
         ends = np.cumsum([len(task.splits[split]) for split in task.splits])
         places = np.split(np.arange(len(items)), ends[:-1])
         by_split = dict(zip(task.splits, places, strict=True))
-        space = arguments["space"]
+        space = spec.space
+        assert isinstance(space, SpaceSpec)
+        assert space.slots is not None
         return cls(
             names,
             answers,
@@ -213,8 +211,8 @@ class Yardstick:
             by_split["search"],
             np.concatenate([by_split["search"], by_split["selection"]]),
             by_split["test"],
-            tuple(space["sinks"]),
-            space["slots"],
+            tuple(map(str, space.sinks)),
+            space.slots,
             float(budget) * (1 + 1e-9),
         )
 

@@ -8,7 +8,7 @@ import sys
 
 from graphsearch import CollaborationGraph
 from graphsearch.api import open_study
-from graphsearch.study import Settings
+from graphsearch.spec import Evaluation
 
 
 async def main(folder: str) -> None:
@@ -21,7 +21,7 @@ async def main(folder: str) -> None:
         search_budget="40000 units",
         space={"sinks": ("assistant", "fuser", "select")},
         searcher="reinforce",
-        settings=Settings(test_items=100),
+        settings=Evaluation(test_items=100),
         seed=3,
     )
     async with study:

@@ -13,7 +13,7 @@ from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.records.calls import Call, Outcome
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import Item, Task, TokenProfile, Verdict
-from graphsearch.study import Settings
+from graphsearch.spec import Evaluation
 
 
 class LastNumber:
@@ -74,7 +74,7 @@ def main() -> None:
         engines={"small": engine, "large": engine},
         graph_budget="12 units",
         search_budget="1000000 units",
-        settings=Settings(rounds=4, test_items=200),
+        settings=Evaluation(rounds=4, test_items=200),
     )
     print(result)
 

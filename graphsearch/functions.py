@@ -1,7 +1,7 @@
 """Functions of a user's own by name: `path/to/file.py:function` or `package.module:function`.
 
 Loading one runs its file. So only Python and the command line may name one, and a configuration
-where that is allowed (see `graphsearch.config`).
+where that is allowed (see `graphsearch.spec`).
 """
 
 import importlib

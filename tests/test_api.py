@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.api import _check_models, join, open_study
+from graphsearch.api import open_study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
@@ -20,10 +20,19 @@ from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, I
 from graphsearch.records.events import read_events
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import TokenProfile
-from graphsearch.study import Result, Settings
+from graphsearch.spec import Evaluation, parse_spec
+from graphsearch.spec.build import build
+from graphsearch.study import Result
 from graphsearch.study.quote import NO_ROUND
 from graphsearch.study.usable import never_used
-from tests.study.world import SumGrader, make_engines, make_fleet, make_settings, make_task
+from tests.study.world import (
+    SumGrader,
+    experiment_of,
+    make_engines,
+    make_fleet,
+    make_settings,
+    make_task,
+)
 
 FEW = {"rounds": 1, "selection_items": 8, "test_items": 8, "baselines": ("single",)}
 
@@ -42,6 +51,11 @@ def arguments(**changes):
         "settings": make_settings(**FEW),
     }
     return {**given, **changes}
+
+
+async def opened(folder, **given):
+    async with open_study(folder, **given):
+        pass
 
 
 def test_one_call_finds_a_winner_and_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -98,7 +112,7 @@ async def test_a_folder_made_from_python_says_how_it_goes_on(tmp_path):
 
 def test_roles_bring_the_parents_they_can_read():
     task = make_task()
-    parts = join(**arguments(task=task, prompt_set="embedded", space={"slots": 12}))
+    parts = experiment_of(**arguments(task=task, prompt_set="embedded", space={"slots": 12}))
     limits = {option.name: option.max_parents for option in parts.space.role_options}
     assert limits["fuser"] == parts.roles["fuser"].max_parents is not None
     assert all(s.max_parents == limits[s.role] for s in parts.space.sinks if s.model)
@@ -110,12 +124,12 @@ def test_prices_of_a_list_make_budgets_in_dollars(tmp_path):
     bare = Fleet("bare", models, names[0])
     given = {"fleet": bare, "graph_budget": "1 usd", "search_budget": "50 usd"}
     with pytest.raises(BudgetRefused, match="input_price and output_price unknown; give them in"):
-        join(**arguments(**given))
+        experiment_of(**arguments(**given))
     rows = {name: {"input_price": 1, "output_price": 2} for name in names}
     path = tmp_path / "p.yaml"
     path.write_text(json.dumps({"as_of": "2026-11-01", "models": rows}))
     for prices in (path, str(path), PriceList.load(path)):
-        fleet = join(**arguments(**given, prices=prices)).fleet
+        fleet = experiment_of(**arguments(**given, prices=prices)).fleet
         assert {spec.price_source for spec in fleet.models} == {"p.yaml, as of 2026-11-01"}
 
 
@@ -139,7 +153,7 @@ def test_a_key_that_is_missing_is_said_before_the_search(tmp_path, monkeypatch):
             begin(**given, **folder)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "result.json").touch()  # of a finished search: nobody will be asked any more
-    _check_models(join(**given), tmp_path)
+    asyncio.run(opened(tmp_path, **given))
 
 
 def test_models_that_cannot_be_asked_are_named_before_the_folder_is_made(tmp_path):
@@ -158,14 +172,14 @@ def test_models_that_cannot_be_asked_are_named_before_the_folder_is_made(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_models_that_are_not_asked_need_no_key(monkeypatch):
+def test_models_that_are_not_asked_need_no_key(tmp_path, monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     given = arguments(fleet=KEYLESS, engines=None, space={"slots": 2, "models": ["free"]})
-    _check_models(join(**given), None)
+    asyncio.run(opened(tmp_path, **given))
 
 
 def test_several_budgets_and_amounts():
-    parts = join(
+    parts = experiment_of(
         **arguments(search_budget=["100 units", Amount(500, "calls")], evaluation_budget="9 units")
     )
     assert [str(a) for a in parts.search_budget] == ["100 units", "500 calls"]
@@ -176,9 +190,9 @@ def test_several_budgets_and_amounts():
     ("changes", "error", "message"),
     [
         ({"task": "no-such-task"}, TaskError, "no-such-task"),
-        ({"search_budget": []}, ConfigError, "search_budget: names no budget"),
+        ({"search_budget": []}, ConfigError, "search_budget: must have at least one entry"),
         ({"concurrency": -1}, ConfigError, "concurrency: must be at least 1"),
-        ({"space": {"slotz": 3}}, ConfigError, "space.slotz: unknown key; known are slots"),
+        ({"space": {"slotz": 3}}, ConfigError, "space.slotz: unknown key; did you mean 'slots'"),
         ({"fleet": "no-such-fleet"}, FleetError, "no-such-fleet"),
         ({"searcher": "no-such"}, ConfigError, "no-such"),
         ({"searcher": "random", "searcher_options": {"x": 1}}, ConfigError, "x"),
@@ -188,10 +202,14 @@ def test_several_budgets_and_amounts():
         ({"graph_budget": "0.1 units"}, BudgetRefused, "cheapest"),
         ({"graph_budget": "6 bananas"}, ConfigError, "graph_budget.*bananas"),
         ({"search_budget": "5 usd"}, BudgetRefused, "price"),
-        ({"search_budget": ["5 units", "6 units"]}, ConfigError, "search_budget.*twice"),
+        (
+            {"search_budget": ["5 units", "6 units"]},
+            ConfigError,
+            "search_budget: two budgets",
+        ),
         ({"space": {"roles": ("assistant", "poet")}}, ConfigError, "poet"),
         ({"space": {"slots": 3, "sinks": ("chorus",)}}, ConfigError, "chorus"),
-        ({"space": {"sink": ("vote",)}}, ConfigError, r"space\.sink: unknown key.*slots.*sinks"),
+        ({"space": {"sink": ("vote",)}}, ConfigError, r"space\.sink: unknown key.*'sinks'"),
         ({"space": {"budget": "9 units"}}, ConfigError, r"space\.budget: unknown key"),
     ],
 )
@@ -204,31 +222,43 @@ def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, err
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"task": 5}, "task: must be a name, a file of questions, a mapping, or a Task, got 5"),
-        ({"fleet": 3}, "fleet: must be the name of a fleet, a file, a mapping, or a Fleet, got 3"),
-        ({"prices": 3}, "prices: must be a file of prices or a PriceList, or None, got 3"),
-        ({"graph_budget": None}, "graph_budget: must be an amount with its currency, such as '18"),
-        ({"search_budget": None}, "search_budget: must be an amount with its currency, such as '5"),
-        ({"search_budget": [5]}, "search_budget: must be"),
-        ({"evaluation_budget": 3}, "evaluation_budget: must be"),
-        ({"space": 5}, "space: must be a mapping of arguments of Space.build or a Space, or None"),
-        ({"space": {"slots": "8"}}, "space.slots: must be a whole number, or None, got '8'"),
-        ({"space": {"models": "small"}}, "space.models: must be a list of names of models, or N"),
-        ({"space": {"roles": [3]}}, "space.roles: must be a list of names of roles or RoleOpt"),
-        ({"space": {"sinks": [3]}}, "space.sinks: must be a list of names of sinks or SinkOpt"),
-        ({"searcher": 3}, "searcher: must be a registered name, a mapping, or a searcher, got 3"),
-        ({"searcher_options": [1]}, "searcher_options: must be a mapping of options"),
-        ({"agent": 3}, "agent: must be a registered name, a mapping, or an agent, or None, got 3"),
-        ({"agent_options": 3}, "agent_options: must be a mapping of options"),
-        ({"task_options": "x"}, "task_options: must be a mapping of options"),
-        ({"prompt_set": 3}, "prompt_set: must be the name of a prompt set or its folder"),
-        ({"profile": (1, 2)}, "profile: must be a mapping or a TokenProfile, or None, got (1, 2)"),
-        ({"engines": [1]}, "engines: must be a mapping from models to engines, or None, got [1]"),
+        ({"task": 5}, "task: must be a name or a mapping (in Python, also a Task), got 5"),
+        ({"fleet": 3}, "fleet: must be the name of a fleet, a path to one, or one given whole"),
+        ({"prices": 3}, "prices: must be a file (in Python, also a PriceList), got 3"),
+        (
+            {"graph_budget": None},
+            "graph_budget: expected a number with its currency such as ",
+        ),
+        ({"search_budget": None}, "search_budget: must be a list, got nothing"),
+        ({"search_budget": [5]}, "search_budget[0]: needs a currency, such as '5 units'"),
+        ({"evaluation_budget": 3}, "evaluation_budget: needs a currency"),
+        ({"space": 5}, "space: must be a mapping (in Python, also a Space), got 5"),
+        ({"space": {"slots": "8"}}, "space.slots: must be a whole number, got '8'"),
+        ({"space": {"models": "small"}}, "space.models: must be a list, got 'small'"),
+        (
+            {"space": {"roles": [3]}},
+            "space.roles[0]: must be a name (in Python, also a RoleOption)",
+        ),
+        (
+            {"space": {"sinks": [3]}},
+            "space.sinks[0]: must be a name (in Python, also a SinkOption)",
+        ),
+        (
+            {"searcher": 3},
+            "searcher: must be a name or a mapping (in Python, also a searcher)",
+        ),
+        ({"searcher_options": [1]}, "searcher_options: must be a mapping, got a list of 1"),
+        ({"agent": 3}, "agent: must be a name or a mapping (in Python, also an agent), got 3"),
+        ({"agent_options": 3}, "agent_options: must be a mapping, got 3"),
+        ({"task_options": "x"}, "task_options: must be a mapping, got 'x'"),
+        ({"prompt_set": 3}, "prompt_set: must be a text, got 3"),
+        ({"profile": (1, 2)}, "profile: must be a mapping, got a list of 2"),
+        ({"engines": [1]}, "engines: must be a mapping of engines by model, got a list of 1"),
         ({"engines": {"small": 3}}, "engines['small']: must be an engine, got 3"),
-        ({"settings": 3}, "settings: must be a mapping or Settings, or None, got 3"),
-        ({"seed": True}, "seed: must be a whole number from 0 to 2**63, got True"),
-        ({"concurrency": "8"}, "concurrency: must be a whole number, or None, got '8'"),
-        ({"retries": 3}, "retries: must be a mapping or a RetryPolicy, or None, got 3"),
+        ({"settings": 3}, "settings: must be a mapping, got 3"),
+        ({"seed": True}, "seed: must be a whole number, got true"),
+        ({"concurrency": "8"}, "concurrency: must be a whole number, got '8'"),
+        ({"retries": 3}, "retries: must be a mapping, got 3"),
         ({"task": {}}, "task: give either a name or a file"),
         ({"task": {"nam": "puzzle"}}, "task.nam: unknown key; did you mean 'name'?"),
         ({"task": {"name": "puzzle", "options": 3}}, "task.options: must be a mapping, got 3"),
@@ -243,7 +273,7 @@ def test_wrong_input_is_refused_before_the_folder_is_made(tmp_path, changes, err
         ({"settings": {"round": 3}}, "settings.round: unknown key; did you mean 'rounds'?"),
         ({"retries": {"attempts": 0}}, "retries.attempts: must be at least 1, got 0"),
         ({"space": {"preset": "published"}}, "space: preset and sink_model go together"),
-        ({"out": 3}, "out: must be a path, or None, got 3"),
+        ({"out": 3}, "out: must be a text, got 3"),
         ({"on_event": 3}, "on_event: must be a function that takes an event, or None, got 3"),
     ],
 )
@@ -278,7 +308,7 @@ def test_arguments_may_be_written_as_in_a_configuration(tmp_path):
         "settings": {"rounds": 2, "blocks": [4]},
         "retries": {"attempts": 3, "concurrency": 5},
     }
-    parts = join(**arguments(**written))
+    parts = experiment_of(**arguments(**written))
     assert parts.names["grader"] == {"name": "numeric", "options": {"tolerance": 0.5}}
     assert parts.task.profile == TokenProfile(50, 7)
     assert parts.fleet.names == ("small", "large")
@@ -288,12 +318,11 @@ def test_arguments_may_be_written_as_in_a_configuration(tmp_path):
     assert parts.names["agent"] == {"name": "rules", "options": {}}
     assert (parts.settings.rounds, parts.settings.blocks) == (2, (4,))
     assert (parts.retries.attempts, parts.concurrency) == (3, 5)
-    from graphsearch.config import parse_config, study_arguments
-
     both = {"graph_budget": "6 units", "search_budget": "200000 units"}
     told = {"evaluation": written["settings"], "calls": written["retries"]}
     yaml = {k: v for k, v in written.items() if k not in {"settings", "retries"}}
-    same = join(**study_arguments(parse_config({**yaml, **told, **both})), engines=parts.engines)
+    spec = parse_spec({**yaml, **told, **both})
+    same = build(spec.model_copy(update={"engines": parts.engines}))
     assert same.identity() == parts.identity()
 
 
@@ -303,7 +332,7 @@ def test_a_grader_of_ones_own_may_stand_in_a_mapping(tmp_path):
     path.write_text("\n".join(map(json.dumps, rows)))
     mine = SumGrader()
     task = {"file": path.as_posix(), "options": {"grader": mine}}
-    assert join(**arguments(task=task)).task.grader is mine
+    assert experiment_of(**arguments(task=task)).task.grader is mine
 
 
 def test_unknown_and_missing_arguments_are_named():
@@ -316,15 +345,15 @@ def test_unknown_and_missing_arguments_are_named():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Settings(rounds="5"), "rounds: must be a whole number, got '5'"),
-        (lambda: Settings(per_round=None), "per_round: must be a whole number, got None"),
-        (lambda: Settings(blocks=5), "blocks: must be a tuple, got 5"),
-        (lambda: Settings(blocks=("5",)), "blocks: must hold whole numbers"),
-        (lambda: Settings(level="x"), "level: must be a number, got 'x'"),
-        (lambda: Settings(baselines="single"), "baselines: must be a tuple, got 'single'"),
-        (lambda: RetryPolicy(attempts=0), "attempts: must be a whole number from 1, got 0"),
-        (lambda: RetryPolicy(attempt_s="5"), "attempt_s: must be a number of seconds, got '5'"),
-        (lambda: RetryPolicy(first_wait=None), "first_wait: must be a number of seconds"),
+        (lambda: Evaluation(rounds="5"), "rounds: must be a whole number, got '5'"),
+        (lambda: Evaluation(per_round=None), "per_round: must be a whole number, got nothing"),
+        (lambda: Evaluation(blocks=5), "blocks: must be a list, got 5"),
+        (lambda: Evaluation(blocks=("5",)), "blocks[0]: must be a whole number, got '5'"),
+        (lambda: Evaluation(level="x"), "level: must be a number, got 'x'"),
+        (lambda: Evaluation(baselines="single"), "baselines: must be a list, got 'single'"),
+        (lambda: RetryPolicy(attempts=0), "attempts: must be at least 1, got 0"),
+        (lambda: RetryPolicy(attempt_s="5"), "attempt_s: must be a number, got '5'"),
+        (lambda: RetryPolicy(first_wait=None), "first_wait: must be a number, got nothing"),
     ],
 )
 def test_records_of_numbers_name_the_one_that_is_wrong(make, said):
@@ -429,11 +458,11 @@ def test_a_model_that_no_graph_can_have_is_told_of_before_and_after(tmp_path):
     assert said.startswith("no graph can have model 'large': the cheapest one that does is expec")
     assert said in graphsearch.quote(**arguments(graph_budget="2 units")).warnings
     assert f"N{said[1:]}." in result.notes
-    roomy = join(**arguments(graph_budget="9 units")).space
+    roomy = experiment_of(**arguments(graph_budget="9 units")).space
     assert never_used(roomy) == ()
     # Votes alone need two parents, so the same budget is too small for the larger model again.
     assert never_used(replace(roomy, budget=Amount(3, "units"))) == ()
-    votes = join(**arguments(graph_budget="3 units", space={"sinks": ["vote"]})).space
+    votes = experiment_of(**arguments(graph_budget="3 units", space={"sinks": ["vote"]})).space
     assert len(never_used(votes)) == 1
 
 
@@ -446,7 +475,7 @@ def test_a_file_of_questions_is_a_task(tmp_path):
     path = tmp_path / "sums.jsonl"
     rows = [{"question": f"What is {i} + 7?", "answer": str(i + 7)} for i in range(120)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    parts = join(**arguments(task=path))
+    parts = experiment_of(**arguments(task=path))
     assert sum(len(items) for items in parts.task.splits.values()) == 120
 
 
@@ -482,16 +511,16 @@ def test_a_task_whose_splits_are_not_sealed_off_is_refused(tmp_path, task, words
 
 def test_settings_are_checked_with_their_name():
     with pytest.raises(ConfigError, match="rounds"):
-        Settings(rounds=0)
-    with pytest.raises(ConfigError, match=r"baselines.*'poem'"):
-        Settings(baselines=("poem",))
+        Evaluation(rounds=0)
+    with pytest.raises(ConfigError, match=r"^baselines\[0\]: must be 'single'.*got 'poem'"):
+        Evaluation(baselines=("poem",))
     with pytest.raises(ConfigError, match="reserve"):
-        Settings(reserve=1.0)
-    with pytest.raises(ConfigError, match="winner: must be best or last"):
-        Settings(winner="first")
+        Evaluation(reserve=1.0)
+    with pytest.raises(ConfigError, match="winner: must be 'best' or 'last', got 'first'"):
+        Evaluation(winner="first")
     with pytest.raises(ConfigError, match="roundz"):
-        Settings.from_json({"roundz": 3})
-    assert Settings.from_json(Settings(blocks=(3, 4)).to_json()) == Settings(blocks=(3, 4))
+        Evaluation(roundz=3)
+    assert Evaluation(**Evaluation(blocks=(3, 4)).to_json()) == Evaluation(blocks=(3, 4))
 
 
 def test_the_world_grades():

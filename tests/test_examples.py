@@ -5,6 +5,8 @@ import runpy
 import pytest
 
 from graphsearch import api
+from graphsearch.spec.arguments import spec_of
+from graphsearch.spec.build import build
 from tests.support import ROOT
 
 EXAMPLES = ("notebook", "optimise", "own_loop", "user_task")
@@ -19,7 +21,7 @@ def test_an_example_asks_for_something_that_can_be_searched(name, tmp_path, monk
     seen = []
 
     def begin(*folder, on_event=None, **asked):
-        seen.append(api.join(**asked))
+        seen.append(build(spec_of(asked)))
         raise EnoughShown
 
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ FACES = {
 }
 """Packages whose public names join names to things; nobody outside imports a module of theirs."""
 
-JOINERS = ("api.py", "joining/", "config/", "export/", "cli/")
+JOINERS = ("api.py", "spec/", "export/", "cli/")
 """Where names become things: API, configuration, export, command line."""
 
 EXAMINES = {"graphsearch.evaluators.tasks.examine"}

@@ -14,10 +14,10 @@ import yaml
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
-from graphsearch.config import parse_config
 from graphsearch.cost import CostModel
 from graphsearch.records.models import Fleet
 from graphsearch.records.tasks import TokenProfile
+from graphsearch.spec import parse_spec
 from tests.support import ROOT
 
 SMALL = "2500 units"
@@ -61,7 +61,7 @@ def test_configurations_and_fleets_are_read():
     assert {spec.engine for spec in Fleet.from_json(fleets[0]).models} == {"http"}
     configurations = [value for value in shown if "models" not in value]
     assert configurations
-    assert all(parse_config(value).search_budget for value in configurations)
+    assert all(parse_spec(value).search_budget for value in configurations)
 
 
 def test_the_fleet_and_the_configuration_shown_quote_well(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """A task that a Python function makes.
 
 The function is the user's own code and runs in this process: it may only be named from Python or on
-the command line, and in a configuration where that is allowed (see `graphsearch.config`).
+the command line, and in a configuration where that is allowed (see `graphsearch.spec`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -14,7 +14,8 @@ from graphsearch.cli._options import read_options
 from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
-    from graphsearch.config import Config
+    from graphsearch.spec import Origin as Where
+    from graphsearch.spec import Spec as Search
 
 __all__ = ["Models", "Order", "Questions", "read_order"]
 
@@ -39,7 +40,7 @@ class Questions:
         Raises:
             ConfigError: an option of the grader cannot be read.
         """
-        from graphsearch.config import absolute_options
+        from graphsearch.spec import absolute_options
 
         names = ("grader", "question_field", "answer_field", "id_field", "group_field")
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
@@ -71,7 +72,7 @@ class Models:
         if self.models:
             if self.fleet is not None:
                 raise ConfigError("name models by --model or a fleet by --fleet, not both")
-            from graphsearch.config import written_fleet
+            from graphsearch.spec._fleets import written_fleet
 
             return written_fleet(
                 fleet_of(self.models, price=self.price or (), keys=self.api_key_env or ())
@@ -91,15 +92,13 @@ class Order(NamedTuple):
     """A search as it was asked for.
 
     Attributes:
-        settings: its configuration.
-        source: the configuration's file, None where the command line says all.
-        given: top-level keys that the command line set.
+        spec: what it is made of.
+        origin: what of it the configuration's file says, and what which option.
         name: what the run folder is called when nothing else is said.
     """
 
-    settings: "Config"
-    source: str | None
-    given: Mapping[str, Any]
+    spec: "Search"
+    origin: "Where"
     name: str
 
 
@@ -126,25 +125,29 @@ def read_order(config: str | None, questions: Questions, models: Models, **overr
     else:
         order = _with_file(config, questions, given)
     if models.models:
-        refuse_unpriced(order.settings)
+        refuse_unpriced(order.spec)
     return order
 
 
 def _with_file(config: str, questions: Questions, given: dict[str, Any]) -> Order:
-    from graphsearch.config import find_config, load_config
+    from graphsearch.spec import Origin, find_config, load_spec
 
     path = find_config(config)
+    names = _options_of(given)
     if questions.data is not None:
-        given = {**given, "task": _task_at(load_config(path, given), config, questions.data)}
+        found = load_spec(path, given, names=names)
+        given = {**given, "task": _task_at(found, config, questions.data)}
+        names = {**names, "task.options.path": "--data"}
     stray = questions.stray()
     if stray is not None:
         raise ConfigError(
             "goes with --data; with a configuration it stands in the file's task", where=stray
         )
-    return Order(load_config(path, given), str(path), given, _name_of(path))
+    spec = load_spec(path, given, names=names)
+    return Order(spec, Origin(str(path), names), _name_of(path))
 
 
-def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
+def _task_at(spec: "Search", config: str, data: str) -> dict[str, Any]:
     """The task of a configuration that leaves it to the command line where its files are.
 
     Raises:
@@ -152,8 +155,8 @@ def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
     """
     from graphsearch.evaluators.tasks import takes_path
 
-    task = settings.task
-    if task.name is None or "path" in task.options or not takes_path(task.name):
+    task = spec.task
+    if not isinstance(task.name, str) or "path" in task.options or not takes_path(task.name):
         raise ConfigError(
             f"the configuration {config} says already what is asked; give one of the two",
             where="--data",
@@ -163,7 +166,7 @@ def _task_at(settings: "Config", config: str, data: str) -> dict[str, Any]:
 
 
 def _without_file(questions: Questions, given: dict[str, Any]) -> Order:
-    from graphsearch.config import Config, parse_config
+    from graphsearch.spec import Origin, Spec, parse_spec
 
     if questions.data is None:
         raise ConfigError(
@@ -184,9 +187,29 @@ def _without_file(questions: Questions, given: dict[str, Any]) -> Order:
         folder = Path(questions.prompt_set)
         task["prompt_set"] = str(folder.resolve()) if folder.is_dir() else questions.prompt_set
     given = {"task": task, **given}
-    placed_by = {**dict.fromkeys(Config.model_fields), **given}
-    settings = parse_config(given, overrides=given, options=placed_by)
-    return Order(settings, None, placed_by, _name_of(path))
+    origin = Origin(names={**_options_of(dict.fromkeys(Spec.model_fields)), **_options_of(given)})
+    return Order(parse_spec(given, origin), origin, _name_of(path))
+
+
+_TASK_OPTIONS = {
+    "task": "--data",
+    "task.profile": "--profile",
+    "task.prompt_set": "--prompt-set",
+    "task.options.grader": "--grader",
+    "task.options.grader_options": "--grader-option",
+    "task.options.question_field": "--question-field",
+    "task.options.answer_field": "--answer-field",
+    "task.options.id_field": "--id-field",
+    "task.options.group_field": "--group-field",
+}
+
+
+def _options_of(given: Mapping[str, Any]) -> dict[str, str]:
+    """The options that gave top-level keys, by path."""
+    names = {key: "--" + key.replace("_", "-") for key in given}
+    if isinstance(given.get("fleet"), Mapping):
+        names["fleet"] = "--model"
+    return {**names, **_TASK_OPTIONS} if "task" in given else names
 
 
 def _name_of(path: Path) -> str:

@@ -7,8 +7,8 @@ from urllib.parse import urldefrag, urlsplit
 from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
 
 if TYPE_CHECKING:
-    from graphsearch.config import Config
     from graphsearch.records.models import Fleet, ModelSpec
+    from graphsearch.spec import Spec
 
 __all__ = ["check_url", "fleet_of", "refuse_unpriced"]
 
@@ -148,18 +148,17 @@ def _price(text: str, value: str) -> dict[str, Any]:
     return row
 
 
-def refuse_unpriced(settings: "Config") -> None:
+def refuse_unpriced(spec: "Spec") -> None:
     """Refuse budgets in currencies that models named on the command line have no price in.
 
     Raises:
         BudgetRefused: with all that has to be given.
     """
-    from graphsearch.config import check_names
-    from graphsearch.cost import Amount, CostModel, TokenProfile
+    from graphsearch.cost import CostModel, TokenProfile
+    from graphsearch.spec.build import fleet_of
 
-    fleet = check_names(settings)
-    several = (settings.graph_budget, *settings.search_budget, *(settings.evaluation_budget or ()))
-    for budget in map(Amount.parse, several):
+    fleet = fleet_of(spec)
+    for budget in (spec.graph_budget, *spec.search_budget, *(spec.evaluation_budget or ())):
         cost = CostModel(fleet, TokenProfile(1, 1), budget.currency)
         unknown = [spec for spec in fleet.models if cost.can_price(spec.name) is not None]
         if unknown:

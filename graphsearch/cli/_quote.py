@@ -15,16 +15,15 @@ def quote(asked: SearchOptions, as_json: AsJson = False) -> None:
 
     Of a configuration, or of questions and models named on the line, as `run` takes them.
     """
-    import graphsearch
     from graphsearch.cli._summary import price_lines, price_records
-    from graphsearch.config import check_agent, check_names, placed, study_arguments
-    from graphsearch.study.quote import NO_ROUND
+    from graphsearch.spec import placed
+    from graphsearch.spec.build import build, fleet_of
+    from graphsearch.study.quote import NO_ROUND, make_quote
 
     order = asked.order()
-    with placed(order.source, order.given):
-        models = check_names(order.settings)
-        check_agent(order.settings)
-        found = graphsearch.quote(**study_arguments(order.settings))
+    with placed(order.origin):
+        models = fleet_of(order.spec)
+        found = make_quote(build(order.spec))
     if as_json:
         emit({**found.to_json(), "prices": price_records(models)})
     else:

@@ -10,7 +10,7 @@ from graphsearch.cli._output import emit
 from graphsearch.cli._search_options import SearchOptions, takes_search
 
 if TYPE_CHECKING:
-    from graphsearch.config import Config
+    from graphsearch.spec import Spec
     from graphsearch.study.result import Result
 
 __all__ = ["resume", "run"]
@@ -32,15 +32,14 @@ def run(
     configuration, every call, the result and its report. Ctrl-C stops the search with all kept;
     `graphsearch resume` goes on.
     """
-    from graphsearch.config import check_agent, check_names, pinned, placed
+    from graphsearch.spec import placed
+    from graphsearch.spec.build import pinned
 
     order = asked.order(out=out)
-    folder = Path(order.settings.out or Path("runs") / order.name)
+    folder = Path(order.spec.out or Path("runs") / order.name)
     _refuse_taken(folder)
-    with placed(order.source, order.given):
-        check_names(order.settings)
-        check_agent(order.settings)
-        _search(pinned(order.settings), folder, as_json=as_json)
+    with placed(order.origin):
+        _search(pinned(order.spec), folder, as_json=as_json)
 
 
 def resume(run: RunFolder, as_json: AsJson = False) -> None:
@@ -48,8 +47,8 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
 
     It ends with the result it would have had.
     """
-    from graphsearch.config import load_config
     from graphsearch.records.errors import StoreError
+    from graphsearch.spec import load_spec
 
     stored = run / "config.yaml"
     if not stored.is_file():
@@ -60,9 +59,9 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
                 where=str(run),
             )
         raise StoreError("holds no run (there is no config.yaml in it)", where=str(run))
-    settings = load_config(stored)
+    spec = load_spec(stored)
     _refuse_emptied(run)
-    _search(settings, run, as_json=as_json)
+    _search(spec, run, as_json=as_json)
 
 
 def _refuse_taken(folder: Path) -> None:
@@ -92,27 +91,27 @@ def _refuse_emptied(folder: Path) -> None:
             )
 
 
-def _search(settings: "Config", folder: Path, *, as_json: bool) -> None:
+def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
     """Run or go on with the search, show it, and print how it ended."""
-    from graphsearch.api import open_study
+    from graphsearch.api import begin
     from graphsearch.cli._interrupts import run_stoppable
     from graphsearch.cli._summary import say_result, summary
     from graphsearch.cli._view import Scene, show_progress
-    from graphsearch.config import config_yaml, study_arguments
     from graphsearch.records.events import Event, StudyStarted
     from graphsearch.report import write_report
+    from graphsearch.spec import spec_yaml
 
-    scene = Scene(settings.graph_budget, settings.evaluation.rounds)
+    scene = Scene(str(spec.graph_budget), spec.evaluation.rounds)
     with show_progress(scene) as listener:
 
         def hear(event: Event) -> None:
             if isinstance(event, StudyStarted) and not (folder / "config.yaml").exists():
                 # Only now is all input known to be good, and the folder there.
-                _write(folder / "config.yaml", config_yaml(settings))
+                _write(folder / "config.yaml", spec_yaml(spec))
             listener(event)
 
         async def search() -> "Result":
-            async with open_study(folder, on_event=hear, **study_arguments(settings)) as study:
+            async with begin(spec.at(folder), listener=hear) as study:
                 scene.meter = lambda: study.budgets
                 return await study.run()
 

@@ -20,7 +20,7 @@ from graphsearch.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from graphsearch.config import Config
+    from graphsearch.spec import Spec
 
 __all__ = ["SearchOptions", "takes_search"]
 
@@ -122,19 +122,17 @@ class SearchOptions:
         )
         if self.lengths_from is None:
             return order
-        return order._replace(settings=_with_lengths(order.settings, self.lengths_from))
+        return order._replace(spec=_with_lengths(order.spec, self.lengths_from))
 
 
-def _with_lengths(settings: "Config", run: str) -> "Config":
+def _with_lengths(spec: "Spec", run: str) -> "Spec":
     """The configuration with the token lengths that a finished run measured."""
-    from graphsearch.config import ProfileConfig
+    from graphsearch.spec import ProfileSpec
 
-    told = {} if settings.task.profile is None else settings.task.profile.model_dump()
+    told = {} if spec.task.profile is None else spec.task.profile.model_dump()
     lengths = {"from": str(Path(run).resolve()), "models": None}
-    profile = ProfileConfig(**{**told, **lengths})
-    return settings.model_copy(
-        update={"task": settings.task.model_copy(update={"profile": profile})}
-    )
+    profile = ProfileSpec(**{**told, **lengths})
+    return spec.model_copy(update={"task": spec.task.model_copy(update={"profile": profile})})
 
 
 def takes_search(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,56 +1,45 @@
 """How often, when and for how long a call is tried: the one place for it."""
 
 import random
-from dataclasses import dataclass
+from typing import Annotated
 
-from graphsearch.records.errors import ConfigError, EngineError, RateLimited, Unreachable
+from pydantic import Field
+
+from graphsearch.checked import Checked
+from graphsearch.records.errors import EngineError, RateLimited, Unreachable
 
 __all__ = ["Attempts", "RetryPolicy", "jittered"]
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+Attempt = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class RetryPolicy(Checked):
     """When a failed call is tried again, and when an endpoint counts as dead.
 
     Only errors that are retryable are tried again; which are, and when a server asks to be asked
     again, is told by the error.
-
-    Attributes:
-        attempts: most attempts of a call that a server has spoilt, the first included.
-        refusals: most attempts that reached nobody or were told to come back later; they cost
-            nothing but time.
-        first_wait: seconds before the second attempt; doubled each time, less a random part.
-        longest_wait: most seconds between two attempts that nobody asked to keep apart.
-        attempt_s: seconds after which an attempt is given up, None for no limit.
-        call_s: seconds after which a call is not tried again, None for no limit. Waiting for its
-            turn does not count, nor for a pause that the whole endpoint takes.
-        item_s: seconds that a graph may take for one item, all its calls and their waits
-            together; None for no limit.
-        unreachable_s: seconds without any connection after which an endpoint counts as dead.
-        trouble_s: seconds with nothing but failures after which it does, and the longest wait it
-            may ask for.
     """
 
-    attempts: int = 8
-    refusals: int = 100
-    first_wait: float = 0.5
-    longest_wait: float = 30.0
-    attempt_s: float | None = 600.0
-    call_s: float | None = 3600.0
-    item_s: float | None = None
-    unreachable_s: float = 10.0
-    trouble_s: float = 300.0
-
-    def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            if name in {"attempts", "refusals"}:
-                if type(value) is not int or value < 1:
-                    raise ConfigError(f"must be a whole number from 1, got {value!r}", where=name)
-            elif value is None and name in {"attempt_s", "call_s", "item_s"}:
-                continue
-            elif type(value) not in (int, float) or not value >= 0:
-                raise ConfigError(f"must be a number of seconds, got {value!r}", where=name)
+    attempts: Attempt = 8
+    """Most attempts of a call that a server has spoilt, the first included."""
+    refusals: Attempt = 100
+    """Most attempts that reached nobody or were told to come back later."""
+    first_wait: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds before the second attempt; doubled each time, less a random part."""
+    longest_wait: Annotated[float, Field(ge=0)] = 30.0
+    """Most seconds between two attempts that nobody asked to keep apart."""
+    attempt_s: Seconds | None = 600.0
+    """Seconds after which an attempt is given up; no limit when null."""
+    call_s: Seconds | None = 3600.0
+    """Seconds after which a call is not tried again; no limit when null."""
+    item_s: Seconds | None = None
+    """Seconds that a graph may take for one item; no limit when null."""
+    unreachable_s: Seconds = 10.0
+    """Seconds without any connection after which an endpoint counts as dead."""
+    trouble_s: Seconds = 300.0
+    """Seconds with nothing but failures after which it does, and the longest wait it may ask."""
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, without the random part."""

@@ -13,9 +13,9 @@ from graphsearch.records.tasks import HasReader
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
-    from graphsearch.config import Config
     from graphsearch.engines.base import Engine
     from graphsearch.records.tasks import Task
+    from graphsearch.spec import Spec
     from graphsearch.study.result import Result
 
 __all__ = ["Sources", "find_sources"]
@@ -52,8 +52,8 @@ def find_sources(
     prompt_set: str | Path | None = None,
 ) -> Sources:
     """All parts of a finished study; see `write_bundle` for arguments and errors."""
-    from graphsearch.config import config_digest
     from graphsearch.engines import engines_for
+    from graphsearch.spec import spec_digest
     from graphsearch.study.result import Result
 
     result = source if isinstance(source, Result) else Result.load(source)
@@ -77,7 +77,7 @@ def find_sources(
         roles,
         roles.prompts.folder,
         engines,
-        config_digest(config) if config is not None else None,
+        spec_digest(config) if config is not None else None,
     )
 
 
@@ -98,22 +98,22 @@ def _check_unchanged(
             )
 
 
-def _config(folder: Path | None) -> "Config | None":
-    from graphsearch.config import load_config
+def _config(folder: Path | None) -> "Spec | None":
+    from graphsearch.spec import load_spec
 
     if folder is None or not (folder / "config.yaml").is_file():
         return None
-    return load_config(folder / "config.yaml")
+    return load_spec(folder / "config.yaml")
 
 
-def _task(record: Mapping[str, Any], config: "Config | None") -> "Task":
+def _task(record: Mapping[str, Any], config: "Spec | None") -> "Task":
     """The task again, from the configuration or by its registered name."""
     from graphsearch.evaluators.tasks import get_task, load_task
 
     try:
         if config is None:
             return get_task(record["task"]["name"])
-        if config.task.name is not None:
+        if isinstance(config.task.name, str):
             return get_task(config.task.name, **config.task.options)
         return load_task(Path(str(config.task.file)), **config.task.options)
     except TaskError as error:

@@ -13,7 +13,6 @@ _HOMES = {
     "Quote": "graphsearch.study.quote",
     "Result": "graphsearch.study.result",
     "Row": "graphsearch.study.result",
-    "Settings": "graphsearch.study.settings",
     "StopRule": "graphsearch.study.stop",
     "Stopped": "graphsearch.study.stop",
     "Study": "graphsearch.study.study",

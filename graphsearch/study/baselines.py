@@ -10,7 +10,7 @@ from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import BudgetReached, EngineError
 from graphsearch.records.tasks import AskingGrader, Verdict
 from graphsearch.records.trials import ItemResult
-from graphsearch.study.settings import BaselineKind
+from graphsearch.spec.models import BaselineKind
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor, GraphRun, NodeRun

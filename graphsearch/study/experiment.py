@@ -9,8 +9,8 @@ from graphsearch.records.errors import BudgetRefused
 from graphsearch.records.tasks import AskingGrader, Task
 from graphsearch.records.trials import ItemResult
 from graphsearch.searchers.base import Agent, Searcher
+from graphsearch.spec.models import Evaluation
 from graphsearch.study.evidence import Evidence, gather
-from graphsearch.study.settings import Settings
 
 if TYPE_CHECKING:
     from graphsearch.cost import Amount, CostModel, Currency, Lengths
@@ -63,7 +63,7 @@ class Experiment:
     engines: "Mapping[str, Engine]"
     search_budget: "tuple[Amount, ...]"
     evaluation_budget: "tuple[Amount, ...]" = ()
-    settings: Settings = field(default_factory=Settings)
+    settings: Evaluation = field(default_factory=Evaluation)
     seed: int = 0
     make_agent: AgentMaker | None = None
     agent_model: str | None = None

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from graphsearch.spec.models import Evaluation
 from graphsearch.study.budgets import SELECTION_SHARE
-from graphsearch.study.settings import Settings
 from graphsearch.words import counted
 
 __all__ = [
@@ -92,7 +92,7 @@ class Time:
         return Stopped("time", f"The time limit of {self.seconds:g} s is reached.")
 
 
-def rules_of(settings: Settings) -> Sequence[StopRule]:
+def rules_of(settings: Evaluation) -> Sequence[StopRule]:
     """The rules that the settings name; the budget is checked by the loop, before every block."""
     rules: list[StopRule] = []
     if settings.rounds is not None:

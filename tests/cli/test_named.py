@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from graphsearch.cli._app import app
 from graphsearch.cli._named_models import fleet_of
 from graphsearch.cli._search_options import SearchOptions
-from graphsearch.config import load_config
 from graphsearch.records.errors import ConfigError
+from graphsearch.spec import load_spec
 from graphsearch.testing import StubServer
 
 HERE = "http://127.0.0.1:8001/v1"
@@ -189,7 +189,7 @@ class TestRefusals:
             graph_budget="9 tokens",
             search_budget=["9 tokens"],
         )
-        assert asked.order().settings.task.options["grader_options"] == {
+        assert asked.order().spec.task.options["grader_options"] == {
             "model": "m",
             "labelled": str(folder / "seen.jsonl"),
             "accept": True,
@@ -262,13 +262,13 @@ class TestRuns:
         assert "large" in found["winner"]["text"]
         assert json.loads(again.splitlines()[-1])["winner"] == found["winner"]
         assert found["prices"] == {"small": "given by --price", "large": "given by --price"}
-        kept = load_config(folder / "runs" / "sums" / "config.yaml")
+        kept = load_spec(folder / "runs" / "sums" / "config.yaml")
         assert kept.task.options == {
             "grader": "numeric",
             "question_field": "q",
             "answer_field": "gold",
         }
-        assert [model["price_source"] for model in kept.fleet["models"]] == ["given by --price"] * 2
+        assert [model.price_source for model in kept.fleet.models] == ["given by --price"] * 2
 
     def test_prices_of_a_file_stay_with_the_run(self, folder):
         (folder / "mine.yaml").write_text(

@@ -12,8 +12,9 @@ from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
-from graphsearch.config import load_config
+from graphsearch.cost import Amount
 from graphsearch.export import load_bundle
+from graphsearch.spec import load_spec
 from graphsearch.store import Store
 from graphsearch.store._statements import Insert
 from graphsearch.yamlfile import dump_yaml
@@ -80,7 +81,7 @@ def test_the_last_line_is_one_json_object(folder):
 
 def test_the_run_folder_has_all_its_parts(folder):
     assert {path.name for path in (folder / "a").iterdir()} >= FILES
-    assert load_config(folder / "a" / "config.yaml") == load_config(folder / "c.yaml")
+    assert load_spec(folder / "a" / "config.yaml") == load_spec(folder / "c.yaml")
     assert "<html" in (folder / "a" / "report.html").read_text()
 
 
@@ -117,7 +118,7 @@ def test_options_reach_the_search(folder):
     said = last_json(good("run", folder / "c.yaml", "--out", out, *options, "--json"))
     assert (said["searcher"], said["seed"]) == ("reinforce", 9)
     assert said["winner"]["expected_cost"] <= 2
-    assert load_config(out / "config.yaml").graph_budget == "2 units"
+    assert load_spec(out / "config.yaml").graph_budget == Amount(2, "units")
 
 
 def test_a_quote_spends_nothing(folder, tmp_path, monkeypatch):

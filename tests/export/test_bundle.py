@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 import graphsearch
 from graphsearch.cli._app import app
-from graphsearch.config import config_yaml, parse_config
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
@@ -27,7 +26,7 @@ from graphsearch.records.errors import (
     TaskError,
 )
 from graphsearch.records.urls import bare_url
-from graphsearch.study import Settings
+from graphsearch.spec import Evaluation, parse_spec, spec_yaml
 from tests.export.helpers import (
     PROMPTS,
     QUESTION,
@@ -365,8 +364,8 @@ def test_prompts_and_options_come_from_the_run_s_configuration(tmp_path):
     (tmp_path / "mine" / "solve.jinja").write_text("{% include 'shared.jinja' %}")
     given = {"task": {"name": "puzzle", "prompt_set": str(tmp_path / "mine")}}
     rest = {"fleet": "embedded", "graph_budget": "18 units", "search_budget": "1 units"}
-    config = parse_config({**given, **rest})
-    (run / "config.yaml").write_text(config_yaml(config))
+    config = parse_spec({**given, **rest})
+    (run / "config.yaml").write_text(spec_yaml(config))
     with write_bundle(run, tmp_path / "bundle") as loaded:
         assert loaded.record["prompts"]["name"] == "mine"
         assert len(loaded.record["provenance"]["config_digest"]) == 32
@@ -400,7 +399,7 @@ def begun(tmp_path_factory):
         searcher="random",
         agent=None,
         prompt_set=home / "mine",
-        settings=Settings(rounds=1, blocks=(4,), per_round=2, test_items=4, baselines=()),
+        settings=Evaluation(rounds=1, blocks=(4,), per_round=2, test_items=4, baselines=()),
         out=home / "run",
     )
     (home / "questions.csv").unlink()

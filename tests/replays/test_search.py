@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from graphsearch.agents.roles import get_roles
 from graphsearch.cli._app import app
-from graphsearch.config import load_config
 from graphsearch.cost import CostModel
 from graphsearch.engines.replay import at_record
 from graphsearch.graph import CollaborationGraph, Node
@@ -17,6 +16,7 @@ from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import TokenProfile
 from graphsearch.searchers._moves import plain_graphs
 from graphsearch.space import Distribution, RoleOption, Space
+from graphsearch.spec import load_spec
 
 MODELS = ("cheap", "dear", "plain")
 FLEET = Fleet(
@@ -153,7 +153,7 @@ def test_a_search_on_a_record_by_one_command(record, tmp_path):
     page = (out / "report.html").read_text()
     assert "its model is asked where " in page
     assert "agree on, or else reads the question alone" in page
-    kept = load_config(out / "config.yaml")
+    kept = load_spec(out / "config.yaml")
     assert kept.task.options["path"] == str(folder)
     again = CliRunner().invoke(app, ["resume", str(out), "--json"])
     assert again.exit_code == 0, again.output

@@ -14,8 +14,8 @@ from graphsearch.records.events import BlockDone
 from graphsearch.records.fits import Fit
 from graphsearch.searchers import make_searcher
 from graphsearch.space import Space
+from graphsearch.spec import Evaluation
 from graphsearch.store import Store
-from graphsearch.study import Settings
 from graphsearch.study.result import Result
 from graphsearch.study.study import Study
 from tests.study.world import make_parts, reply
@@ -162,7 +162,7 @@ def test_a_bundle_answers_with_what_was_fitted(tmp_path):
         graph_budget="9 units",
         search_budget="20000 units",
         searcher="random",
-        settings=Settings(per_round=2, blocks=(8,), rounds=1, search_items=8, selection_items=8,
+        settings=Evaluation(per_round=2, blocks=(8,), rounds=1, search_items=8, selection_items=8,
                           calibration_items=12, test_items=0, baselines=()),
         out=tmp_path / "run",
     )  # fmt: skip

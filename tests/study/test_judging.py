@@ -23,7 +23,15 @@ from graphsearch.records.errors import (
 from graphsearch.records.tasks import JudgeCall, Task
 from graphsearch.records.trials import Failure, ItemResult
 from graphsearch.study.judging import agreement_of
-from tests.study.world import PROFILE, SumGrader, make_fleet, make_settings, make_task, reply
+from tests.study.world import (
+    PROFILE,
+    SumGrader,
+    experiment_of,
+    make_fleet,
+    make_settings,
+    make_task,
+    reply,
+)
 
 OWN = {"name": "wise", "parameters": 2_000_000, "layers": 2, "width": 64, "engine": "scripted"}
 
@@ -232,16 +240,16 @@ class TestWhatIsToBeDoneWithAJudgeWithoutVerdicts:
 
 
 def test_a_judge_of_its_own_is_no_model_of_the_space_and_needs_a_new_name():
-    parts = api.join(**arguments())
+    parts = experiment_of(**arguments())
     assert "wise" in parts.fleet.names
     assert "wise" not in parts.space.models
     twin = get_grader("llm-judge", model={**OWN, "name": "small"})
     task = Task("sums", make_task().splits, twin, PROFILE)
     with pytest.raises(FleetError, match="'small' is there twice"):
-        api.join(**arguments(task))
+        experiment_of(**arguments(task))
     nobody = Task("sums", make_task().splits, get_grader("llm-judge", model="nobody"), PROFILE)
     with pytest.raises(FleetError, match="no model 'nobody'"):
-        api.join(**arguments(nobody))
+        experiment_of(**arguments(nobody))
 
 
 def test_a_quote_counts_the_judge():
@@ -275,7 +283,7 @@ def test_a_budget_that_the_judge_has_no_price_in_is_refused():
     own = {"name": "wise", "engine": "scripted"}
     task = Task("sums", make_task().splits, get_grader("llm-judge", model=own), PROFILE)
     with pytest.raises(BudgetRefused, match="'wise'"):
-        api.join(**arguments(task))
+        experiment_of(**arguments(task))
 
 
 def test_agreement_and_kappa_by_hand():
@@ -350,7 +358,7 @@ def test_a_judges_prompts_are_means_over_the_questions_and_written_once():
             return [JudgeCall("wise", (Message("user", text),), 32, answers=3, stretch=2)]
 
     task = Task("sums", make_task().splits, Counting(), PROFILE)
-    parts = replace(api.join(**arguments()), task=task)
+    parts = replace(experiment_of(**arguments()), task=task)
     (found,) = judge_lengths(parts)
     assert len(asked) <= 64
     assert found.prompt < 40, "the first question is longer than the others"

@@ -15,7 +15,7 @@ from graphsearch.store import Store
 from graphsearch.study import Study
 from graphsearch.study.lengths import LengthTally, length_graphs
 from graphsearch.study.result import Result
-from tests.study.world import PROFILE, make_fleet, make_settings, make_task, reply
+from tests.study.world import PROFILE, experiment_of, make_fleet, make_settings, make_task, reply
 
 REAL = {"small": (30, 20), "large": (60, 4)}
 """Prompt and reply tokens of a call without parents, as the engine will count them."""
@@ -131,7 +131,7 @@ def done(tmp_path_factory):
 
 
 def test_every_model_is_measured_alone_and_reading():
-    space = api.join(**arguments()).space
+    space = experiment_of(**arguments()).space
     graphs = length_graphs(space)
     assert all(space.why_not(graph) is None for graph in graphs)
     alone = {g.nodes[0].model for g in graphs if len(g) == 1}
@@ -239,7 +239,7 @@ def test_without_measuring_the_assumed_lengths_hold_and_the_error_is_told(tmp_pa
 
 def test_lengths_of_an_earlier_run_are_planned_with(done, tmp_path):
     folder, result = done
-    parts = api.join(**arguments(lengths=folder))
+    parts = experiment_of(**arguments(lengths=folder))
     assert parts.replan is None  # nothing left to measure
     for model, (prompt, said) in REAL.items():
         assert parts.space.cost.expected_tokens(model, 0) == (prompt, said)
@@ -248,7 +248,7 @@ def test_lengths_of_an_earlier_run_are_planned_with(done, tmp_path):
     assert api.quote(**arguments(lengths=folder)).graph_cost.expected > 0
     other = Lengths.of({"nobody": ModelLengths(1, 1, 1, 1)})
     with pytest.raises(ConfigError, match="no model of fleet two"):
-        api.join(**arguments(lengths=other))
+        experiment_of(**arguments(lengths=other))
     bare = Result.load(folder)
     assert bare.lengths == result.to_json()["lengths"]
 
@@ -295,10 +295,10 @@ def test_only_estimated_lengths_are_measured_without_being_asked():
     from graphsearch.study.lengths import LENGTH_ITEMS, length_items
 
     told = arguments(settings={"length_items": None})
-    assert length_items(api.join(**told)) == 0
+    assert length_items(experiment_of(**told)) == 0
     guessed = {**told, "task": replace(make_task(), is_estimated=True)}
-    assert length_items(api.join(**guessed)) == LENGTH_ITEMS
-    assert length_items(api.join(**guessed, profile=PROFILE)) == 0
+    assert length_items(experiment_of(**guessed)) == LENGTH_ITEMS
+    assert length_items(experiment_of(**guessed, profile=PROFILE)) == 0
 
 
 def test_a_budget_that_nothing_fits_at_real_lengths_is_refused_before_the_search(tmp_path):
@@ -309,7 +309,7 @@ def test_a_budget_that_nothing_fits_at_real_lengths_is_refused_before_the_search
 async def test_a_searcher_that_was_given_as_it_is_cannot_be_planned_anew(tmp_path):
     from graphsearch.searchers import make_searcher
 
-    space = api.join(**arguments()).space
+    space = experiment_of(**arguments()).space
     own = arguments(searcher=make_searcher("random", space, seed=0), space=space)
     async with api.open_study(tmp_path / "run", **own) as study:
         with pytest.raises(ConfigError, match="searcher given by name"):

@@ -9,8 +9,8 @@ from graphsearch.records.calls import Call, Outcome
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import Item, Task, TokenProfile, Verdict
 from graphsearch.space import Space
+from graphsearch.spec import Evaluation
 from graphsearch.study.experiment import Experiment
-from graphsearch.study.settings import Settings
 
 SKILL = {"small": 0.35, "large": 0.6}
 ASKED = {"search": "What is", "selection": "Tell me", "test": "Find me"}
@@ -101,7 +101,7 @@ def make_settings(**changes):
         "test_block": 10,
         "min_test_items": 10,
     }
-    return Settings(**{**small, **changes})
+    return Evaluation(**{**small, **changes})
 
 
 def make_parts(
@@ -136,3 +136,11 @@ def make_parts(
         seed=seed,
         make_agent=agent,
     )
+
+
+def experiment_of(**arguments):
+    """What arguments of `optimize` make, without running it."""
+    from graphsearch.spec.arguments import spec_of
+    from graphsearch.spec.build import build
+
+    return build(spec_of(arguments))

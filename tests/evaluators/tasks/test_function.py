@@ -2,9 +2,9 @@
 
 import pytest
 
-from graphsearch.config import load_config
 from graphsearch.evaluators.tasks import load_task, names_code
 from graphsearch.records.errors import ConfigError, TaskError
+from graphsearch.spec import load_spec
 
 CODE = """
 from graphsearch.records.tasks import Item, Task, TokenProfile
@@ -105,21 +105,21 @@ def test_a_configuration_may_name_code_only_where_that_is_allowed(code, monkeypa
     with pytest.raises(
         ConfigError, match=r"c\.yaml: task\.file: names Python code .*GRAPHSEARCH_ALLOW_CODE"
     ):
-        load_config(path)
+        load_spec(path)
     monkeypatch.setenv("GRAPHSEARCH_ALLOW_CODE", "1")
-    assert load_config(path).task.file == f"{code}:whole"
+    assert load_spec(path).task.file == f"{code}:whole"
     path.write_text(CONFIG.format("{file: q.jsonl, options: {grader: python}}"))
-    assert load_config(path).task.file == str(path.with_name("q.jsonl"))
+    assert load_spec(path).task.file == str(path.with_name("q.jsonl"))
     monkeypatch.delenv("GRAPHSEARCH_ALLOW_CODE")
     with pytest.raises(ConfigError, match=r"task\.options\.grader: names Python code \(python\)"):
-        load_config(path)
+        load_spec(path)
     path.write_text(CONFIG.format("{name: 'os:getcwd'}"))
     with pytest.raises(ConfigError, match="a registered name has no colon"):
-        load_config(path)
+        load_spec(path)
 
 
 def test_paths_of_a_benchmark_are_relative_to_the_configuration(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(CONFIG.format("{name: gsm8k, options: {path: data/gsm8k, most: 3}}"))
-    task = load_config(path).task
+    task = load_spec(path).task
     assert task.options == {"path": str(tmp_path / "data/gsm8k"), "most": 3}

@@ -1,28 +1,25 @@
 """Configurations: every bad value is named with its path."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from graphsearch.config import (
-    CallsConfig,
-    EvaluationConfig,
-    check_names,
-    config_digest,
-    config_names,
-    config_yaml,
-    find_config,
-    json_schema,
-    load_config,
-    parse_config,
-    pinned,
-    study_arguments,
-)
+from graphsearch.cost import Amount
 from graphsearch.execution import RetryPolicy
 from graphsearch.records.errors import ConfigError, FleetError
-from graphsearch.study.settings import BASELINES, Settings
+from graphsearch.spec import (
+    Calls,
+    Origin,
+    config_names,
+    find_config,
+    json_schema,
+    load_spec,
+    parse_spec,
+    spec_digest,
+    spec_yaml,
+)
+from graphsearch.spec.build import build, fleet_of, pinned
 from graphsearch.yamlfile import dump_yaml, parse_yaml
 
 BASE = {
@@ -106,7 +103,7 @@ BAD = [
 @pytest.mark.parametrize(("change", "sentence"), BAD)
 def test_a_bad_value_is_named_with_its_path(change, sentence):
     with pytest.raises(ConfigError) as caught:
-        parse_config({**BASE, **change}, source="p.yaml")
+        parse_spec({**BASE, **change}, Origin("p.yaml"))
     assert str(caught.value).startswith(f"p.yaml: {sentence}")
     assert "\n" not in str(caught.value)
 
@@ -114,70 +111,71 @@ def test_a_bad_value_is_named_with_its_path(change, sentence):
 @pytest.mark.parametrize("key", sorted(BASE))
 def test_a_missing_key_is_named(key):
     with pytest.raises(ConfigError, match=f"^{key}: is required"):
-        parse_config({k: v for k, v in BASE.items() if k != key})
+        parse_spec({k: v for k, v in BASE.items() if k != key})
 
 
 @pytest.mark.parametrize("value", [None, [], "puzzle", 3])
 def test_anything_but_a_mapping_is_refused(value):
     with pytest.raises(ConfigError, match=r"^p.yaml: must hold a mapping"):
-        parse_config(value, source="p.yaml")
+        parse_spec(value, Origin("p.yaml"))
 
 
 def test_faults_of_options_name_the_option_not_the_file():
     with pytest.raises(ConfigError, match=r"^--graph-budget: expected a number"):
-        parse_config(BASE, source="p.yaml", overrides={"graph_budget": "x"})
+        parse_spec(
+            BASE,
+            Origin("p.yaml", {"graph_budget": "--graph-budget"}),
+            overrides={"graph_budget": "x"},
+        )
 
 
 def test_options_take_the_place_of_keys():
     given = {"searcher": {"name": "optuna", "options": {"sampler": "tpe"}}}
-    again = parse_config(BASE | given, overrides={"searcher": "optuna", "seed": 3})
-    other = parse_config(BASE | given, overrides={"searcher": "random"})
+    again = parse_spec(BASE | given, overrides={"searcher": "optuna", "seed": 3})
+    other = parse_spec(BASE | given, overrides={"searcher": "random"})
     assert (again.searcher.options, again.seed) == ({"sampler": "tpe"}, 3)
     assert (other.searcher.name, other.searcher.options) == ("random", {})
 
 
 def test_the_effective_configuration_reads_back_equal():
     given = {"evaluation": {"rounds": None}, "space": {"preset": "published", "sink_model": "m"}}
-    config = parse_config({**BASE, **given, "agent": "rules", "out": "runs/x"})
-    again = parse_config(parse_yaml(config_yaml(config), "effective"))
+    config = parse_spec({**BASE, **given, "agent": "rules", "out": "runs/x"})
+    again = parse_spec(parse_yaml(spec_yaml(config), "effective"))
     assert again == config.model_copy(update={"out": None})
-    assert config_digest(again) == config_digest(config)
-    assert config_digest(parse_config({**BASE, "seed": 1})) != config_digest(parse_config(BASE))
+    assert spec_digest(again) == spec_digest(config)
+    assert spec_digest(parse_spec({**BASE, "seed": 1})) != spec_digest(parse_spec(BASE))
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
     text = "task: {file: q.jsonl, prompt_set: ./mine}\nfleet: fleets/f.yaml\n"
     path = tmp_path / "c.yaml"
     path.write_text(text + "graph_budget: 1 usd\nsearch_budget: 9 usd\nout: runs/x\n")
-    config = load_config(path)
+    config = load_spec(path)
     assert config.task.file == str(tmp_path / "q.jsonl")
     assert config.task.prompt_set == str(tmp_path / "mine")
     assert config.fleet == str(tmp_path / "fleets/f.yaml")
     assert config.out == "runs/x"
 
 
-def test_evaluation_has_the_settings_of_a_study():
-    assert Settings(**EvaluationConfig().model_dump()) == Settings()
-    assert set(EvaluationConfig.model_fields) == {field.name for field in fields(Settings)}
-    assert EvaluationConfig().baselines == BASELINES
-
-
-def test_calls_have_the_fields_of_their_policy():
-    values = CallsConfig().model_dump()
+def test_calls_are_the_policy_that_the_executor_reads():
+    values = Calls().model_dump()
     assert values.pop("concurrency") == 64
-    assert RetryPolicy(**values) == RetryPolicy()
-    assert set(values) == {field.name for field in fields(RetryPolicy)}
+    assert values == RetryPolicy().model_dump()
+    assert isinstance(Calls(), RetryPolicy)
 
 
-def test_arguments_of_a_study():
-    task = {"file": "q.jsonl", "profile": {"question": 3, "answer": 4}}
-    agent = {"name": "chat", "model": "m", "options": {"temperature": 0.5}}
-    arguments = study_arguments(parse_config(BASE | {"task": task, "agent": agent}))
-    assert arguments["task"] == Path("q.jsonl")
-    assert arguments["agent_options"] == {"temperature": 0.5, "model": "m"}
-    assert arguments["profile"].answer == 4
-    assert "slots" not in arguments["space"]
-    assert arguments["search_budget"] == ("20000 units",)
+def test_what_a_file_says_is_what_an_experiment_has(tmp_path):
+    rows = [{"question": f"What is {i} + {i}?", "answer": 2 * i} for i in range(60)]
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    profile = {"question": 3, "answer": 4}
+    task = {"file": str(tmp_path / "q.jsonl"), "profile": profile, "options": {"grader": "numeric"}}
+    agent = {"name": "chat", "model": "nano", "options": {"graphs": 3}}
+    experiment = build(parse_spec(BASE | {"task": task, "agent": agent}))
+    assert experiment.names["agent"]["options"] == {"graphs": 3, "model": "nano"}
+    assert experiment.agent_model == "nano"
+    assert experiment.task.profile.answer == 4
+    assert not experiment.task.is_estimated
+    assert experiment.search_budget == (Amount(20000, "units"),)
 
 
 @pytest.mark.parametrize(
@@ -190,20 +188,20 @@ def test_arguments_of_a_study():
     ],
 )
 def test_models_are_checked_against_the_fleet(change, path):
-    config = parse_config({**BASE, "fleet": "llama", **change})
+    config = parse_spec({**BASE, "fleet": "llama", **change})
     with pytest.raises(ConfigError, match=f"^{path}: fleet llama has no model '9b'"):
-        check_names(config)
+        fleet_of(config)
 
 
 def test_a_fleet_that_is_not_there():
     with pytest.raises(FleetError, match="there is no such file"):
-        check_names(parse_config({**BASE, "fleet": "nowhere"}))
+        fleet_of(parse_spec({**BASE, "fleet": "nowhere"}))
 
 
 def test_configurations_that_come_along():
     assert {"demo", "puzzle", "recall"} <= set(config_names())
     for name in config_names():
-        assert study_arguments(load_config(name))["seed"] >= 0
+        assert load_spec(name).seed >= 0
     with pytest.raises(ConfigError, match=r"^nothing: neither a file nor one of demo"):
         find_config("nothing")
 
@@ -224,28 +222,28 @@ INLINE = {
 
 
 def test_a_fleet_may_be_given_whole():
-    config = parse_config({**BASE, "fleet": INLINE})
-    assert check_names(config).names == ("openai/gpt-4o-mini", "m")
-    assert study_arguments(config)["fleet"].model("m").output_price == 2
-    assert parse_config(parse_yaml(config_yaml(config), "again")) == config
+    config = parse_spec({**BASE, "fleet": INLINE})
+    assert fleet_of(config).names == ("openai/gpt-4o-mini", "m")
+    assert config.fleet.model("m").output_price == 2
+    assert parse_spec(parse_yaml(spec_yaml(config), "again")) == config
 
 
 def test_a_fleet_given_whole_is_checked():
     wrong = {**INLINE, "models": [{"name": "m", "layers": "four"}]}
     with pytest.raises(ConfigError, match=r"^c.yaml: fleet: models\[0\].layers: expected a whole"):
-        parse_config({**BASE, "fleet": wrong}, source="c.yaml")
+        parse_spec({**BASE, "fleet": wrong}, Origin("c.yaml"))
     with pytest.raises(ConfigError, match=r"^c\.yaml: fleet: mine.unit_model: 'x'"):
-        parse_config({**BASE, "fleet": {**INLINE, "unit_model": "x"}}, source="c.yaml")
+        parse_spec({**BASE, "fleet": {**INLINE, "unit_model": "x"}}, Origin("c.yaml"))
 
 
 def test_a_study_keeps_the_prices_it_began_with():
-    fleet = pinned(parse_config({**BASE, "fleet": INLINE})).fleet
-    first, second = fleet["models"]
+    kept = parse_yaml(spec_yaml(pinned(parse_spec({**BASE, "fleet": INLINE}))), "kept")
+    first, second = kept["fleet"]["models"]
     assert (first["input_price"], first["context"]) == ("0.15", 128_000)
     assert "as of 2026" in first["price_source"]
     assert "price_source" not in second
     # A fleet that tells all itself stays a name.
-    assert pinned(parse_config({**BASE, "fleet": "embedded"})).fleet == "embedded"
+    assert pinned(parse_spec({**BASE, "fleet": "embedded"})).fleet == "embedded"
 
 
 def test_prices_are_relative_to_the_configuration(tmp_path):
@@ -253,11 +251,11 @@ def test_prices_are_relative_to_the_configuration(tmp_path):
         'as_of: "2026-11-01"\nmodels: {nano: {input_price: 1, output_price: 2}}'
     )
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "embedded", "prices": "p.yaml"}))
-    config = load_config(tmp_path / "c.yaml")
+    config = load_spec(tmp_path / "c.yaml")
     assert config.prices == str(tmp_path / "p.yaml")
     kept = pinned(config)
     assert kept.prices is None
-    assert kept.fleet["models"][0]["price_source"] == "p.yaml, as of 2026-11-01"
+    assert kept.fleet.models[0].price_source == "p.yaml, as of 2026-11-01"
 
 
 def test_paths_of_servers_in_a_fleet_given_whole_are_relative_to_the_configuration(tmp_path):
@@ -268,7 +266,8 @@ def test_paths_of_servers_in_a_fleet_given_whole_are_relative_to_the_configurati
     ]
     fleet = {"name": "f", "unit_model": "m", "models": models}
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": fleet}))
-    first, second = load_config(tmp_path / "c.yaml").fleet["models"]
+    kept = parse_yaml(spec_yaml(load_spec(tmp_path / "c.yaml")), "kept")
+    first, second = kept["fleet"]["models"]
     assert first["options"]["serve"]["weights"] == str(tmp_path / "small")
     assert Path(first["options"]["serve"]["python"]).resolve() == tmp_path.parent / "bin/python"
     assert second["options"]["serve"] == {"weights": "embedded:xs"}
@@ -281,7 +280,8 @@ def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
     for name, value in (("f.yaml", fleet), ("p.yaml", prices)):
         (tmp_path / name).write_text(dump_yaml(value))
     (tmp_path / "c.yaml").write_text(dump_yaml({**BASE, "fleet": "f.yaml", "prices": "p.yaml"}))
-    (model,) = pinned(load_config(tmp_path / "c.yaml")).fleet["models"]
+    kept = parse_yaml(spec_yaml(pinned(load_spec(tmp_path / "c.yaml"))), "kept")
+    (model,) = kept["fleet"]["models"]
     assert model["options"]["serve"]["weights"] == str(tmp_path / "small")
 
 
@@ -294,13 +294,13 @@ def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypa
     monkeypatch.setattr(lengths, "lengths_of_run", lambda run: asked.append(run) or known)
     path = tmp_path / "c.yaml"
     path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "profile": {"from": "runs/x"}}}))
-    config = load_config(path)
-    assert study_arguments(config)["lengths"] == tmp_path / "runs" / "x"
-    assert study_arguments(config)["profile"] is None
+    config = load_spec(path)
+    assert config.task.profile.from_run == str(tmp_path / "runs" / "x")
+    assert config.task.profile.question is None
     kept = pinned(config)
     assert asked == [str(tmp_path / "runs" / "x")]
-    again = parse_config(parse_yaml(config_yaml(kept), "config.yaml"), source="config.yaml")
-    assert study_arguments(again)["lengths"] == known
+    again = parse_spec(parse_yaml(spec_yaml(kept), "config.yaml"), Origin("config.yaml"))
+    assert again.task.profile.models == known
 
 
 def test_the_labelled_sample_of_a_judge_is_relative_to_the_configuration(tmp_path):
@@ -308,7 +308,7 @@ def test_the_labelled_sample_of_a_judge_is_relative_to_the_configuration(tmp_pat
     options = {"path": "q.jsonl", "grader": "llm-judge", "grader_options": judge}
     path = tmp_path / "c.yaml"
     path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "options": options}}))
-    found = load_config(path).task.options
+    found = load_spec(path).task.options
     assert found["path"] == str(tmp_path / "q.jsonl")
     assert found["grader_options"] == {"model": "m", "labelled": str(tmp_path / "l.jsonl")}
 
@@ -321,7 +321,7 @@ def test_a_graders_function_is_relative_to_the_configuration(tmp_path, monkeypat
     path = tmp_path / "c.yaml"
     options = {"grader": "python", "grader_options": {"function": function}}
     path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))
-    found = load_config(path).task.options["grader_options"]["function"]
+    found = load_spec(path).task.options["grader_options"]["function"]
     assert found == kept.replace("{tmp}", str(tmp_path))
 
 
@@ -332,4 +332,4 @@ def test_a_grader_from_outside_that_runs_code_is_known_by_what_it_declares(tmp_p
     options = {"grader": "mine", "grader_options": {"function": "mine.py:right"}}
     path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))
     with pytest.raises(ConfigError, match=r"task\.options\.grader: names Python code \(mine\)"):
-        load_config(path)
+        load_spec(path)

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from graphsearch.config import json_schema
+from graphsearch.spec import json_schema
 
 
 def main(arguments: list[str]) -> None:

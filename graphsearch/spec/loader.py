@@ -1,4 +1,4 @@
-"""From a file, and what the command line says beside it, to a checked configuration."""
+"""From a file, and what the command line says over it, to a checked specification."""
 
 import math
 import os
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from graphsearch.config._errors import explain
-from graphsearch.config._fleets import written_fleet
-from graphsearch.config._models import SCHEMA_VERSION, Config
+from graphsearch.checked import fault_of, joined
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import ConfigError
+from graphsearch.records.models import Fleet
+from graphsearch.spec._places import Origin
+from graphsearch.spec.models import SCHEMA_VERSION, Spec
 from graphsearch.yamlfile import dump_yaml, read_yaml
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "absolute_options",
-    "config_digest",
+    "checked_spec",
     "config_names",
-    "config_yaml",
     "find_config",
     "json_schema",
-    "load_config",
-    "parse_config",
+    "load_spec",
+    "parse_spec",
+    "spec_digest",
+    "spec_yaml",
 ]
 
 _BUILTIN = Path(__file__).resolve().parent.parent / "configs"
@@ -55,8 +57,13 @@ def find_config(source: str | Path) -> Path:
     raise ConfigError(f"neither a file nor one of {known}", where=str(source))
 
 
-def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
-    """A checked configuration.
+def load_spec(
+    source: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+) -> Spec:
+    """A checked specification from a file.
 
     Paths inside the file are relative to it and come out absolute; `out` alone is relative to
     where the command runs.
@@ -64,85 +71,90 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) 
     Args:
         source: a file, or the name of a configuration that comes along.
         overrides: top-level keys to set instead of the file's (`--seed` and its like).
+        names: what gave them, for errors; see `Origin`.
 
     Raises:
         ConfigError: with the path to the bad value.
     """
     path = find_config(source)
-    return parse_config(read_yaml(path), source=str(path), base=path.parent, overrides=overrides)
+    origin = Origin(str(path), names or {})
+    return parse_spec(read_yaml(path), origin, base=path.parent, overrides=overrides)
 
 
-def parse_config(
+def parse_spec(
     value: Any,
+    origin: Origin = Origin(),  # noqa: B008 - frozen
     *,
-    source: str | None = None,
     base: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> Config:
-    """A checked configuration from a JSON value.
+) -> Spec:
+    """A checked specification from a JSON value.
 
     Args:
-        value: what the file holds.
-        source: its path, for errors.
-        base: folder that paths inside are relative to; None leaves them as they are.
+        value: what a file holds.
+        origin: where it came from, for errors.
+        base: folder that paths inside are relative to; None leaves them as they are, and lets them
+            name Python code.
         overrides: top-level keys to set instead.
-        options: top-level keys whose faults name their option; those of `overrides` by default.
 
     Raises:
         ConfigError: with the path to the bad value.
     """
     if not isinstance(value, Mapping):
-        raise ConfigError(f"must hold a mapping of keys, got {_kind(value)}", where=source)
-    _check_version(value, source)
-    _check_finite(value, "", source)
-    merged = {**value, **_effective(value, overrides or {})}
-    try:
-        config = Config.model_validate(merged)
-    except ValidationError as error:
-        given = overrides or {} if options is None else options
-        raise explain(error, Config, source, given=given) from error
+        kind = "nothing" if value is None else "a list" if isinstance(value, list) else None
+        kind = kind or f"one {type(value).__name__}"
+        raise ConfigError(f"must hold a mapping of keys, got {kind}", where=origin.file)
+    version = value.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
+        message = f"is {version}, newer than the {SCHEMA_VERSION} that this graphsearch reads"
+        raise ConfigError(message, where=origin.place("schema_version"))
+    _check_finite(value, "", origin)
+    spec = checked_spec({**value, **_effective(value, overrides or {})}, origin)
     if base is None:
-        return config
-    _refuse_code(config, source)
-    return _with_absolute_paths(config, base.resolve())
+        return spec
+    _refuse_code(spec, origin)
+    return _with_absolute_paths(spec, base.resolve())
 
 
-def config_yaml(config: Config) -> str:
-    """The effective configuration as YAML: every default written out, `out` left out."""
-    return dump_yaml(config.model_dump(mode="json", exclude={"out"}))
+def checked_spec(values: Mapping[str, Any], origin: Origin) -> Spec:
+    """A specification of top-level keys, which may hold objects.
+
+    Raises:
+        ConfigError: with the place of the bad value.
+    """
+    try:
+        return Spec.model_validate(dict(values))
+    except ValidationError as error:
+        fault = fault_of(error, Spec)
+        raise ConfigError(fault.sentence, where=origin.place(fault.path)) from error
 
 
-def config_digest(config: Config) -> str:
-    """A digest of the effective configuration, but for what changes no result."""
-    return digest(config.model_dump(mode="json", exclude={"out", "calls"}))
+def spec_yaml(spec: Spec) -> str:
+    """The effective specification as YAML: every default written out, `out` left out."""
+    return dump_yaml(spec.model_dump(mode="json", exclude={"out"}))
+
+
+def spec_digest(spec: Spec) -> str:
+    """A digest of the effective specification, but for what changes no result."""
+    return digest(spec.model_dump(mode="json", exclude={"out", "calls"}))
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a configuration file, for editors and other checkers."""
-    schema = Config.model_json_schema(mode="validation")
+    schema = Spec.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _check_version(value: Mapping[str, Any], source: str | None) -> None:
-    version = value.get("schema_version", SCHEMA_VERSION)
-    if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
-        message = f"is {version}, newer than the {SCHEMA_VERSION} that this graphsearch reads"
-        where = ": ".join(part for part in (source, "schema_version") if part)
-        raise ConfigError(message, where=where)
-
-
-def _check_finite(value: Any, path: str, source: str | None) -> None:
+def _check_finite(value: Any, path: str, origin: Origin) -> None:
     """No setting of anything may be infinite or no number at all."""
     if isinstance(value, float) and not math.isfinite(value):
-        where = ": ".join(part for part in (source, path) if part)
-        raise ConfigError(f"must be a finite number, got {value}", where=where)
+        raise ConfigError(f"must be a finite number, got {value}", where=origin.place(path))
     if isinstance(value, Mapping):
         for key, part in value.items():
-            _check_finite(part, f"{path}.{key}" if path else str(key), source)
+            _check_finite(part, joined(path, str(key)), origin)
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
-            _check_finite(part, f"{path}[{i}]", source)
+            _check_finite(part, f"{path}[{i}]", origin)
 
 
 def _effective(value: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,26 +167,24 @@ def _effective(value: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[s
     return kept
 
 
-def _with_absolute_paths(config: Config, base: Path) -> Config:
-    task = config.task
-    changes: dict[str, Any] = {}
+def _with_absolute_paths(spec: Spec, base: Path) -> Spec:
+    task, fleet, prices = spec.task, spec.fleet, spec.prices
+    changes: dict[str, Any] = {"options": absolute_options(task.options, base)}
     if task.file is not None:
         changes["file"] = _absolute_file(task.file, base)
-    changes["options"] = absolute_options(task.options, base)
-    profile = task.profile
-    if profile is not None and profile.from_run is not None:
-        run = {"from_run": str(base / profile.from_run)}
-        changes["profile"] = profile.model_copy(update=run)
+    if task.profile is not None and task.profile.from_run is not None:
+        run = {"from_run": str(base / task.profile.from_run)}
+        changes["profile"] = task.profile.model_copy(update=run)
     if task.prompt_set is not None and _is_path(task.prompt_set):
         changes["prompt_set"] = str(base / task.prompt_set)
     top: dict[str, Any] = {"task": task.model_copy(update=changes)}
-    if isinstance(config.fleet, str) and _is_path(config.fleet):
-        top["fleet"] = str(base / config.fleet)
-    elif not isinstance(config.fleet, str):
-        top["fleet"] = _with_absolute_weights(config.fleet, base)
-    if config.prices is not None:
-        top["prices"] = str(base / config.prices)
-    return config.model_copy(update=top)
+    if isinstance(fleet, Fleet):  # paths of the servers in it
+        top["fleet"] = fleet.at(base)
+    elif _is_path(fleet):
+        top["fleet"] = str(base / fleet)
+    if isinstance(prices, str):
+        top["prices"] = str(base / prices)
+    return spec.model_copy(update=top)
 
 
 def absolute_options(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
@@ -199,16 +209,7 @@ def _grader_traits(options: Mapping[str, Any]) -> "Traits":
     return grader_traits(str(name)) if known else Traits()
 
 
-def _with_absolute_weights(fleet: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
-    """A fleet given whole; paths of the servers in it are relative to the configuration."""
-    if not any("serve" in model or "options" in model for model in fleet["models"]):
-        return fleet
-    from graphsearch.records.models import Fleet
-
-    return written_fleet(Fleet.from_json(fleet).at(base))
-
-
-def _refuse_code(config: Config, source: str | None) -> None:
+def _refuse_code(spec: Spec, origin: Origin) -> None:
     """Refuse a file that names Python code: it may come from anywhere, and code would be run.
 
     Raises:
@@ -218,7 +219,7 @@ def _refuse_code(config: Config, source: str | None) -> None:
 
     if os.environ.get(ALLOW_CODE) == "1":
         return
-    task = config.task
+    task = spec.task
     named = {"task.file": task.file if names_code(task.file or "") else None}
     if _grader_traits(task.options).runs_code:
         named["task.options.grader"] = str(task.options["grader"])
@@ -227,7 +228,7 @@ def _refuse_code(config: Config, source: str | None) -> None:
             raise ConfigError(
                 f"names Python code ({code}), and code from a configuration is not run; if you "
                 f"trust it, set the environment variable {ALLOW_CODE} to 1",
-                where=": ".join(part for part in (source, where) if part),
+                where=origin.place(where),
             )
 
 
@@ -241,9 +242,3 @@ def _absolute_file(file: str, base: Path) -> str:
 
 def _is_path(name: str) -> bool:
     return "/" in name or name.endswith(_SUFFIXES)
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return "a list" if isinstance(value, list) else f"one {type(value).__name__}"

@@ -3,8 +3,8 @@
 import pytest
 
 import graphsearch.cli
-import graphsearch.config
 import graphsearch.export
+import graphsearch.spec
 
 
 @pytest.mark.parametrize(
@@ -12,32 +12,29 @@ import graphsearch.export
     [
         (graphsearch.cli, {"main"}),
         (
-            graphsearch.config,
+            graphsearch.spec,
             {
+                "BASELINES",
                 "SCHEMA_VERSION",
-                "AgentConfig",
-                "CallsConfig",
-                "Config",
-                "EvaluationConfig",
-                "ProfileConfig",
-                "SearcherConfig",
-                "SpaceConfig",
-                "TaskConfig",
+                "AgentSpec",
+                "BaselineKind",
+                "Calls",
+                "Evaluation",
+                "Origin",
+                "ProfileSpec",
+                "SearcherSpec",
+                "SpaceSpec",
+                "Spec",
+                "TaskSpec",
                 "absolute_options",
-                "check_agent",
-                "check_names",
-                "config_digest",
                 "config_names",
-                "config_yaml",
                 "find_config",
                 "json_schema",
-                "load_config",
-                "parse_config",
-                "pinned",
+                "load_spec",
+                "parse_spec",
                 "placed",
-                "study_arguments",
-                "taken_apart",
-                "written_fleet",
+                "spec_digest",
+                "spec_yaml",
             },
         ),
         (

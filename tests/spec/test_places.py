@@ -2,8 +2,8 @@
 
 import pytest
 
-from graphsearch.config import placed
 from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, StoreError, TaskError
+from graphsearch.spec import Origin, placed
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,26 @@ from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, S
     ],
 )
 def test_where_a_bad_value_stands(error, told):
-    with pytest.raises(type(error)) as caught, placed("c.yaml", {"searcher": "x", "fleet": "y"}):
+    origin = Origin("c.yaml", {"searcher": "--searcher", "fleet": "--fleet"})
+    with pytest.raises(type(error)) as caught, placed(origin):
         raise error
     assert str(caught.value) == told
 
 
 def test_other_errors_pass():
-    with pytest.raises(KeyError), placed("c.yaml", {}):
+    with pytest.raises(KeyError), placed(Origin("c.yaml")):
         raise KeyError("x")
+
+
+OPTIONS = {
+    "task": "--data",
+    "task.profile": "--profile",
+    "task.prompt_set": "--prompt-set",
+    "task.options.grader": "--grader",
+    "task.options.grader_options": "--grader-option",
+    "fleet": "--model",
+    "search_budget": "--search-budget",
+}
 
 
 @pytest.mark.parametrize(
@@ -36,18 +48,18 @@ def test_other_errors_pass():
     [
         ("task.options.grader", "--grader: is bad"),
         ("task.options.grader_options.sandbox", "--grader-option: sandbox: is bad"),
-        ("task.options.shares.test", "--shares: test: is bad"),
         ("task.prompt_set", "--prompt-set: is bad"),
         ("task.profile.answer", "--profile: answer: is bad"),
         ("task", "--data: is bad"),
         ("fleet.models[0].name", "--model: models[0].name: is bad"),
         ("search_budget", "--search-budget: is bad"),
+        ("search_budget[1]", "--search-budget: [1]: is bad"),
     ],
 )
 def test_what_the_command_line_says_alone_is_told_by_its_options(where, told):
-    given = {"task": {}, "fleet": {"models": []}, "search_budget": "5 usd"}
-    with pytest.raises(ConfigError) as caught, placed(None, given):
+    origin = Origin(names=OPTIONS)
+    with pytest.raises(ConfigError) as caught, placed(origin):
         raise ConfigError("is bad", where=where)
     assert str(caught.value) == told
-    with pytest.raises(BudgetRefused, match=r"^too small$"), placed(None, given):
+    with pytest.raises(BudgetRefused, match=r"^too small$"), placed(origin):
         raise BudgetRefused("too small")
