@@ -10,6 +10,7 @@ from urllib.parse import SplitResult
 
 from graphsearch.engines.http._connection import Connection
 from graphsearch.engines.http._key import Head
+from graphsearch.engines.http._proxy import Proxy
 from graphsearch.engines.http._wire import Response
 from graphsearch.engines.keys import Key
 from graphsearch.records.errors import Rejected, Unreachable
@@ -32,14 +33,19 @@ class Pool:
     Args:
         server: scheme, host and port.
         key: hidden in responses.
+        proxy: what is connected to in place of the server.
     """
 
-    def __init__(self, server: SplitResult, key: Key | None = None) -> None:
+    def __init__(
+        self, server: SplitResult, key: Key | None = None, proxy: Proxy | None = None
+    ) -> None:
         assert server.hostname is not None
         self._url = f"{server.scheme}://{server.netloc}"
+        way = "" if proxy is None else f" by way of the proxy {proxy.host}:{proxy.port}"
+        self._way = f"{self._url}{way}"
         self._key = key
-        self._host = server.hostname
-        self._port = server.port or (443 if server.scheme == "https" else 80)
+        self._server = server.hostname, server.port or (443 if server.scheme == "https" else 80)
+        self._proxy = proxy
         self._tls = ssl.create_default_context() if server.scheme == "https" else None
         self._idle: deque[Connection] = deque()
         self._loop = asyncio.get_running_loop()
@@ -104,22 +110,23 @@ class Pool:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN):
                 connection = Connection(self._url, self._key)
-                await self._loop.create_connection(
-                    lambda: connection,
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    **self._options,
-                )
+                proxy, tls = self._proxy, self._tls
+                if proxy is not None and tls is not None:
+                    await proxy.tunnel(self._server, connection, tls, self._options)
+                else:
+                    host, port = self._server if proxy is None else (proxy.host, proxy.port)
+                    await self._loop.create_connection(
+                        lambda: connection, host, port, ssl=tls, **self._options
+                    )
         except TimeoutError:
-            raise Unreachable(f"{self._url}: no connection in {_CONNECT_WITHIN:g} s") from None
+            raise Unreachable(f"{self._way}: no connection in {_CONNECT_WITHIN:g} s") from None
         except ssl.SSLError as error:
             why = getattr(error, "verify_message", "") or error.reason or str(error)
             raise Rejected(f"{self._url}: no safe connection: {why}") from None
         except UnicodeError:
-            raise Rejected(f"{self._url}: {self._host!r} can be no host's name") from None
+            raise Rejected(f"{self._url}: {self._server[0]!r} can be no host's name") from None
         except OSError as error:
-            raise Unreachable(f"{self._url}: {_why(error)}") from None
+            raise Unreachable(f"{self._way}: {_why(error)}") from None
         return connection
 
 

@@ -16,6 +16,7 @@ from graphsearch.records.urls import base_url as parts_of
 
 if TYPE_CHECKING:
     from graphsearch.engines.http._pool import Pool
+    from graphsearch.engines.http._proxy import Proxy
     from graphsearch.records.models import ModelSpec
 
 __all__ = ["HttpEngine"]
@@ -27,7 +28,8 @@ class HttpEngine:
     Connections are pooled and belong to the event loop of the call; when that loop ends they are
     closed, and the next loop gets its own. Nothing is tried again here. A call that is
     cancelled closes its connection, so that the server can give it up too. Redirects are not
-    followed and proxies of the environment not used: the key goes to this server alone.
+    followed: the key goes to this server alone. The proxy that the environment names is used; it
+    sees the key only where the server has no TLS.
 
     Args:
         base_url: what `/chat/completions` is appended to, mostly `http://host:port/v1`.
@@ -70,6 +72,7 @@ class HttpEngine:
         self._write = Writer()
         self._pool: Pool | None = None
         self._key: Key | None = None
+        self._proxy: Proxy | None = None
         self._post: Head
 
     @classmethod
@@ -150,17 +153,23 @@ class HttpEngine:
         """The connections of this event loop; a key that was changed counts from a new one on."""
         if self._pool is None or not self._pool.is_here:
             from graphsearch.engines.http._pool import Pool
+            from graphsearch.engines.http._proxy import proxy_for
 
             self._key = None if self._key_name is None else Key(self._key_name)
+            self._proxy = proxy_for(self._server)
             self._post = self._head("POST", "/chat/completions", "Content-Type: application/json")
-            self._pool = Pool(self._server, self._key)
+            self._pool = Pool(self._server, self._key, self._proxy)
             await self._pool.open()
         return self._pool
 
     def _head(self, method: str, path: str, *more: str) -> Head:
         """Request line and the headers that are the same for all requests."""
+        at = self._server.path.rstrip("/")
+        if self._proxy is not None and self._server.scheme == "http":
+            at = f"http://{self._server.netloc}{at}"
+            more = (*more, *self._proxy.headers)
         lines = [
-            f"{method} {self._server.path.rstrip('/')}{path} HTTP/1.1",
+            f"{method} {at}{path} HTTP/1.1",
             f"Host: {self._server.netloc}",
             "Accept: application/json",
             "Accept-Encoding: identity",
