@@ -15,8 +15,8 @@ FACES = {
 }
 """Packages whose public names join names to things; nobody outside imports a module of theirs."""
 
-JOINERS = ("api.py", "spec/", "export/", "cli/")
-"""Where names become things: API, configuration, export, command line."""
+JOINERS = ("api.py", "spec/", "export/", "report/", "cli/")
+"""Where names become things: API, specification, export, report, command line."""
 
 EXAMINES = {"graphsearch.evaluators.tasks.examine"}
 """What `graphsearch task` shows; a face of its own, which loading a task does not need."""

@@ -3,8 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphsearch.agents.roles.votes import Weighting, hold, measured_weights, read, weights_of
-from graphsearch.records.roles import CalibrationExample, CombiningRole, ParentMessage, Role
+from graphsearch.agents.roles.votes import (
+    Weighting,
+    check_names,
+    check_weights,
+    describe_weights,
+    hold,
+    measured_weights,
+    read,
+    weights_of,
+)
+from graphsearch.records.roles import (
+    CalibrationExample,
+    CombiningRole,
+    FittedRole,
+    ParentMessage,
+    Role,
+)
 from graphsearch.records.tasks import Grader, Item
 
 __all__ = [
@@ -38,7 +53,7 @@ class VoteRole(CombiningRole):
         return hold(item, parents, grader).winner
 
 
-class WeightedVoteRole(CombiningRole):
+class WeightedVoteRole(CombiningRole, FittedRole):
     """A vote in which each (role, model) weighs what calibration questions showed it is worth.
 
     Otherwise as `VoteRole`.
@@ -47,7 +62,6 @@ class WeightedVoteRole(CombiningRole):
         weighting: by accuracy or by log-odds.
     """
 
-    is_fitted = True
     fits_worth = True
 
     def __init__(self, weighting: Weighting) -> None:
@@ -57,6 +71,15 @@ class WeightedVoteRole(CombiningRole):
     def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """The weights, by `role:model`."""
         return {"weights": measured_weights(lessons, self.weighting)}
+
+    def check(self, fitted: Mapping[str, Any], parents: Sequence[str]) -> None:
+        """Weights of exactly the parents, within what can be measured."""
+        check_names(fitted, ["weights"], f"is nothing that {self.name} has")
+        check_weights(fitted, self.weighting, parents)
+
+    def describe(self, fitted: Mapping[str, Any]) -> str:
+        """What votes weigh."""
+        return describe_weights(fitted)
 
     def choose(
         self,

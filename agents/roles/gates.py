@@ -10,6 +10,7 @@
 Another spelling of the same parameters is refused with the right one.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from graphsearch.agents.roles.combining import highest
 from graphsearch.agents.roles.votes import (
     Weighting,
+    check_names,
+    check_number,
+    check_weights,
+    describe_weights,
     hold,
     measured_weights,
     number_text,
@@ -29,6 +34,7 @@ from graphsearch.agents.roles.votes import (
 from graphsearch.records.calls import Message, Sampling
 from graphsearch.records.roles import (
     CalibrationExample,
+    FittedRole,
     GatedRole,
     NodeContext,
     ParentMessage,
@@ -114,7 +120,7 @@ class _Opinion(NamedTuple):
     sure: float | None
 
 
-class CascadeRole(GatedRole):
+class CascadeRole(GatedRole, FittedRole):
     """A gate whose threshold is fixed, or worked out on calibration questions.
 
     Where the parents' confidence is at or above it, the winning parent's message is passed on and
@@ -191,6 +197,39 @@ class CascadeRole(GatedRole):
             sure = [self._opinion(x.item, x.heard, grader, fitted).sure for x in lessons]
             fitted["threshold"] = quantile_threshold(sure, self.call_share)
         return fitted
+
+    def check(self, fitted: Mapping[str, Any], parents: Sequence[str]) -> None:
+        """A threshold and weights where they are measured, within what can be."""
+        gate = self.gate
+        wanted = [
+            *(["weights"] if gate.weighting is not None else []),
+            *(["threshold"] if gate.least is None else []),
+        ]
+        check_names(fitted, wanted, f"is nothing that {self.name} has")
+        if gate.weighting is not None:
+            check_weights(fitted, gate.weighting, parents)
+        if gate.least is None:
+            most = math.inf if gate.measure == "score" else 1.0
+            check_number(fitted["threshold"], -most, most, where="threshold")
+
+    def describe(self, fitted: Mapping[str, Any]) -> str:
+        """When the model is asked, in the terms of the gate's own rule, and what votes weigh."""
+        of = "weighted votes" if self.gate.weighting is not None else "votes"
+        clauses = []
+        if "threshold" in fitted:
+            threshold = fitted["threshold"]
+            if self.gate.measure == "score":
+                when = f"the best score is below {threshold:.3g}"
+            elif self.gate.measure == "margin":
+                when = f"the lead is below {threshold:.3g} of the {of}"
+            elif threshold >= 1:
+                when = "not all say the same"
+            else:
+                when = f"less than {threshold:.3g} of the {of} say the same"
+            clauses.append(f"its model is asked where {when}")
+        if "weights" in fitted:
+            clauses.append(describe_weights(fitted))
+        return "; ".join(clauses)
 
 
 def quantile_threshold(sure: Sequence[float | None], share: Fraction) -> float:

@@ -1,17 +1,22 @@
 """Votes over parents' answers: who wins, how sure the parents are, and what a vote weighs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
+from graphsearch.records.errors import ConfigError
 from graphsearch.records.roles import CalibrationExample, ParentMessage
 from graphsearch.records.tasks import Grader, Item
 
 __all__ = [
     "Poll",
     "Weighting",
+    "check_names",
+    "check_number",
+    "check_weights",
+    "describe_weights",
     "hold",
     "measured_weights",
     "number_text",
@@ -23,7 +28,11 @@ __all__ = [
 _LEAST_SHARE = 1e-3
 """Keeps log-odds of members that were never, or always, right within about 7."""
 
+_MOST_ODDS: Final = 7.0
+"""Log-odds of a member that was never, or always, right are about 6.9."""
+
 _MOST_DIGITS: Final = 12
+_LONGEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,50 @@ def weights_of(parents: Sequence[ParentMessage], fitted: Mapping[str, Any]) -> l
     """The parents' weights among those fitted."""
     weights = fitted["weights"]
     return [weights[_who(heard)] for heard in parents]
+
+
+def check_weights(fitted: Mapping[str, Any], weighting: Weighting, parents: Sequence[str]) -> None:
+    """Refuse weights that `measured_weights` cannot have returned; raises `ConfigError`."""
+    weights = fitted["weights"]
+    if not isinstance(weights, Mapping):
+        raise ConfigError(f"must be a mapping, got {_short(weights)}", where="weights")
+    check_names(weights, parents, "is no parent of the node", where="weights.")
+    if weighting.kind == "accuracy":
+        least, most = 0.0, 1.0
+    else:
+        most = max(_MOST_ODDS, float(weighting.floor or 0))
+        least = -most if weighting.floor is None else 0.0
+    for who, weight in weights.items():
+        check_number(weight, least, most, where=f"weights.{who}")
+
+
+def check_names(
+    found: Mapping[str, Any], wanted: Iterable[str], other: str, *, where: str = ""
+) -> None:
+    """Refuse a mapping whose keys are not those wanted; `other` says what is wrong with more."""
+    names = set(wanted)
+    for name in sorted(names.symmetric_difference(found)):
+        raise ConfigError("is missing" if name in names else other, where=f"{where}{name}")
+
+
+def check_number(value: Any, least: float, most: float, *, where: str) -> None:
+    """Refuse what is no finite number within these limits; raises `ConfigError`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"must be a number, got {_short(value)}", where=where)
+    if not (least <= value <= most and abs(value) < math.inf):
+        told = f"from {least:g} to {most:g}" if most < math.inf else "finite"
+        raise ConfigError(f"must be {told}, got {_short(value)}", where=where)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+
+
+def describe_weights(fitted: Mapping[str, Any]) -> str:
+    """What votes weigh, in words."""
+    weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(fitted["weights"].items()))
+    return f"votes weigh {weights}"
 
 
 def _who(heard: ParentMessage) -> str:

@@ -202,6 +202,8 @@ class GatedRole(SpeakingRole, Protocol):
 class FittedRole(Role, Protocol):
     """A role with parameters that are worked out once, on calibration questions."""
 
+    is_fitted: bool = True
+
     @property
     def fits_worth(self) -> bool:
         """Whether `fit` looks at `CalibrationExample.worth`: grading may cost time and calls."""
@@ -215,6 +217,22 @@ class FittedRole(Role, Protocol):
             grader: reads answers.
         """
         ...
+
+    def check(self, fitted: Mapping[str, Any], parents: Sequence[str]) -> None:
+        """Refuse parameters that `fit` cannot have returned: a bundle may hold anything.
+
+        Args:
+            fitted: what a bundle holds for a node of this role.
+            parents: the node's parents, as `role:model`.
+
+        Raises:
+            ConfigError: with the path to what is wrong, within `fitted`. A role that does not
+                override this takes everything.
+        """
+
+    def describe(self, fitted: Mapping[str, Any]) -> str:
+        """What was fitted, in words for a report: one clause, or several joined by `; `."""
+        return "; ".join(f"{name} {value}" for name, value in fitted.items())
 
 
 @runtime_checkable

@@ -11,15 +11,17 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
-from graphsearch.records.rolenames import role_name
+from graphsearch.records.roles import Role
 from graphsearch.report._colours import UNKNOWN_MODEL, tint
 from graphsearch.report._svg import closed, picture, tag, text, text_width
 
 __all__ = ["DrawnNode", "draw_graph", "graph_steps", "nodes_of"]
+
+NO_ROLES: Final[Mapping[str, Role]] = {}
 
 _HIGH = 46.0
 _TRACK = 14.0
@@ -73,8 +75,11 @@ def nodes_of(graph: Mapping[str, Any]) -> tuple[tuple[DrawnNode, ...], int]:
     return nodes, int(graph["sink"])
 
 
-def graph_steps(graph: Mapping[str, Any]) -> tuple[str, ...]:
-    """One plain sentence per node: the text alternative of the picture."""
+def graph_steps(graph: Mapping[str, Any], roles: Mapping[str, Role] = NO_ROLES) -> tuple[str, ...]:
+    """One plain sentence per node: the text alternative of the picture.
+
+    A role that is not among `roles` is told as one that reads its parents' messages.
+    """
     nodes, sink = nodes_of(graph)
     steps = []
     for index, node in enumerate(nodes):
@@ -85,7 +90,7 @@ def graph_steps(graph: Mapping[str, Any]) -> tuple[str, ...]:
             does = f"reads the question and {reads}"
             if node.model is None:
                 does = f"picks among the answers of {reads}"
-            elif role_name(node.role).gate is not None:
+            elif (role := roles.get(node.role)) is not None and role.is_gate:
                 does = f"passes on what {reads} agree on, or else reads the question alone"
         end = "; its answer is the graph's answer" if index == sink else ""
         steps.append(f"{who} {does}{end}.")
@@ -97,7 +102,12 @@ def _listing(parts: Sequence[str]) -> str:
 
 
 def draw_graph(
-    graph: Mapping[str, Any], colours: Mapping[str, str], *, width: float, class_: str
+    graph: Mapping[str, Any],
+    colours: Mapping[str, str],
+    *,
+    width: float,
+    class_: str,
+    roles: Mapping[str, Role] = NO_ROLES,
 ) -> Markup:
     """The picture of a graph, left to right or, where that is too wide, top to bottom.
 
@@ -106,6 +116,7 @@ def draw_graph(
         colours: model name -> colour of its boxes.
         width: room in pixels; the picture may be wider when nothing fits.
         class_: CSS class of the picture.
+        roles: as for `graph_steps`.
     """
     nodes, sink = _gathered(*nodes_of(graph))
     layout = _Layout.of(nodes, sink)
@@ -126,7 +137,9 @@ def draw_graph(
         width=across.width,
         height=across.height,
         title="The winning graph",
-        description=" ".join(f"{i + 1}. {step}" for i, step in enumerate(graph_steps(graph))),
+        description=" ".join(
+            f"{i + 1}. {step}" for i, step in enumerate(graph_steps(graph, roles))
+        ),
         class_=class_,
     )
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphsearch.records.rolenames import role_name
+from graphsearch.agents.roles import get_roles
+from graphsearch.records.roles import FittedRole, Role
 from graphsearch.report import _words
 from graphsearch.report._advice import advice_rounds
 from graphsearch.report._books import outcomes, spend
@@ -31,6 +32,7 @@ def sections(run: Run) -> dict[str, Any]:
     result = run.result
     models = [str(m["name"]) for m in result["fleet"]["models"]]
     colours = assigned(models)
+    roles = get_roles("chat")  # what a role declares does not depend on the words of its prompts
     state, verdict = _words.verdict(result)
     return {
         "result": result,
@@ -41,7 +43,7 @@ def sections(run: Run) -> dict[str, Any]:
         "rivals": _words.rivals(result),
         "tally": _words.tally(result) if result["baselines"] else None,
         "break_even": _words.break_even(result),
-        "winner": _winner(result, colours),
+        "winner": _winner(result, colours, roles),
         "rows": _rows(result),
         "shorter": _stopped_early(result),
         "tradeoff": _tradeoff(result),
@@ -73,47 +75,30 @@ def _range(values: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _winner(result: _Record, colours: Mapping[str, str]) -> dict[str, Any]:
+def _winner(
+    result: _Record, colours: Mapping[str, str], roles: Mapping[str, Role]
+) -> dict[str, Any]:
     graph = result["winner"]["graph"]
     return {
-        "wide": draw_graph(graph, colours, width=WIDE, class_="graph wide"),
-        "narrow": draw_graph(graph, colours, width=NARROW, class_="graph narrow"),
-        "steps": graph_steps(graph),
+        "wide": draw_graph(graph, colours, width=WIDE, class_="graph wide", roles=roles),
+        "narrow": draw_graph(graph, colours, width=NARROW, class_="graph narrow", roles=roles),
+        "steps": graph_steps(graph, roles),
         "nodes": len(graph["nodes"]),
-        "fitted": fitted_parts(result["winner"]),
+        "fitted": fitted_parts(result["winner"], roles),
     }
 
 
-def fitted_parts(winner: _Record) -> list[str]:
+def fitted_parts(winner: _Record, roles: Mapping[str, Role]) -> list[str]:
     """What was measured for the winner's thresholds and votes, a sentence a node."""
     fit = winner.get("fit")
     if fit is None:
         return []
     told = []
     for node, values in sorted(fit["nodes"].items(), key=lambda pair: int(pair[0])):
-        parts = []
-        if "threshold" in values:
-            parts.append(_asked(node, values["threshold"], winner))
-        if "weights" in values:
-            weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(values["weights"].items()))
-            parts.append(f"votes weigh {weights}")
-        said = "; ".join(parts) or str(values)
+        role = roles.get(str(winner["graph"]["nodes"][int(node)]["role"]))
+        said = role.describe(values) if isinstance(role, FittedRole) else str(values)
         told.append(f"Node {int(node) + 1}: {said} (measured on {fit['items']} questions).")
     return told
-
-
-def _asked(node: str, threshold: float, winner: _Record) -> str:
-    """When a gate's model is asked, in the terms of its own rule."""
-    role = str(winner["graph"]["nodes"][int(node)]["role"])
-    gate = role_name(role).gate
-    if gate is None or gate.measure == "score":
-        return f"its model is asked where the best score is below {threshold:.3g}"
-    of = "weighted votes" if gate.weighting is not None else "votes"
-    if gate.measure == "margin":
-        return f"its model is asked where the lead is below {threshold:.3g} of the {of}"
-    if threshold >= 1:
-        return "its model is asked where not all say the same"
-    return f"its model is asked where less than {threshold:.3g} of the {of} say the same"
 
 
 def _rows(result: _Record) -> list[dict[str, Any]]:

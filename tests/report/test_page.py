@@ -323,11 +323,12 @@ def test_of_rows_that_tie_the_one_least_clearly_beaten_is_named():
     ],
 )
 def test_a_gate_is_told_in_the_terms_of_its_rule(role, threshold, said):
+    from graphsearch.agents.roles import get_roles
     from graphsearch.report._sections import fitted_parts
 
     fit = {"items": 100, "calls": 1, "nodes": {"1": {"threshold": threshold}}}
     graph = {"nodes": [{"role": "assistant"}, {"role": role, "model": "m"}]}
-    (line,) = fitted_parts({"graph": graph, "fit": fit})
+    (line,) = fitted_parts({"graph": graph, "fit": fit}, get_roles("chat"))
     assert said in line
 
 
