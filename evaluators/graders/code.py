@@ -9,14 +9,20 @@ from typing import Any, ClassVar, Final, NamedTuple
 from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, unparsed
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.evaluators.graders._syntax import is_python
-from graphsearch.evaluators.sandbox import Judges, Limits, Trial, open_sandbox
+from graphsearch.evaluators.sandbox import (
+    Checker,
+    Limits,
+    Submission,
+    asked_of_program,
+    open_sandbox,
+)
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict
 
 __all__ = ["CodeGrader"]
 
-_RULES: Final = 2
+_RULES: Final = 3
 """To be raised with every change that may change a verdict."""
 
 _REASONS: Final = {
@@ -72,7 +78,7 @@ class CodeGrader(ReadsReplies):
         self._level = sandbox
         self._challenge = challenge
         self._lock = Lock()
-        self._judges: Judges | None = None
+        self._checker: Checker | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -99,35 +105,35 @@ class CodeGrader(ReadsReplies):
             GraderFailed: the sandbox failed, or the machine was too busy to tell.
         """
         program = _program(item, text)
-        trial = self._trial(item, program or "")
+        submission = self._submission(item, program or "")
         if program is None:
             return unparsed("no program in the reply")
-        judged = self._court().judge(trial)
-        if judged.state == "unfit":
-            raise TaskError(f"item {item.id!r}: {judged.reason}")
-        score, what = float(judged.state == "passed"), _REASONS[judged.state]
-        reason = f"{what}: {judged.reason}" if judged.reason else what
+        checked = self._open().check(submission)
+        if checked.state == "unfit":
+            raise TaskError(f"item {item.id!r}: {checked.reason}")
+        score, what = float(checked.state == "passed"), _REASONS[checked.state]
+        reason = f"{what}: {checked.reason}" if checked.reason else what
         return Verdict(score, Outcome.ANSWERED, _canonical(program), reason)
 
     def check(self, item: Item) -> None:
         """Raise `TaskError` when an item cannot be graded, or no program can be run here."""
-        self._trial(item, "")
-        self._court()
+        self._submission(item, "")
+        self._open()
 
     def close(self) -> None:
         """End the processes; a further grade starts them anew."""
         with self._lock:
-            judges, self._judges = self._judges, None
-        if judges is not None:
-            judges.close()
+            checker, self._checker = self._checker, None
+        if checker is not None:
+            checker.close()
 
-    def _court(self) -> Judges:
+    def _open(self) -> Checker:
         with self._lock:
-            if self._judges is None:
-                self._judges = open_sandbox(self._level).judges(self._limits)
-            return self._judges
+            if self._checker is None:
+                self._checker = open_sandbox(self._level).checker(self._limits)
+            return self._checker
 
-    def _trial(self, item: Item, program: str) -> Trial:
+    def _submission(self, item: Item, program: str) -> Submission:
         """A program and the item's tests."""
         meta = item.meta
         entry_point = _text(item, "entry_point")
@@ -154,7 +160,19 @@ class CodeGrader(ReadsReplies):
         stands = prompt is not None and _facts(prompt).valid
         prelude = (prompt, *setup) if prompt is not None and stands else setup
         asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
-        return Trial(program, texts, prelude, entry_point, call, asked)
+        submission = Submission(program, texts, prelude, entry_point, call, asked)
+        wanted = asked_of_program(submission)
+        if wanted.modules:
+            raise TaskError(
+                f"item {item.id!r}: its tests call {', '.join(sorted(wanted.modules))}, which is a "
+                "module of Python's library here, so every program fails; name the program's "
+                "function in the field entry_point"
+            )
+        if not wanted.names:
+            raise TaskError(
+                f"item {item.id!r}: its tests never call the program, so every program passes them"
+            )
+        return submission
 
 
 def _program(item: Item, text: str) -> str | None:

@@ -1,13 +1,11 @@
 """Runs programs that nobody has read, so that nothing outside changes.
 
-Levels, strongest first (as root one in which programs belong to another user goes before):
+Two levels:
 
-- `bubblewrap`: Debian's and Fedora's `bubblewrap`. Own namespaces for processes, network, IPC,
-  host name and mounts; the system's programs and libraries read-only; no settings, no homes, no
+- `bubblewrap`: own namespaces for processes, network, IPC, host name and mounts, made by the
+  program bubblewrap; the system's programs and libraries read-only; no settings, no homes, no
   /proc; an empty folder in memory; a filter of system calls without sockets and new processes; as
-  root a user that nothing belongs to, else a user namespace; limits on time, memory, files.
-- `namespaces`: the same, made by Python itself where bubblewrap is missing and the kernel lets this
-  user have namespaces.
+  root a user that nothing belongs to; limits on time, memory, files.
 - `process`: limits, an empty folder and the filter alone. It reads and writes what its user may.
   Weak: taken only when it is asked for by name.
 
@@ -17,20 +15,23 @@ channels among them), the load it puts on the machine up to its limits, and what
 with what it prints.
 """
 
-from graphsearch.evaluators.sandbox._judges import Judged, Judges, Trial
+from graphsearch.evaluators.sandbox._checker import Checked, Checker
 from graphsearch.evaluators.sandbox._levels import LEVELS, Level
 from graphsearch.evaluators.sandbox._limits import Finished, Limits
 from graphsearch.evaluators.sandbox._probe import find
 from graphsearch.evaluators.sandbox._run import run_once
+from graphsearch.evaluators.sandbox._submission import Asked, Submission, asked_of_program
 from graphsearch.records.errors import TaskError
 
 __all__ = [
+    "Asked",
+    "Checked",
+    "Checker",
     "Finished",
-    "Judged",
-    "Judges",
     "Limits",
     "Sandbox",
-    "Trial",
+    "Submission",
+    "asked_of_program",
     "level_fault",
     "level_names",
     "open_sandbox",
@@ -64,9 +65,9 @@ class Sandbox:
         """
         return run_once(self._level, self._way, program, limits=limits or Limits(), stdin=stdin)
 
-    def judges(self, limits: Limits | None = None) -> Judges:
+    def checker(self, limits: Limits | None = None) -> Checker:
         """Make what runs programs against tests; nothing is started yet."""
-        return Judges(self._level, self._way, limits or Limits())
+        return Checker(self._level, self._way, limits or Limits())
 
 
 def level_names() -> tuple[str, ...]:
@@ -86,31 +87,22 @@ def level_fault(name: str) -> str | None:
 
 
 def open_sandbox(name: str | None = None) -> Sandbox:
-    """A sandbox of a level, or of the strongest there is.
+    """A sandbox of a level.
 
     Args:
-        name: a level, accepted by its name; None for the strongest that is not weak.
+        name: a level; None for `bubblewrap`, never a weak one.
 
     Raises:
         TaskError: it cannot be had here, or there is no such level.
     """
-    chosen = [level for level in LEVELS if level.strong] if name is None else [_level(name)]
-    reasons = []
-    second: Sandbox | None = None
-    for level in chosen:
-        found = find(level)
-        if found.way is None:
-            reasons.append(f"{level.name}: {found.reason}")
-            continue
-        if found.best or name is not None:
-            return Sandbox(level, found.way)
-        second = second or Sandbox(level, found.way)
-    if second is not None:
-        return second
+    level = _level(name or "bubblewrap")
+    found = find(level)
+    if found.way is not None:
+        return Sandbox(level, found.way)
     what = "no strong sandbox" if name is None else f"the sandbox {name!r}"
     raise TaskError(
-        f"programs cannot be graded: {what} can be had here ({'; '.join(reasons)}). Install "
-        "bubblewrap, or accept a weaker level by name: grader_options: {sandbox: process} "
+        f"programs cannot be graded: {what} can be had here ({level.name}: {found.reason}). "
+        "Install bubblewrap, or accept a weaker level by name: grader_options: {sandbox: process} "
         "(on the command line: --grader-option sandbox=process)"
     )
 
@@ -119,7 +111,10 @@ def _level(name: str) -> Level:
     for level in LEVELS:
         if level.name == name:
             return level
-    raise TaskError(
-        f"no sandbox {name!r}; known: {', '.join(level_names())}",
-        where="task.options.grader_options.sandbox",
-    )
+    said = f"no sandbox {name!r}; known: {', '.join(level_names())}"
+    if name == "namespaces":
+        said = (
+            "the sandbox 'namespaces' is no more: use 'bubblewrap' (install the package of that "
+            "name), which is also what is taken when none is named"
+        )
+    raise TaskError(said, where="task.options.grader_options.sandbox")

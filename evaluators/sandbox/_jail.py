@@ -4,26 +4,29 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
-from graphsearch.evaluators._patience import Stopwatch
+from graphsearch.evaluators.patience import Stopwatch
 
-__all__ = ["Jail"]
+__all__ = ["Jail", "remove"]
 
+_CHUNK = 65536
 _DIES_WITHIN = 5.0
 _GUARD_ENDS = 1.0
 _LONGEST_FACT = 4096
+_SHOWN = 300
 
 
 class Jail:
     """A process in its own sandbox; use as a context manager, which ends it.
 
     Args:
-        process: the direct child: the program's Python, or what guards it.
-        facts: descriptor on which the guard tells the number of the program's process, None where
+        process: the direct child: the program's Python, or bubblewrap.
+        facts: descriptor on which bubblewrap tells the number of the program's process, None where
             the direct child is the program.
         folder: removed in the end, None for none.
 
@@ -33,21 +36,14 @@ class Jail:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], facts: int | None, folder: str | None = None
+        self, process: subprocess.Popen[bytes], facts: int | None, folder: Path | None = None
     ) -> None:
         self.process = process
         self.cpu: float | None = None
         self._outer = os.pidfd_open(process.pid)
         self._folder = folder
         self._inner: int | None = None  # pidfd of the program's process
-        self._number = process.pid if facts is None else None
-        if facts is not None:
-            self._number = self._learn(facts)
-
-    @property
-    def started(self) -> bool:
-        """Whether the program's process is known."""
-        return self._number is not None
+        self._number = process.pid if facts is None else self._learn(facts)
 
     def stopwatch(self, *, descends: bool = False) -> Stopwatch:
         """Counts what the process, or with all that descend from it, uses from now on."""
@@ -66,12 +62,26 @@ class Jail:
         self.wait(_DIES_WITHIN)
 
     def wait(self, seconds: float) -> int | None:
-        """How it ended, as `Popen.returncode` says it; None when it still goes on."""
+        """The exit status, a signal as its negative number; None when it still goes on.
+
+        Bubblewrap tells of a signal by a status above 128. No program ends with such a status of
+        its own: the filter of system calls sees to it.
+        """
         if self.process.returncode is None and select.select([self._outer], [], [], seconds)[0]:
             _, status, usage = os.wait4(self.process.pid, 0)
-            self.process.returncode = os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            number = code - 128
+            guarded = self._inner is not None and number in signal.valid_signals()
+            self.process.returncode = -number if guarded else code
             self.cpu = usage.ru_utime + usage.ru_stime
         return self.process.returncode
+
+    def last_words(self) -> str:
+        """End it, and the end of what it wrote to standard error, for a message."""
+        self.kill()
+        pipe = self.process.stderr
+        said = pipe.read(_CHUNK) if pipe is not None else b""
+        return said.decode(errors="replace").strip()[-_SHOWN:]
 
     def close(self) -> None:
         """End the process and give its descriptors back."""
@@ -84,7 +94,7 @@ class Jail:
             if pipe is not None:
                 pipe.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove(self._folder)
 
     def __enter__(self) -> "Jail":
         return self
@@ -102,7 +112,7 @@ class Jail:
         number = int(json.loads(said)["child-pid"])
         try:
             self._inner = os.pidfd_open(number)
-            # The number may have gone to a stranger meanwhile: ours is a child of the guard.
+            # The number may have gone to a stranger meanwhile: ours is a child of bubblewrap.
             stat = Path(f"/proc/{number}/stat").read_text()
         except OSError:
             return None
@@ -111,3 +121,32 @@ class Jail:
             self._inner = None
             return None
         return number
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, however deeply a program has nested others in it.
+
+    A folder within a folder is moved up to the top before it is looked into, so no path grows with
+    the nesting. What a program has closed to its user is opened. A verdict is never lost by this:
+    what cannot be removed stays in the system's temporary folder.
+    """
+    names = count()
+
+    def moved_up(held: Path) -> Iterator[Path]:
+        for entry in list(os.scandir(held)):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+            elif held == folder:
+                yield Path(entry.path)
+            else:
+                os.chmod(entry.path, 0o700)  # to be moved, a folder must be writable itself
+                yield Path(entry.path).rename(folder / f"moved-{next(names)}")
+
+    with contextlib.suppress(OSError):
+        left = list(moved_up(folder))
+        while left:
+            held = left.pop()
+            held.chmod(0o700)
+            left += moved_up(held)
+            held.rmdir()
+        folder.rmdir()

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -15,13 +15,14 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Final
 
-from graphsearch.evaluators.sandbox._jail import Jail
+from graphsearch.evaluators.sandbox._jail import Jail, remove
 from graphsearch.evaluators.sandbox._limits import Limits
-from graphsearch.evaluators.sandbox._seccomp import seccomp_program
+from graphsearch.evaluators.sandbox.seccomp import seccomp_program
+from graphsearch.records.errors import GraderFailed
 
 __all__ = ["LEVELS", "Level", "Start"]
 
-NOBODY: Final = 65534
+_NOBODY: Final = 65534
 _FIRST_FREE_USER: Final = 0x70000000  # from here on no system hands numbers out
 _FREE_USERS: Final = 0x07FFFFFF
 _serial = count(os.getpid() << 10)
@@ -63,48 +64,32 @@ class Start:
     guarded: bool = True
 
 
+@dataclass(frozen=True, slots=True)
 class Level:
     """One way to shut a process in.
 
     Attributes:
         name: how users call it.
-        strong: whether it shuts a program off from files, network and other processes; what is
+        strong: whether it shuts a program off from files, network and other processes, by
+            bubblewrap; else it has limits, a folder and the filter of system calls alone. What is
             not strong is used only when it is asked for by name.
-        guarded: whether the direct child is a guard, which tells the number of the process.
-        changes_inside: whether the process itself becomes another user, once it is shut in.
     """
 
     name: str
     strong: bool
-    guarded: bool
-    changes_inside = False
 
-    def ways(self) -> Sequence[str]:
-        """Variants that may work here, best first."""
-        raise NotImplementedError
+    def ways(self) -> tuple[str, ...]:
+        """Users as whom a process may run here, best first: `own`, `nobody`, `same`.
 
-    def command(self, way: str, start: Start, inherit: list[int], told: int | None) -> list[str]:
-        """What comes before the Python command.
-
-        Args:
-            way: one of `ways`.
-            start: what is started.
-            inherit: descriptors to hand over; the level adds its own, which the caller closes.
-            told: descriptor on which a guard tells the number of the process.
+        As root it runs as a user that nothing else belongs to, where such a one can read this
+        Python. Bubblewrap itself is started as that user: when the grader is killed, it could not
+        end a process of another one.
         """
-        return []
-
-    def nest(self, way: str, start: Start, told: int | None) -> dict[str, Any] | None:
-        """What `inside.nest` does first to shut the process in, None where it is already."""
-        return None
-
-    def seccomp_inside(self, start: Start) -> bytes | None:
-        """A filter that the process takes on itself, None where it is on from the start."""
-        return None
-
-    def folder(self, user: int | None) -> str | None:
-        """A folder of its own to start in, removed afterwards; None where the level has one."""
-        return None
+        if self.strong and shutil.which("bwrap") is None:
+            return ()
+        if os.geteuid() != 0:
+            return ("same",)
+        return ("own", "same") if self.strong else ("own", "nobody", "same")
 
     def start(
         self,
@@ -125,46 +110,51 @@ class Level:
             stderr: the same.
 
         Raises:
-            OSError: it could not be started.
+            GraderFailed: it could not be started.
         """
+        user = {
+            "own": _FIRST_FREE_USER + next(_serial) % _FREE_USERS,
+            "nobody": _NOBODY,
+            "same": None,
+        }[way]
         own: list[int] = []
-        user = _user(way)
-        folder = self.folder(user)
+        command: list[str] = []
+        facts, told, folder = None, None, None
         try:
-            facts, told = None, None
-            if self.guarded:
+            own.append(payload := in_memory(self._payload(way, start)))
+            if self.strong:
                 facts, told = os.pipe()
                 own += [facts, told]
-            command = self.command(way, start, own, told)
-            become = user if self.changes_inside else None
-            payload = in_memory(self._payload(way, become, start, told))
-            own.append(payload)
+                command = _bubblewrap(start, told)
+            else:
+                folder = _folder(user)
             process = subprocess.Popen(
                 [*command, python(), "-P", "-s", "-S", "-B", "-c", _BOOT, str(payload)],
                 env=_ENVIRONMENT,
-                cwd=folder or "/",
+                cwd="/" if folder is None else folder / "tmp",
                 pass_fds=(*start.pass_fds, *(fd for fd in own if fd != facts)),
                 start_new_session=True,
-                user=None if self.changes_inside else user,
-                group=None if self.changes_inside else user,
-                extra_groups=None if self.changes_inside or user is None else [],
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
             )
-            if told is not None:  # else the guard's end would not be seen
+            if told is not None:  # else the end of bubblewrap would not be seen
                 own.remove(told)
                 os.close(told)
             return Jail(process, facts, folder)
-        except OSError:
+        except OSError as error:
             if folder is not None:
-                shutil.rmtree(folder)
-            raise
+                remove(folder)
+            raise GraderFailed(f"sandbox {self.name!r} did not start: {error}") from error
         finally:
             for descriptor in own:
                 os.close(descriptor)
 
-    def _payload(self, way: str, user: int | None, start: Start, told: int | None) -> bytes:
+    def _payload(self, way: str, start: Start) -> bytes:
+        """What `_BOOT` reads: the code of `boot`, and what its `enter` is called with."""
         limits = start.limits
         values = {
             "AS": limits.memory_mb * 2**20,
@@ -174,126 +164,22 @@ class Level:
             "MEMLOCK": 0,
             "MSGQUEUE": 0,
         }
-        if _counts_apart(way) and not start.forks:
+        # The threads of a user namespace are counted apart from others since Linux 5.14.
+        release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+        if (way == "own" or (self.strong and release >= (5, 14))) and not start.forks:
             values["NPROC"] = limits.threads
         if start.cpu is not None:
             values["CPU"] = start.cpu
-        # Guards see to it themselves, but for a user that changes afterwards.
-        guarded = start.guarded and (user is not None or not self.guarded)
         options = {
             "limits": values,
-            "become": user,
-            "seccomp": self.seccomp_inside(start),
-            "nest": self.nest(way, start, told),
-            "guarded": guarded,
+            "seccomp": seccomp_program(forks=start.forks),
+            "parent": os.getpid() if start.guarded and not self.strong else None,
         }
-        early = ["libc"] if guarded or options["seccomp"] or options["nest"] else []
-        early += ["nest"] if options["nest"] else []
-        given = (_modules(early), _modules(["wire", *start.main]), start.arguments)
-        return marshal.dumps((_code("boot"), given, options))
+        modules = [(f"{_HOME}.{name}", _code(name)) for name in ("libc", *start.main)]
+        return marshal.dumps((_code("boot"), (modules, start.arguments), options))
 
 
-class Bubblewrap(Level):
-    """Bubblewrap: namespaces of its own for all, a read-only system, and a filter of system calls.
-
-    As root, bubblewrap runs as a user that nothing else belongs to, where such a one can read this
-    Python. (That the program changes the user inside, as in `Namespaces`, is no way here: when the
-    grader is killed, bubblewrap could not end a process of another user.)
-    """
-
-    name = "bubblewrap"
-    strong = True
-    guarded = True
-
-    def ways(self) -> Sequence[str]:
-        """As another user where root may, and in a user namespace."""
-        if shutil.which("bwrap") is None:
-            return ()
-        return ("own", "user") if os.geteuid() == 0 else ("user",)
-
-    def command(self, way: str, start: Start, inherit: list[int], told: int | None) -> list[str]:
-        """The command line of bwrap."""
-        found = [
-            *(shutil.which("bwrap") or "bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"),
-            *("--unshare-uts", "--unshare-cgroup-try", "--as-pid-1", "--new-session"),
-            *("--hostname", "sandbox"),
-        ]
-        found += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-        found += ["--cap-drop", "ALL"]
-        if start.guarded:
-            found.append("--die-with-parent")
-        found += list(_mounts())
-        size = str(start.limits.file_mb * 2**20)
-        found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
-        found += ["--remount-ro", "/", "--chdir", "/tmp"]
-        program = seccomp_program(forks=start.forks)
-        if program is not None:
-            inherit.append(in_memory(program))
-            found += ["--seccomp", str(inherit[-1])]
-        return [*found, "--info-fd", str(told), "--"]
-
-
-class Namespaces(Level):
-    """The same without bubblewrap: Python itself makes the namespaces (Linux 5.12 or newer).
-
-    As root the program runs as a user that nothing else belongs to; else in a user namespace, where
-    the kernel lets ordinary users have one.
-    """
-
-    name = "namespaces"
-    strong = True
-    guarded = True
-    changes_inside = True
-
-    def ways(self) -> Sequence[str]:
-        """As another user where root may, and in a user namespace."""
-        return ("own", "nobody", "user") if os.geteuid() == 0 else ("user",)
-
-    def nest(self, way: str, start: Start, told: int | None) -> dict[str, Any] | None:
-        """What the namespaces hold."""
-        return {
-            "tell": told,
-            "guarded": start.guarded,
-            "user": NOBODY if way == "user" else None,
-            "binds": [(path, path.startswith("/dev/")) for path in _paths()],
-            "links": list(_links()),
-            "size": start.limits.file_mb * 2**20,
-        }
-
-    def seccomp_inside(self, start: Start) -> bytes | None:
-        """The filter, taken on last."""
-        return seccomp_program(forks=start.forks)
-
-
-class Process(Level):
-    """A process with limits alone: it sees the files and the network of its user.
-
-    As root it becomes a user that nothing else belongs to, where such a one can read this Python.
-    The filter of system calls is taken on where this processor's is known, so that network and
-    further processes are denied.
-    """
-
-    name = "process"
-    strong = False
-    guarded = False
-
-    def ways(self) -> Sequence[str]:
-        """As another user where root may, and as this user."""
-        return ("own", "nobody", "same") if os.geteuid() == 0 else ("same",)
-
-    def folder(self, user: int | None) -> str | None:
-        """An empty temporary folder that the program's user may write to."""
-        found = tempfile.mkdtemp(prefix="graphsearch-")
-        if user is not None:
-            os.chown(found, user, user)
-        return found
-
-    def seccomp_inside(self, start: Start) -> bytes | None:
-        """The same filter, taken on by the process itself."""
-        return seccomp_program(forks=start.forks)
-
-
-LEVELS: Final[tuple[Level, ...]] = (Bubblewrap(), Namespaces(), Process())
+LEVELS: Final = (Level("bubblewrap", strong=True), Level("process", strong=False))
 
 
 def in_memory(content: bytes) -> int:
@@ -305,23 +191,6 @@ def in_memory(content: bytes) -> int:
     return descriptor
 
 
-def _user(way: str) -> int | None:
-    """Who the program becomes: for `own` a number of its own, so that none meets another."""
-    if way == "own":
-        return _FIRST_FREE_USER + next(_serial) % _FREE_USERS
-    return NOBODY if way == "nobody" else None
-
-
-def _counts_apart(way: str) -> bool:
-    """Whether the kernel counts the process's threads apart from all others of its user.
-
-    It does in a user namespace since Linux 5.14.
-    """
-    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
-    return way == "own" or (way == "user" and release >= (5, 14))
-
-
-@cache
 def python() -> str:
     """The interpreter itself, not a link in a virtual environment."""
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
@@ -333,46 +202,61 @@ def _code(name: str) -> CodeType:
     return compile(path.read_text(encoding="utf-8"), f"<{name}>", "exec", dont_inherit=True)
 
 
-def _modules(names: Iterable[str]) -> list[tuple[str, CodeType]]:
-    return [(f"{_HOME}.{name}", _code(name)) for name in names]
+def _folder(user: int | None) -> Path:
+    """A temporary folder, and in it an empty one, `tmp`, that the program's user may write to.
+
+    The outer one stays ours: what lies at a path that we remove is not for the program to say.
+    """
+    found = Path(tempfile.mkdtemp(prefix="graphsearch-"))
+    found.chmod(0o711)
+    (found / "tmp").mkdir(mode=0o700)
+    if user is not None:
+        os.chown(found / "tmp", user, user)
+    return found
 
 
-def _mounts() -> Iterable[str]:
-    """The files inside, as arguments of bwrap."""
-    for folder, target in _links():
-        yield from ("--symlink", target, folder)
-    made: set[str] = set()
-    for path in _paths():
-        for parent in reversed(Path(path).parents[:-1]):  # else only root could pass through
-            if str(parent) not in made:
-                made.add(str(parent))
-                yield from ("--perms", "0755", "--dir", str(parent))
-        yield from ("--dev-bind" if path.startswith("/dev/") else "--ro-bind", path, path)
+def _bubblewrap(start: Start, told: int) -> list[str]:
+    """The command line of bwrap: own namespaces for all, a read-only system, an empty /tmp.
+
+    Args:
+        start: what is started.
+        told: descriptor on which bwrap tells the number of the process.
+    """
+    size = str(start.limits.file_mb * 2**20)
+    return [
+        *(shutil.which("bwrap") or "bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"),
+        *("--unshare-uts", "--unshare-cgroup-try", "--as-pid-1", "--new-session"),
+        *("--hostname", "sandbox", "--cap-drop", "ALL"),
+        *("--unshare-user", "--uid", str(_NOBODY), "--gid", str(_NOBODY)),
+        *(("--die-with-parent",) if start.guarded else ()),
+        *_mounts(),
+        *("--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--remount-ro", "/"),
+        *("--chdir", "/tmp", "--info-fd", str(told), "--"),
+    ]
 
 
-def _links() -> Iterable[tuple[str, str]]:
-    """Folders of the system that are links, and where they lead."""
-    for folder in _SYSTEM:
-        if os.path.islink(folder):
-            yield folder, os.readlink(folder)
-
-
-def _paths() -> Iterable[str]:
+def _mounts() -> Iterator[str]:
     """What is seen inside: programs, libraries, two devices; no settings, nobody's files.
 
     Where this Python is not the system's: its binary and its library, nothing beside them.
     """
-    yield from (folder for folder in _SYSTEM if os.path.isdir(folder) and folder not in _linked())
-    yield from ("/dev/null", "/dev/urandom")
-    if os.path.exists("/etc/ld.so.cache"):
-        yield "/etc/ld.so.cache"
+    seen = []
+    for folder in _SYSTEM:
+        if os.path.islink(folder):
+            yield from ("--symlink", os.readlink(folder), folder)
+        elif os.path.isdir(folder):
+            seen.append(Path(folder))
     prefixes = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.base_exec_prefix)}
     wanted = [Path(python())]
     wanted += [Path(prefix, folder) for prefix in prefixes for folder in ("lib", "lib64")]
-    for path in wanted:
-        if path.exists() and not path.is_relative_to("/usr") and path.parent != Path("/"):
-            yield str(path)
-
-
-def _linked() -> set[str]:
-    return {folder for folder, _ in _links()}
+    seen += [p for p in wanted if not p.is_relative_to("/usr") and p.parent != Path("/")]
+    seen += [Path(name) for name in ("/dev/null", "/dev/urandom", "/etc/ld.so.cache")]
+    made: set[Path] = set()
+    for path in seen:
+        if path.exists():
+            for parent in reversed(path.parents[:-1]):  # else only root could pass through
+                if parent not in made:
+                    made.add(parent)
+                    yield from ("--perms", "0755", "--dir", str(parent))
+            how = "--dev-bind" if path.is_relative_to("/dev") else "--ro-bind"
+            yield from (how, str(path), str(path))

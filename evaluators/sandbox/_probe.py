@@ -1,8 +1,9 @@
 """Finds out which levels can be had here, by trying them."""
 
 import json
-import threading
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass
+from functools import cache
 
 from graphsearch.evaluators.sandbox._levels import Level
 from graphsearch.evaluators.sandbox._limits import Limits
@@ -12,6 +13,7 @@ from graphsearch.records.errors import GraderFailed
 __all__ = ["Found", "find"]
 
 _SECONDS = 10.0
+_INSTALL = "there is no bwrap here: install the package bubblewrap (apt-get install bubblewrap)"
 
 # What a strong level must hold, looked at from inside: prints what it does not.
 _LOOK = """
@@ -53,46 +55,32 @@ class Found:
     Attributes:
         way: variant of it that works, None for none.
         reason: why it cannot be had, "" when it can.
-        best: whether it is the best way there is of this level.
     """
 
     way: str | None
     reason: str = ""
-    best: bool = True
-
-
-@dataclass(slots=True)
-class _Known:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    found: dict[str, Found] = field(default_factory=dict)
-
-
-_known = _Known()
 
 
 def find(level: Level) -> Found:
     """Try a level, once in the life of this process."""
-    with _known.lock:
-        if level.name not in _known.found:
-            _known.found[level.name] = _try(level)
-        return _known.found[level.name]
+    return _tried(level, level.ways(), shutil.which("bwrap"))
 
 
-def _try(level: Level) -> Found:
-    reason = f"there is no {level.name} here"
-    for way in level.ways():
-        reason = _fault(level, way)
-        if not reason:
-            return Found(way, best=way == level.ways()[0])
+@cache
+def _tried(level: Level, ways: tuple[str, ...], bwrap: str | None) -> Found:
+    """The first way that works and, at a strong level, holds; `bwrap` is what would be tried."""
+    reason = _INSTALL
+    for way in ways:
+        try:
+            done = run_once(level, way, _LOOK, limits=Limits(seconds=_SECONDS), stdin=b"")
+        except GraderFailed as error:
+            reason = str(error)
+            continue
+        if done.how != "exit" or done.code != 0:
+            reason = f"a first program ended by {done.how} {done.code}: {done.stderr[-200:]!r}"
+            continue
+        still_open = json.loads(done.stdout)
+        if not (level.strong and still_open):
+            return Found(way)
+        reason = ", ".join(still_open)
     return Found(None, reason)
-
-
-def _fault(level: Level, way: str) -> str:
-    try:
-        done = run_once(level, way, _LOOK, limits=Limits(seconds=_SECONDS), stdin=b"")
-    except GraderFailed as error:
-        return str(error)
-    if done.how != "exit" or done.code != 0:
-        return f"a first program ended by {done.how} {done.code}: {done.stderr[-200:]!r}"
-    still_open = json.loads(done.stdout)
-    return ", ".join(still_open) if level.strong else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import graphsearch
-from graphsearch.evaluators._patience import Patience, Stopwatch
+from graphsearch.evaluators.patience import Patience, Stopwatch
 from graphsearch.evaluators.workers._records import Done, Stopped
 from graphsearch.records.errors import GraderFailed, TaskError
 

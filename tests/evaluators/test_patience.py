@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from graphsearch.evaluators import _patience
-from graphsearch.evaluators._patience import Patience, Spent, Stopwatch
+from graphsearch.evaluators import patience as module
+from graphsearch.evaluators.patience import Patience, Spent, Stopwatch
 from graphsearch.records.errors import GraderFailed
 
 
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr(_patience.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_machine_that_starves_a_program_is_at_fault(monkeypatch):
 @pytest.fixture
 def proc(tmp_path, monkeypatch):
     """A process 7 as the kernel tells of it."""
-    monkeypatch.setattr(_patience, "Path", lambda _, pid: tmp_path / pid)
+    monkeypatch.setattr(module, "Path", lambda _, pid: tmp_path / pid)
 
     def tell(ticks, pid=7, children="", **threads):
         """Ticks of CPU of all, seconds that each thread ran and waited."""

@@ -1,4 +1,4 @@
-"""First lines inside a sandbox: give up rights, set limits, then go on in a module handed over.
+"""First lines inside a sandbox: set limits, then go on in a module handed over.
 
 Runs before any untrusted line, in a Python started with `-P -s -S -B` and a scrubbed environment.
 """
@@ -19,61 +19,40 @@ __all__ = ["enter"]
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
-_HOME = "graphsearch.evaluators.sandbox.inside"
 
 
 def enter(
-    early: list[tuple[str, CodeType]],
     modules: list[tuple[str, CodeType]],
     arguments: dict[str, Any],
     *,
     limits: dict[str, int],
-    become: int | None,
     seccomp: bytes | None,
-    nest: dict[str, Any] | None,
-    guarded: bool,
+    parent: int | None,
 ) -> None:
     """Take the limits on, make the modules, and run `main(arguments)` of the last one.
 
     Args:
-        early: full names and code of modules that are made at once: `libc` where any of the last
-            three options is set, `nest` where that is.
-        modules: full names and code of the rest, made last, in this order.
+        modules: full names and code of modules, `libc` first; they are made in this order.
         arguments: what `main` gets.
         limits: values of `resource.RLIMIT_*`, by the name after the underscore.
-        become: user and group to run as, None to stay; needs the right to change them.
-        seccomp: a filter of system calls to take on here, None where it is on already (or absent).
-        nest: what the module `nest` is to do, None where this process is shut in already.
-        guarded: whether it ends with the process that started it.
+        seccomp: a filter of system calls to take on, None for none.
+        parent: the process with which this one is to end; None where a guard sees to it.
     """
-    _make(early)
-    if nest is not None:
-        sys.modules[f"{_HOME}.nest"].nest(nest)
-    libc: Any = sys.modules.get(f"{_HOME}.libc")
-    if become is not None:
-        os.setgroups([])
-        os.setresgid(become, become, become)
-        os.setresuid(become, become, become)
-    if guarded:
-        # Now: the kernel forgets such a wish when the user changes.
-        libc.must("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    made: list[Any] = []
+    for name, code in modules:
+        made.append(type(sys)(name))
+        sys.modules[name] = made[-1]
+        exec(code, made[-1].__dict__)
+    if parent is not None:
+        made[0].must("prctl", _PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it was gone before the wish was made
+            os._exit(1)
     for name, most in limits.items():
         number = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(number)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (value, value))
     if seccomp is not None:
-        libc.seccomp(seccomp)
-    last = _make(modules)
+        made[0].seccomp(seccomp)
     gc.freeze()
-    last.main(arguments)
-
-
-def _make(modules: list[tuple[str, CodeType]]) -> Any:
-    """Make modules and return the last one."""
-    last: Any = None
-    for name, code in modules:
-        last = type(sys)(name)
-        sys.modules[name] = last
-        exec(code, last.__dict__)
-    return last
+    made[-1].main(arguments)

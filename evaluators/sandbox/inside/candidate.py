@@ -1,4 +1,4 @@
-"""The program's side: runs the program, then answers calls with data until the judge is done.
+"""The program's side: runs the program, then answers calls with data until the tests are done.
 
 All that is here can be taken over by the program, and it gains nothing: what leaves this process
 is data only, and what the data is worth is found out elsewhere.
@@ -46,7 +46,7 @@ def main(arguments: dict[str, Any]) -> None:
 
 
 class _Answering:
-    """Objects that the judge knows by number, and its questions."""
+    """Objects that the tests know by number, and their questions."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
@@ -155,7 +155,7 @@ class _Answering:
         raise Broken(f"an unknown {tag}")
 
     def call_back(self, number: int, args: Any, kwargs: Any) -> Any:
-        """Ask the judge for what a function of the tests returns."""
+        """Ask for what a function of the tests returns."""
         packed = [self._codec.pack(value) for value in args]
         named = [[key, self._codec.pack(value)] for key, value in kwargs.items()]
         self._pipe.send(to_json(["call", number, packed, named]))

@@ -1,8 +1,8 @@
 """Calls between two processes that do not trust each other: plain data, nothing that runs.
 
-The judge holds `Remote` stand-ins for what lives in the program's process. What is plain data is
-copied, type by type; everything else stays where it is and is spoken of by number. From the judge
-to the program a frame is marshalled, from the program to the judge it is JSON, read by code that
+The tests hold `Remote` stand-ins for what lives in the program's process. What is plain data is
+copied, type by type; everything else stays where it is and is spoken of by number. From the tests
+to the program a frame is marshalled, from the program to the tests it is JSON, read by code that
 cannot be made to run anything. A frame is its length (4 bytes, big-endian) and its content.
 
 A value on the wire is None, a bool, an int below 2**63, a float or a str as itself, and everything

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from graphsearch.evaluators.sandbox import Limits, Trial
+from graphsearch.evaluators.sandbox import Limits, Submission
 from tests.evaluators.sandbox._attacks import chosen, read
 from tests.evaluators.sandbox.conftest import SECRET, left_over
 
@@ -57,23 +57,23 @@ def test_nothing_gets_out(attack, strong, outside):
 
 
 @pytest.mark.parametrize("attack", chosen("verdict"), ids=lambda attack: attack.id)
-def test_no_false_pass(attack, judges, outside):
-    for trial in (
-        Trial(attack.program, ASSERTS),
-        Trial(attack.program, (CHECK,), entry_point="f", call="check"),
+def test_no_false_pass(attack, checker, outside):
+    for submission in (
+        Submission(attack.program, ASSERTS),
+        Submission(attack.program, (CHECK,), entry_point="f", call="check"),
     ):
         begun = time.monotonic()
-        judged = judges.judge(trial)
-        assert judged.state != "passed", f"{attack.escape}: {judged}"
-        assert judged.reason
+        checked = checker.check(submission)
+        assert checked.state != "passed", f"{attack.escape}: {checked}"
+        assert checked.reason
         assert in_time(begun, SECONDS), attack.escape
     assert outside.escapes() == []
-    assert judges.judge(Trial("def f(x): return x * x", ASSERTS)).state == "passed"
+    assert checker.check(Submission("def f(x): return x * x", ASSERTS)).state == "passed"
 
 
 @pytest.fixture(scope="module")
-def judges(strong):
-    found = strong.judges(LIMITS)
+def checker(strong):
+    found = strong.checker(LIMITS)
     yield found
     found.close()
 
@@ -84,7 +84,7 @@ def test_nothing_is_left_behind(strong, outside):
         "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()",
         limits=LIMITS,
     )
-    judges = strong.judges(LIMITS)
-    judges.judge(Trial("def f(x): return 0", ASSERTS))
-    judges.close()
+    checker = strong.checker(LIMITS)
+    checker.check(Submission("def f(x): return 0", ASSERTS))
+    checker.close()
     assert [found for found in left_over() if found not in before] == []

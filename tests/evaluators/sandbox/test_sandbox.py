@@ -2,39 +2,34 @@
 
 import os
 import platform
-import select
+import signal
 import struct
-import subprocess
 import sys
 
 import pytest
 
-from graphsearch.evaluators._patience import Patience
 from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.patience import Patience
 from graphsearch.evaluators.sandbox import (
-    Judges,
+    Checker,
     Limits,
-    Trial,
-    _judges,
-    _levels,
-    _probe,
+    Submission,
     level_fault,
     level_names,
     open_sandbox,
 )
-from graphsearch.evaluators.sandbox._seccomp import seccomp_program
+from graphsearch.evaluators.sandbox.seccomp import seccomp_program
 from graphsearch.records.errors import GraderFailed, TaskError
 from graphsearch.records.tasks import Item
-from tests.support import ROOT, sandbox
+from tests.evaluators.sandbox.conftest import descendants
 
-RIGHT = Trial("def f(x): return x * x", ("assert f(2) == 4",))
+ITEM = Item("i1", "?", "", meta={"tests": ["assert f(2) == 4"]})
+RIGHT = Submission("def f(x): return x * x", ("assert f(2) == 4",))
 
 
 @pytest.fixture
 def nothing_strong(monkeypatch):
-    monkeypatch.setattr(_levels.shutil, "which", lambda name: None)
-    monkeypatch.setattr(_levels.Namespaces, "ways", lambda self: ())
-    monkeypatch.setattr(_probe, "_known", _probe._Known())
+    monkeypatch.setenv("PATH", "/nowhere")
 
 
 # -- levels ----------------------------------------------------------------------------------------
@@ -45,27 +40,45 @@ def test_the_strongest_is_taken_and_the_weak_only_by_name(strong):
     assert strong.strong
     assert open_sandbox().strong
     assert not open_sandbox("process").strong
-    with pytest.raises(TaskError, match="no sandbox 'cellar'; known: bubblewrap, namespaces"):
+    with pytest.raises(TaskError, match="no sandbox 'cellar'; known: bubblewrap, process"):
         open_sandbox("cellar")
 
 
 def test_a_level_that_cannot_be_had_is_refused_before_anything_runs(nothing_strong):
-    assert level_fault("bubblewrap") == "there is no bubblewrap here"
+    assert "install the package bubblewrap" in level_fault("bubblewrap")
     with pytest.raises(TaskError, match=r"no strong sandbox can be had .*sandbox: process"):
         open_sandbox()
-    one = Item("i1", "?", "", meta={"tests": ["assert f(2) == 4"]})
     with pytest.raises(TaskError, match="Install bubblewrap, or accept a weaker level by name"):
-        get_grader("code").check(one)
+        get_grader("code").check(ITEM)
     accepted = get_grader("code", sandbox="process")
-    accepted.check(one)
-    assert accepted.grade(one, RIGHT.program).score == 1
+    accepted.check(ITEM)
+    assert accepted.grade(ITEM, RIGHT.program).score == 1
     accepted.close()
 
 
-def test_a_level_that_holds_nothing_is_not_believed(monkeypatch):
-    monkeypatch.setattr(_probe, "_known", _probe._Known())
-    monkeypatch.setattr(_levels.Process, "strong", True)
-    assert "processes outside are seen" in level_fault("process")
+def test_the_level_that_is_no_more_says_what_to_use():
+    with pytest.raises(TaskError, match="'namespaces' is no more: use 'bubblewrap'"):
+        get_grader("code", sandbox="namespaces").check(ITEM)
+
+
+SHARES_ALL = """#!@PYTHON@
+import os, sys
+given = sys.argv[sys.argv.index("--") + 1 :]
+if child := os.fork():
+    told = int(sys.argv[sys.argv.index("--info-fd") + 1])
+    os.write(told, b'{"child-pid": %d}' % child)
+    os.wait()
+else:
+    os.execv(given[0], given)
+"""
+
+
+def test_a_level_that_holds_nothing_is_not_believed(tmp_path, monkeypatch):
+    fake = tmp_path / "bwrap"
+    fake.write_text(SHARES_ALL.replace("@PYTHON@", sys.executable))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "processes outside are seen" in level_fault("bubblewrap")
 
 
 def test_doctor_says_the_level(strong, nothing_strong, monkeypatch):
@@ -108,79 +121,78 @@ def test_limits_are_checked():
             Limits(**wrong)
 
 
-class Failing(Judges):
+class Failing(Checker):
     def __init__(self, sandbox, times):
         super().__init__(sandbox._level, sandbox._way, Limits())
         self.times = times
 
-    def _judge(self, trial):
+    def _check(self, submission):
         self.times -= 1
         if self.times >= 0:
             raise GraderFailed("starved")
-        return super()._judge(trial)
+        return super()._check(submission)
 
 
 def test_a_failing_machine_is_asked_once_more(strong):
-    judges = Failing(strong, times=1)
-    assert judges.judge(RIGHT).state == "passed"
-    judges.close()
+    checker = Failing(strong, times=1)
+    assert checker.check(RIGHT).state == "passed"
+    checker.close()
     with pytest.raises(GraderFailed, match="starved"):
-        Failing(strong, times=2).judge(RIGHT)
+        Failing(strong, times=2).check(RIGHT)
 
 
 def test_a_sandbox_that_cannot_start_is_no_verdict(strong, monkeypatch):
-    judges = strong.judges()
-    monkeypatch.setattr(_levels, "python", lambda: "/nowhere/python")
+    checker = strong.checker()
+    monkeypatch.setattr(sys, "_base_executable", "/nowhere/python")
     with pytest.raises(GraderFailed, match="did not start"):
-        judges.judge(RIGHT)
+        checker.check(RIGHT)
     with pytest.raises(GraderFailed, match="did not start"):
         strong.run("1")
     monkeypatch.undo()
-    assert judges.judge(RIGHT).state == "passed"
-    judges.close()
+    assert checker.check(RIGHT).state == "passed"
+    checker.close()
 
 
-def test_a_judge_that_died_is_replaced(strong):
-    judges = strong.judges()
-    judges.judge(RIGHT)
-    judges._idle[0].jail.kill()
-    assert judges.judge(RIGHT).state == "passed"
-    judges.close()
+def test_a_process_of_tests_that_died_is_replaced(strong):
+    checker, before = strong.checker(), descendants(os.getpid())
+    checker.check(RIGHT)
+    for number in set(descendants(os.getpid())) - set(before):
+        os.kill(number, signal.SIGKILL)
+    assert checker.check(RIGHT).state == "passed"
+    checker.close()
 
 
-def test_tests_that_hang_are_ended_with_their_judge(strong):
-    judges = strong.judges(Limits(seconds=0.5))
-    hanging = Trial(RIGHT.program, ("while f(1): pass", "assert f(2) == 4"))
-    assert judges.judge(hanging).state == "time"
-    alone = Trial(RIGHT.program, ("f(1)\nwhile True: pass",))
-    assert judges.judge(alone).state == "time"
-    assert judges.judge(RIGHT).state == "passed"
-    judges.close()
+def test_tests_that_hang_are_ended_with_their_process(strong):
+    checker = strong.checker(Limits(seconds=0.5))
+    hanging = Submission(RIGHT.program, ("while f(1): pass", "assert f(2) == 4"))
+    assert checker.check(hanging).state == "time"
+    alone = Submission(RIGHT.program, ("f(1)\nwhile True: pass",))
+    assert checker.check(alone).state == "time"
+    assert checker.check(RIGHT).state == "passed"
+    checker.close()
 
 
-def test_the_time_of_the_judges_fork_is_the_judges(strong, monkeypatch):
-    told = []
-
-    class Watched(Patience):
-        def over(self, *spent):
-            told.append(spent)
-            return super().over(*spent)
-
-    monkeypatch.setattr(_judges, "Patience", Watched)
-    judges = strong.judges(Limits(seconds=0.5))
-    assert judges.judge(Trial(RIGHT.program, ("while True: pass",))).state == "time"
-    judges.close()
-    _, judge = told[-1]
-    assert judge.cpu + (judge.delay or 0) > 0.1
+def test_the_time_of_the_tests_fork_is_theirs(strong, monkeypatch):
+    told, over = [], Patience.over
+    monkeypatch.setattr(
+        Patience, "over", lambda self, *spent: told.append(spent) or over(self, *spent)
+    )
+    checker = strong.checker(Limits(seconds=0.5))
+    assert checker.check(Submission(RIGHT.program, ("while True: pass",))).state == "time"
+    checker.close()
+    _, tests = told[-1]
+    assert tests.cpu + (tests.delay or 0) > 0.1
 
 
 # -- the filter of system calls --------------------------------------------------------------------
 
 
-def _answer(program, number, *, arch, first=0, second=0, third=0):
+def _answer(program, number, *, arch, first=0, second=0, third=0, fifth=0):
     """What a classic BPF program says to a call, run here step by step."""
     steps = [struct.unpack_from("=HBBI", program, i) for i in range(0, len(program), 8)]
-    data = {0: number, 4: arch, 16: first, 24: second, 32: third}
+    data = {0: number, 4: arch}
+    for i, value in enumerate((first, second, third, 0, fifth)):
+        data |= {16 + 8 * i: value % 2**32, 20 + 8 * i: value >> 32}
     at, value = 0, 0
     while True:
         code, yes, no, k = steps[at]
@@ -189,6 +201,8 @@ def _answer(program, number, *, arch, first=0, second=0, third=0):
             value = data[k]
         elif code == 0x06:
             return k
+        elif code == 0x54:
+            value &= k
         else:
             holds = {0x15: value == k, 0x35: value >= k, 0x45: bool(value & k)}[code]
             at += yes if holds else no
@@ -219,6 +233,44 @@ def test_the_filter(machine, arch, socket, clone, read):
     assert seccomp_program(forks=False, machine="vax") is None
 
 
+POINTERS = (1, 2**32, 2**47 + 8)
+
+
+@pytest.mark.parametrize(
+    ("machine", "arch", "calls"),
+    [
+        ("x86_64", 0xC000003E, (157, 59, 46, 44, 53, 160, 302, 60, 231)),
+        ("aarch64", 0xC00000B7, (167, 221, 211, 206, 199, 164, 261, 93, 94)),
+    ],
+)
+def test_the_filter_looks_at_arguments(machine, arch, calls):
+    allow, kill, denied, ignored = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050000
+    prctl, execve, sendmsg, sendto, socketpair, setrlimit, prlimit, *exits = calls
+    for forks in (False, True):
+        program = seccomp_program(forks=forks, machine=machine)
+
+        def said(number, program=program, **given):
+            return _answer(program, number, arch=arch, **given)
+
+        assert said(prctl, first=1) == denied  # the wish to end with the parent
+        assert said(prctl, first=15) == allow
+        assert said(execve) == (allow if forks else denied)
+        assert said(sendmsg) == denied
+        assert said(sendto) == allow
+        assert {said(sendto, fifth=address) for address in POINTERS} == {denied}
+        assert (said(socketpair, first=1), said(socketpair, first=30)) == (allow, denied)
+        cpu = allow if forks else ignored
+        assert (said(setrlimit, first=0), said(setrlimit, first=3)) == (cpu, allow)
+        assert said(prlimit, second=0) == allow  # it is read
+        assert {said(prlimit, second=0, third=new) for new in POINTERS} == {cpu}
+        assert {said(prlimit, second=3, third=new) for new in POINTERS} == {allow}
+        for number in exits:
+            for status in (0, 1, 128, 193, 255, 256, 2**31):
+                assert said(number, first=status) == allow
+            for status in (129, 137, 192, 137 + 256):
+                assert said(number, first=status) == kill
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86-64")
 def test_nothing_is_denied_that_python_needs(strong):
     text = (
@@ -232,45 +284,12 @@ def test_nothing_is_denied_that_python_needs(strong):
     assert (done.code, done.stdout) == (0, b"thread\nTrue\n"), done.stderr
 
 
-STARTS = """
-import os, sys
-from graphsearch.evaluators.sandbox import Limits, open_sandbox
-from graphsearch.evaluators.sandbox._levels import Start
-sandbox = open_sandbox(sys.argv[1])
-reads, writes = os.pipe()
-given = {"program": "while True: pass", "writes": writes}
-start = Start(("script",), given, Limits(seconds=60), pass_fds=(writes,))
-jail = sandbox._level.start(sandbox._way, start)
-assert os.read(reads, 1) == b"s"
-print(jail._number, flush=True)
-input()
-"""
-
-
-@pytest.mark.parametrize("level", ["bubblewrap", "namespaces", "process"])
-def test_a_program_ends_with_its_grader_however_that_ends(level):
-    sandbox(level)
-    grader = subprocess.Popen(
-        [sys.executable, "-c", STARTS, level],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    program = os.pidfd_open(int(grader.stdout.readline()))
-    assert not select.select([program], [], [], 0)[0]
-    grader.kill()
-    assert select.select([program], [], [], 20)[0]
-    os.close(program)
-    grader.communicate()
-
-
 def test_no_descriptor_is_left_open(strong):
-    judges = strong.judges()
-    judges.judge(RIGHT)
-    judges.close()
+    checker = strong.checker()
+    checker.check(RIGHT)
+    checker.close()
     before = len(os.listdir("/proc/self/fd"))
     strong.run("1")
-    judges.judge(RIGHT)
-    judges.close()
+    checker.check(RIGHT)
+    checker.close()
     assert len(os.listdir("/proc/self/fd")) == before

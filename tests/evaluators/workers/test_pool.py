@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsearch.evaluators._patience import Spent
+from graphsearch.evaluators.patience import Spent
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.evaluators.workers import _process as process
 from graphsearch.records.errors import GraderFailed, TaskError
