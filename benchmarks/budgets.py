@@ -313,7 +313,8 @@ def _search(number: int, rng: random.Random, world: _World, folder: Path) -> See
                 return Seen(number, "search", budgets, 0.0, stopped=True, calls=0)
             async with study:
                 stopped = await _ended(study.run)
-                seen = _seen(number, budgets, study.store, study.ledger, stopped=stopped)
+                with Store.open(folder, read_only=True) as store:
+                    seen = _seen(number, budgets, store, study.ledger, stopped=stopped)
                 tokens = int(study.ledger.spent("tokens"))
             return replace(seen, kind="search", **_missing(server, tokens))
 

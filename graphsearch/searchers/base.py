@@ -2,19 +2,19 @@
 
 A study calls a searcher in this order, and never otherwise:
 
-    searcher = make(space, seed)          # or load_state() of a checkpoint
+    searcher = make(space, seed)
     loop:
         proposals = searcher.ask(k)       # at most k; fewer, or none, ends the search
         ... the study races them on a block of items ...
         searcher.tell(trials)             # one record per proposal, in the same order
         view = searcher.view()            # Advisable searchers only, when an agent is set
         searcher.hear(advice)             # what the agent said, already validated
-        state = searcher.state()          # JSON, written in the same transaction as the trials
 
-A searcher does no I/O and never learns in which order calls finished. Everything it knows is in
-`state()`: a searcher made anew and given that state proposes exactly what the first one would.
-States stay small (probabilities and counters, not the archive): a study may have thousands of
-trials.
+`ask` and `tell` are the whole protocol. A searcher does no I/O, never learns in which order calls
+finished, and proposes what follows from its space, its seed and what it was told: so a search that
+goes on makes it anew, asks it for the same numbers of graphs and tells it the same records, and it
+stands where it stood. Only where that would be slow (seconds in a search of 5,000 trials) a
+searcher keeps a state: see `Restorable`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,16 @@ from graphsearch.records.trials import Proposal, TrialRecord
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
 
-__all__ = ["Advice", "Advisable", "Agent", "AgentView", "Edit", "Opening", "Searcher"]
+__all__ = [
+    "Advice",
+    "Advisable",
+    "Agent",
+    "AgentView",
+    "Edit",
+    "Opening",
+    "Restorable",
+    "Searcher",
+]
 
 
 class Searcher(Protocol):
@@ -41,6 +50,16 @@ class Searcher(Protocol):
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Learn from finished trials (records of the last `ask`, in its order)."""
         ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """A searcher with a state, for one that would be slow to ask and tell all its history again.
+
+    The state is written in the transaction of every round's trials. A searcher made anew and given
+    that state proposes exactly what the first one would. States stay small (probabilities and
+    counters, not the archive): a study may have thousands of trials.
+    """
 
     def state(self) -> dict[str, Any]:
         """Everything the searcher knows, as JSON with a `version`."""

@@ -61,15 +61,17 @@ def build(spec: Spec) -> Experiment:
         asked = dict.fromkeys([*space.models, *sinks, *speaker, *judges_of(task)])
         engines = engines_for(fleet, list(asked))
 
-    def replan(measured: "Lengths") -> "tuple[Space, Searcher]":
-        measured_space = plan(lengths=measured)
-        return measured_space, search(measured_space)
+    if isinstance(spec.searcher.name, str):
+        search(space)  # a wrong name or option is said now, not when it is needed
+
+    def space_at(measured: "Lengths") -> "Space":
+        return plan(lengths=measured)
 
     return Experiment(
         task=task,
         fleet=fleet,
         space=space,
-        searcher=search(space),
+        make_searcher=search,
         roles=roles,
         engines=engines,
         search_budget=spec.search_budget,
@@ -80,7 +82,7 @@ def build(spec: Spec) -> Experiment:
         agent_model=model,
         concurrency=spec.calls.concurrency,
         retries=spec.calls,
-        replan=replan if isinstance(spec.searcher.name, str) and known is None else None,
+        space_at=space_at if isinstance(spec.searcher.name, str) and known is None else None,
         names=_names(spec, task, roles),
     )
 

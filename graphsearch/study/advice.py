@@ -1,149 +1,177 @@
 """The agent's part of a round: what it is shown, what it says, and how that is recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.records.calls import Message, Reply
-from graphsearch.records.errors import BudgetReached, ConfigError
-from graphsearch.records.events import AdviceGiven
-from graphsearch.records.trials import ItemResult, TrialRecord
-from graphsearch.searchers.base import Advice, Advisable, Agent, Edit
+from graphsearch.records.errors import BudgetReached
+from graphsearch.records.trials import TrialRecord
+from graphsearch.searchers.base import Advice, Advisable, Agent, Edit, Searcher
 
 if TYPE_CHECKING:
+    from graphsearch.execution import GraphRun
     from graphsearch.records.tasks import Item
-    from graphsearch.study.study import Study
+    from graphsearch.study.experiment import AgentMaker
 
-__all__ = ["Advised", "Adviser"]
+__all__ = [
+    "Advised",
+    "Adviser",
+    "advice_to_json",
+    "advised_to_json",
+    "edits_to_json",
+    "transcripts_of",
+]
 
 _SHOWN_FAILURES = 3
 _SHOWN_CHARACTERS = 2000
 
 
 class Advised(NamedTuple):
-    """What a round says of the agent.
+    """What the agent said after a round.
 
     Attributes:
-        advice: as JSON, None when there is no agent.
-        table: probability table after the round, None when the searcher has none.
+        agent: its name, None when no agent was asked.
+        advice: what it said, None where that was not valid, or nobody was asked.
+        table: the searcher's probability table afterwards, None when it has none.
+        shown: what the searcher says of the advice, for the record.
     """
 
-    advice: dict[str, Any] | None
+    agent: str | None
+    advice: Advice | None
     table: dict[str, float] | None
+    shown: Mapping[str, Any]
 
 
 class Adviser:
-    """Shows the searcher's view to the agent and lets the searcher hear the advice.
+    """Shows the searcher's view to the agent and gives the advice to the searcher.
+
+    Args:
+        make: makes the agent, None for none.
+        searcher: is advised, if it can be.
+        speak: one call of the agent's model; it gets the number of the call.
 
     Attributes:
         calls: calls the agent has made; numbers its draws, so a repeated round asks for the same.
     """
 
-    def __init__(self, study: "Study") -> None:
-        self._study = study
+    def __init__(
+        self,
+        make: "AgentMaker | None",
+        searcher: Searcher,
+        speak: Callable[[Sequence[Message], int], Awaitable[Reply]],
+    ) -> None:
+        self._searcher = searcher
+        self._speak = speak
         self.calls = 0
-        make = study.parts.make_agent
-        advisable = isinstance(study.parts.searcher, Advisable)
+        advisable = isinstance(searcher, Advisable)
         self._agent: Agent | None = make(self._complete) if make and advisable else None
 
-    async def advise(self, records: Sequence[TrialRecord]) -> Advised:
-        """Advice on the round that just ended, and the probability table after it."""
-        searcher = self._study.parts.searcher
+    async def advise(self, extra: Mapping[str, Any]) -> Advised:
+        """Advice on the round that just ended; `extra` is what only the study knows."""
+        searcher = self._searcher
         if not isinstance(searcher, Advisable):
             table = getattr(searcher, "table", None)
-            return Advised(None, dict(table()) if callable(table) else None)
-        extra = self._extra(records)
+            return Advised(None, None, dict(table()) if callable(table) else None, {})
         if self._agent is None:
-            return Advised(None, dict(searcher.view(extra).table))
+            return Advised(None, None, dict(searcher.view(extra).table), {})
         try:
             advice = await self._agent.advise(searcher.view(extra))
         except BudgetReached:
             advice = None  # the next block will not be covered either, and that ends the search
         searcher.hear(advice)
-        self._say(self._agent.name, advice)
         after = searcher.view(extra)
-        return Advised(_as_json(advice, after.extra), dict(after.table))
+        return Advised(self._agent.name, advice, dict(after.table), dict(after.extra))
+
+    def repeat(self, record: Mapping[str, Any]) -> None:
+        """Give the searcher the advice of a round that was kept."""
+        if record["agent"] and isinstance(self._searcher, Advisable):
+            told = record["advice"]
+            self._searcher.hear(None if told is None else _advice_from_json(told))
 
     async def _complete(self, messages: Sequence[Message]) -> Reply:
-        parts = self._study.parts
-        if parts.agent_model is None:
-            raise ConfigError("this search agent needs a model to speak with", where="agent.model")
         self.calls += 1
-        return await self._study.executor.ask(
-            parts.agent_model,
-            messages,
-            sampling=parts.agent_sampling,
-            stream="agent",
-            account="agent",
-            sample=self.calls,
-        )
-
-    def _extra(self, records: Sequence[TrialRecord]) -> Mapping[str, Any]:
-        study = self._study
-        limit = study.parts.settings.rounds
-        done = len(study.rounds) + 1
-        return {
-            "round": done - 1,
-            "rounds_left": None if limit is None else limit - done,
-            "budgets": {
-                state.currency: {"allowed": state.allowed, "spent": state.spent, "left": state.left}
-                for state in study.voice.budgets()
-            },
-            "failures": self._failures(records),
-        }
-
-    def _failures(self, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
-        """Transcripts of wrong answers of the round's best trials, from its last block."""
-        items = {item.id: item for item in self._study.window.peek()}
-        runs = self._study.runner.runs
-        scored = [(record.mean, record) for record in records if record.mean is not None]
-        shown: list[dict[str, Any]] = []
-        for _, record in sorted(scored, key=lambda pair: (-pair[0], pair[1].number)):
-            for result in record.results:
-                run = runs.get((record.proposal.graph.key, result.item))
-                if run is not None and result.score == 0:
-                    shown.append(_transcript(record, result, items[result.item], run.texts))
-                    break
-        return shown[:_SHOWN_FAILURES]
-
-    def _say(self, agent: str, advice: Advice | None) -> None:
-        self._study.voice.say(
-            AdviceGiven,
-            round=len(self._study.rounds),
-            agent=agent,
-            valid=advice is not None,
-            summary=advice.summary if advice else "",
-            edits=tuple(_edit(edit) for edit in advice.edits) if advice else (),
-        )
+        return await self._speak(messages, self.calls)
 
 
-def _edit(edit: Edit) -> dict[str, Any]:
-    return {"target": edit.target, "delta": edit.delta, "reason": edit.reason}
+def advice_to_json(advice: Advice | None) -> dict[str, Any] | None:
+    """All of it, as a resumed search needs it."""
+    if advice is None:
+        return None
+    return {
+        "edits": edits_to_json(advice),
+        "graphs": [graph.to_json() for graph in advice.graphs],
+        "summary": advice.summary,
+        "raw": advice.raw,
+    }
 
 
-def _as_json(advice: Advice | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+def _advice_from_json(values: Mapping[str, Any]) -> Advice:
+    """What `advice_to_json` wrote."""
+    from graphsearch.graph import CollaborationGraph
+
+    return Advice(
+        tuple(Edit(**edit) for edit in values["edits"]),
+        tuple(CollaborationGraph.from_json(graph) for graph in values["graphs"]),
+        values["summary"],
+        values["raw"],
+    )
+
+
+def edits_to_json(advice: Advice | None) -> list[dict[str, Any]]:
+    """The edits by their fields."""
+    edits = advice.edits if advice else ()
+    return [{"target": e.target, "delta": e.delta, "reason": e.reason} for e in edits]
+
+
+def advised_to_json(said: Advised) -> dict[str, Any] | None:
+    """What the log of a round says of the agent; None where none was asked."""
+    if said.agent is None:
+        return None
+    advice = said.advice
     return {
         "valid": advice is not None,
         "summary": advice.summary if advice else "",
-        "edits": [_edit(edit) for edit in advice.edits] if advice else [],
+        "edits": edits_to_json(advice),
         "graphs": [graph.describe() for graph in advice.graphs] if advice else [],
         "raw": advice.raw if advice else None,
-        "view": dict(extra),
+        "view": dict(said.shown),
     }
 
 
-def _transcript(
-    record: TrialRecord, result: ItemResult, item: "Item", texts: Sequence[str]
-) -> dict[str, Any]:
-    graph = record.proposal.graph.canonical()
-    return {
-        "trial": record.number,
-        "graph": graph.describe(),
-        "question": item.question[:_SHOWN_CHARACTERS],
-        "gold": item.gold,
-        "answer": result.answer,
-        "outcome": result.outcome.value,
-        "nodes": [
-            {"role": node.role, "model": node.model, "text": text[:_SHOWN_CHARACTERS]}
-            for node, text in zip(graph.nodes, texts, strict=True)
-        ],
-    }
+def transcripts_of(
+    records: Sequence[TrialRecord],
+    items: "Mapping[str, Item]",
+    runs: "Mapping[tuple[str, str], GraphRun]",
+) -> list[dict[str, Any]]:
+    """Transcripts of wrong answers of the best trials, as far as they ran in a block.
+
+    Args:
+        records: trials of the round.
+        items: its items by id.
+        runs: transcripts of its last block.
+    """
+    scored = [(record.mean, record) for record in records if record.mean is not None]
+    shown: list[dict[str, Any]] = []
+    for _, record in sorted(scored, key=lambda pair: (-pair[0], pair[1].number)):
+        graph = record.proposal.graph
+        wrong = (r for r in record.results if r.score == 0 and (graph.key, r.item) in runs)
+        result = next(wrong, None)
+        if result is None:
+            continue
+        item, texts = items[result.item], runs[graph.key, result.item].texts
+        whole = graph.canonical()
+        shown.append(
+            {
+                "trial": record.number,
+                "graph": whole.describe(),
+                "question": item.question[:_SHOWN_CHARACTERS],
+                "gold": item.gold,
+                "answer": result.answer,
+                "outcome": result.outcome.value,
+                "nodes": [
+                    {"role": node.role, "model": node.model, "text": text[:_SHOWN_CHARACTERS]}
+                    for node, text in zip(whole.nodes, texts, strict=True)
+                ],
+            }
+        )
+    return shown[:_SHOWN_FAILURES]

@@ -1,4 +1,4 @@
-"""Plain alternatives: what a user could do without a search, at the winner's used cost."""
+"""Baselines: what a user could do without a search, at the winner's used cost."""
 
 import asyncio
 import math
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
     from graphsearch.records.tasks import Item
     from graphsearch.study.experiment import Experiment
-    from graphsearch.study.study import Study
+    from graphsearch.study.run import Run
 
 __all__ = [
     "FITTED",
     "PROBED",
-    "Alternative",
+    "Baseline",
     "Prices",
     "affordable",
-    "alternatives",
+    "baselines",
     "derive",
-    "fit_fusers",
     "is_plain",
-    "measure_prices",
+    "plan_baselines",
 ]
 
 PROBED = 50
@@ -44,8 +43,8 @@ _TOLERANCE = 1.02
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
-    """One plain alternative, ready to run.
+class Baseline:
+    """One baseline, ready to run.
 
     Attributes:
         name: for tables.
@@ -99,7 +98,7 @@ class Alternative:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Alternative":
+    def from_json(cls, values: Mapping[str, Any]) -> "Baseline":
         """The record that `to_json` wrote."""
         from graphsearch.graph import CollaborationGraph
 
@@ -119,26 +118,51 @@ class Prices:
     claims: bool
 
 
-async def fit_fusers(
-    study: "Study", plan: Sequence[Alternative], items: "Sequence[Item]", *, used: float
-) -> list[Alternative]:
-    """Give fusers the most answers with which they really stay within a used cost.
+async def plan_baselines(
+    run: "Run",
+    experiment: "Experiment",
+    items: "Sequence[Item]",
+    *,
+    results: Sequence[ItemResult],
+    planned: float,
+) -> list[Baseline]:
+    """The baselines, sized by what the winner and single calls use on selection items.
 
-    How long a fuser writes is not known before it has read; so each is run on a few selection
-    items and loses an answer until it fits. One that does not fit with two answers is left out.
+    The winner's used cost is taken on the very items that a baseline's is measured on, because a
+    question's length moves the cost of both alike.
 
     Args:
-        study: runs them.
-        plan: all alternatives; those of other kinds are kept as they are.
+        run: measures on a few items.
+        experiment: names models, roles and the kinds wanted.
         items: selection items.
-        used: the winner's used cost of one question, on the same items.
+        results: the winner on them, as far as the budget covered it.
+        planned: the winner's expected cost, which stands in for its used cost where it has none.
     """
+    if not experiment.settings.baselines:
+        return []
+
+    def used(most: int) -> float:
+        found = experiment.evidence(results[:most], planned=planned).used
+        return planned if found is None else found
+
+    # Where the budget had the winner meet few items, measuring the others takes few as well.
+    few = items[: len(results) or FITTED]
+    prices = await _measure_prices(run, experiment, few)
     fitted = []
-    for alternative in plan:
-        found: Alternative | None = alternative
+    for baseline in baselines(experiment, prices, used=used(PROBED)):
+        found: Baseline | None = baseline
         while found is not None and found.kind == "fuser":
-            cost = await _probe(study, found, items[:FITTED])
-            if cost is None or cost <= used * _TOLERANCE:
+            # How long a fuser writes is not known before it has read: it loses an answer until
+            # what it really uses fits, and is left out where two answers are too many.
+            block = await run.block(
+                f"fit/{found.name}",
+                [found.graph],
+                few[:FITTED],
+                stream="selection",
+                account="baseline",
+            )
+            cost = experiment.evidence(block.results[0], planned=0.0).used
+            if cost is None or cost <= used(FITTED) * _TOLERANCE:
                 break
             found = _with_fewer(found)
         if found is not None:
@@ -146,77 +170,61 @@ async def fit_fusers(
     return fitted
 
 
-async def _probe(study: "Study", alternative: Alternative, items: "Sequence[Item]") -> float | None:
-    (results,) = await study.runner.block(
-        f"fit/{alternative.name}",
-        [alternative.graph],
-        items,
-        stream="selection",
-        account="baseline",
-    )
-    return _used(study, results).get(study.parts.graph_budget.currency)
-
-
-def _with_fewer(alternative: Alternative) -> Alternative | None:
+def _with_fewer(baseline: Baseline) -> Baseline | None:
     from graphsearch.graph import CollaborationGraph
 
-    graph, copies = alternative.graph, alternative.copies - 1
+    graph, copies = baseline.graph, baseline.copies - 1
     source = graph.nodes[graph.parents(graph.sink)[0]].model
     if copies < 2 or source is None:
         return None
-    fewer = CollaborationGraph.fan_in([source] * copies, "fuser", alternative.model)
-    name = f"{copies}x {source} -> fuser {alternative.model}"
-    return replace(alternative, name=name, copies=copies, graph=fewer)
+    fewer = CollaborationGraph.fan_in([source] * copies, "fuser", baseline.model)
+    name = f"{copies}x {source} -> fuser {baseline.model}"
+    return replace(baseline, name=name, copies=copies, graph=fewer)
 
 
-async def measure_prices(study: "Study", items: "Sequence[Item]") -> Prices:
+async def _measure_prices(run: "Run", experiment: "Experiment", items: "Sequence[Item]") -> Prices:
     """What one sampled call of each model really uses; costs two calls a model and item."""
     from graphsearch.graph import CollaborationGraph
 
-    models = affordable(study.parts)
+    models = affordable(experiment)
     graphs = [CollaborationGraph.combine("vote", [model, model]) for model in models]
-    found = await study.runner.block(
+    found = await run.block(
         "prices", graphs, items[:PROBED], stream="selection", account="baseline"
     )
-    currency = study.parts.graph_budget.currency
-    grader = study.parts.task.grader
+    by_id = {item.id: item for item in items}
     claims = any(
-        grader.claims(item, text) is not None
-        for graph in graphs
-        for item in items[:PROBED]
-        for text in _texts(study.runner.runs.get((graph.key, item.id)))
+        experiment.task.grader.claims(by_id[item], text) is not None
+        for (_, item), one in found.transcripts.items()
+        for text in one.texts[:-1]
     )
-    sampled = {}
-    for model, results in zip(models, found, strict=True):
-        used = _used(study, results).get(currency)
-        if used is not None:
-            sampled[model] = used / 2
-    return Prices(sampled, claims)
+    costs = [experiment.evidence(results, planned=0.0).used for results in found.results]
+    pairs = zip(models, costs, strict=True)
+    return Prices({model: cost / 2 for model, cost in pairs if cost is not None}, claims)
 
 
-def alternatives(parts: "Experiment", prices: Prices, *, used: float) -> list[Alternative]:
-    """All plain alternatives at a used cost.
+def baselines(experiment: "Experiment", prices: Prices, *, used: float) -> list[Baseline]:
+    """All baselines at a used cost.
 
     Args:
-        parts: names the models, the kinds wanted and the roles there are.
+        experiment: names the models, the kinds wanted and the roles there are.
         prices: used cost of one call by model.
         used: the winner's used cost of one question, on the items the prices were measured on.
     """
-    wanted = set(parts.settings.baselines)
-    rows = [_single(model) for model in affordable(parts)]
+    wanted = set(experiment.settings.baselines)
+    rows = [_single(model) for model in affordable(experiment)]
     for model, price in prices.sampled.items():
-        copies = min(parts.settings.most_copies, int(used * _TOLERANCE / price))
+        copies = min(experiment.settings.most_copies, int(used * _TOLERANCE / price))
         if copies >= 2:
-            rows += _of_draws(parts, model, copies, claims=prices.claims)
-    rows += _fusers(parts, prices, used)
-    if isinstance(parts.task.grader, AskingGrader):
+            rows += _of_draws(experiment, model, copies, claims=prices.claims)
+    rows += _fusers(experiment, prices, used)
+    if isinstance(experiment.task.grader, AskingGrader):
         # An oracle knows; a model that judges only thinks, and would be asked about every draw.
         wanted.discard("best_of_n")
     return [row for row in rows if row.kind in wanted]
 
 
 def is_plain(graph: "CollaborationGraph") -> bool:
-    """True for a graph such as alternatives have: one call, or copies of one combined or fused."""
+    """True for a graph such as baselines have: one call, or copies of one combined or fused."""
     sink = graph.nodes[graph.sink]
     others = [i for i in range(len(graph)) if i != graph.sink]
     if not others:
@@ -228,7 +236,7 @@ def is_plain(graph: "CollaborationGraph") -> bool:
 
 async def derive(
     executor: "Executor",
-    alternative: Alternative,
+    baseline: Baseline,
     items: "Sequence[Item]",
     results: Sequence[ItemResult],
     runs: "Sequence[GraphRun | None]",
@@ -239,20 +247,20 @@ async def derive(
     evaluated stay so, and those of which a draw cannot be judged become so.
     """
     pairs = zip(items, results, runs, strict=True)
-    work = [_derive_one(executor, alternative, *one) for one in pairs]
+    work = [_derive_one(executor, baseline, *one) for one in pairs]
     return list(await asyncio.gather(*work))
 
 
 async def _derive_one(
     executor: "Executor",
-    alternative: Alternative,
+    baseline: Baseline,
     item: "Item",
     result: ItemResult,
     run: "GraphRun | None",
 ) -> ItemResult:
     if result.score is None or run is None:
         return result
-    is_one = alternative.kind == "sampled"
+    is_one = baseline.kind == "sampled"
     draws = []
     for node in run.nodes[:1] if is_one else run.nodes[:-1]:
         try:
@@ -268,62 +276,62 @@ async def _derive_one(
     return replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
 
 
-def affordable(parts: "Experiment") -> list[str]:
+def affordable(experiment: "Experiment") -> list[str]:
     """Models whose single call fits the graph budget, cheapest first."""
-    space = parts.space
+    space = experiment.space
     allowed = float(space.budget) * _ROUNDING
     models = [model for model in space.models if space.cost.gamma(model) <= allowed]
     return sorted(models, key=lambda model: (space.cost.gamma(model), model))
 
 
-def _single(model: str) -> Alternative:
+def _single(model: str) -> Baseline:
     from graphsearch.graph import CollaborationGraph
 
-    return Alternative(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
+    return Baseline(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
 
 
-def _of_draws(parts: "Experiment", model: str, copies: int, *, claims: bool) -> list[Alternative]:
+def _of_draws(experiment: "Experiment", model: str, copies: int, *, claims: bool) -> list[Baseline]:
     from graphsearch.graph import CollaborationGraph
 
     vote = CollaborationGraph.combine("vote", [model] * copies)
     rows = [
-        Alternative(f"1x {model} (sampled)", "sampled", model, 1, vote),
-        Alternative(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
-        Alternative(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
+        Baseline(f"1x {model} (sampled)", "sampled", model, 1, vote),
+        Baseline(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
+        Baseline(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
     ]
-    if claims and "select" in parts.roles:
+    if claims and "select" in experiment.roles:
         select = CollaborationGraph.combine("select", [model] * copies)
-        rows.append(Alternative(f"{copies}x {model} -> select", "select", model, copies, select))
+        rows.append(Baseline(f"{copies}x {model} -> select", "select", model, copies, select))
     return rows
 
 
-def _fusers(parts: "Experiment", prices: Prices, used: float) -> list[Alternative]:
+def _fusers(experiment: "Experiment", prices: Prices, used: float) -> list[Baseline]:
     from graphsearch.graph import CollaborationGraph
 
-    if "fuser" not in parts.roles or not prices.sampled:
+    if "fuser" not in experiment.roles or not prices.sampled:
         return []
     cheapest = next(iter(prices.sampled))
     rows = []
     for fuser in prices.sampled:
         for source in dict.fromkeys((fuser, cheapest)):
-            copies = _fitting(parts, prices, used, source, fuser)
+            copies = _fitting(experiment, prices, used, source, fuser)
             if copies >= 2:
                 graph = CollaborationGraph.fan_in([source] * copies, "fuser", fuser)
                 name = f"{copies}x {source} -> fuser {fuser}"
-                rows.append(Alternative(name, "fuser", fuser, copies, graph))
+                rows.append(Baseline(name, "fuser", fuser, copies, graph))
     return rows
 
 
-def _fitting(parts: "Experiment", prices: Prices, used: float, source: str, fuser: str) -> int:
+def _fitting(experiment: "Experiment", prices: Prices, used: float, source: str, fuser: str) -> int:
     """Most answers of `source` that `fuser` can read within `used`.
 
     The fuser's own call is priced by the cost model, scaled by how much of its expected cost a
     single call of that model really uses.
     """
-    cost = parts.space.cost
+    cost = experiment.space.cost
     scale = prices.sampled[fuser] / cost.gamma(fuser)
-    limit = parts.roles["fuser"].max_parents
-    most = min(parts.settings.most_copies, limit if limit is not None else math.inf)
+    limit = experiment.roles["fuser"].max_parents
+    most = min(experiment.settings.most_copies, limit if limit is not None else math.inf)
     copies = 0
     while copies < most:
         more = copies + 1
@@ -344,11 +352,3 @@ def _one_draw(result: ItemResult, node: "NodeRun", verdict: Verdict) -> ItemResu
         group=result.group,
         answer=verdict.parsed,
     )
-
-
-def _texts(run: "GraphRun | None") -> Sequence[str]:
-    return () if run is None else run.texts[:-1]
-
-
-def _used(study: "Study", results: Sequence[ItemResult]) -> Mapping[str, float]:
-    return study.parts.evidence(results, planned=0.0).used_by

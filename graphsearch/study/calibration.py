@@ -1,6 +1,7 @@
 """Fitted parts of graphs: worked out on calibration questions once, kept, and used unchanged."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphsearch.ledger import Spend
@@ -9,13 +10,13 @@ from graphsearch.records.errors import StudyStopped
 from graphsearch.records.fits import Fit
 from graphsearch.records.tasks import Item
 from graphsearch.records.trials import ItemResult
+from graphsearch.study.decisions import Decisions
 from graphsearch.study.failures import Failures, check_endpoints
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor
     from graphsearch.graph import CollaborationGraph
     from graphsearch.ledger import Ledger
-    from graphsearch.store import Store
 
 __all__ = ["ACCOUNT", "Calibration"]
 
@@ -24,12 +25,12 @@ ACCOUNT = "search"
 
 
 class Calibration:
-    """Has the fitted parts of a study's graphs worked out, keeps them, and recalls them.
+    """Has the fitted parts of a study's graphs worked out, keeps them, and uses them again.
 
     Args:
         executor: works them out, and uses them.
-        store: keeps them.
         ledger: says what is covered.
+        decisions: keeps them.
         items: calibration questions, of the search split.
         failures: of the study; those of calibration questions count among them.
     """
@@ -37,16 +38,16 @@ class Calibration:
     def __init__(
         self,
         executor: "Executor",
-        store: "Store",
         ledger: "Ledger",
+        decisions: Decisions,
         *,
         items: Sequence[Item],
         failures: Failures,
     ) -> None:
         self._executor = executor
-        self._store = store
         self._ledger = ledger
-        self._items = tuple(items)
+        self._decisions = decisions
+        self.items = tuple(items)
         self._failures = failures
         self._failed: dict[str, tuple[ItemResult, ...]] = {}
 
@@ -58,23 +59,25 @@ class Calibration:
         """Calibration questions that taught nothing for reasons of the infrastructure."""
         return self._failed.get(graph.key, ())
 
-    def recall(self, graphs: "Sequence[CollaborationGraph]") -> "list[CollaborationGraph]":
-        """Use what is in the store; the graphs that are still to be fitted."""
+    def missing(self, graphs: "Sequence[CollaborationGraph]") -> "list[CollaborationGraph]":
+        """The graphs that are still to be fitted; fits that were kept are used from now on."""
         missing = []
         for graph in graphs:
             if not self._executor.needs_fit(graph):
                 continue
-            kept = self._store.get_checkpoint(_name(graph))
+            kept = self._decisions.made(_name(graph))
             if kept is None:
                 missing.append(graph)
-            else:
-                failed = [ItemResult.from_json(one) for one in kept.get("failed", ())]
-                self._use(graph, Fit.from_json(kept), failed)
-                self._failures.count(len(self._items), failed)
+                continue
+            failed = [ItemResult.from_json(one) for one in kept.get("failed", ())]
+            self._use(graph, Fit.from_json(kept), failed)
+            self._failures.count(len(self.items), failed)
         return missing
 
-    async def ensure(self, name: str, graphs: "Sequence[CollaborationGraph]") -> bool:
-        """Fit what is still to be fitted; False when the budget does not cover that.
+    async def ready(
+        self, name: str, graphs: "Sequence[CollaborationGraph]", *, together: bool = False
+    ) -> "list[CollaborationGraph]":
+        """Those of the graphs that have what they need to run, fitted now where it is covered.
 
         One graph after the other: graphs share most calls, so what the first has paid leaves room
         for the worst case of the next.
@@ -82,69 +85,47 @@ class Calibration:
         Args:
             name: of the block that the graphs are to run, for the record of the admission.
             graphs: any graphs.
+            together: the graphs run all or not at all, so the first that is not covered ends it.
 
         Raises:
             StudyStopped: too many calibration questions failed for reasons of the infrastructure.
                 Nothing is kept of such a fit but its calls, so a resumed study asks again what
                 was not answered.
         """
-        for graph in self.recall(graphs):
-            if not self._admitted(f"admission/{name}/{_name(graph)}", graph):
-                return False
-            await self._fit(graph)
-        return True
-
-    async def ready(
-        self, name: str, graphs: "Sequence[CollaborationGraph]"
-    ) -> "list[CollaborationGraph]":
-        """Those of the graphs that have what they need to run; others are left out, not refused.
-
-        Args:
-            name: as for `ensure`, which has nothing left to do for these.
-            graphs: any graphs.
-
-        Raises:
-            StudyStopped: as `ensure`.
-        """
-        missing = {graph.key for graph in self.recall(graphs)}
+        missing = {graph.key for graph in self.missing(graphs)}
         found = []
         for graph in graphs:
             if graph.key in missing:
-                if not self._admitted(f"admission/{name}/{_name(graph)}", graph):
+                admission = await self._decisions.once(
+                    f"admission/{name}/{_name(graph)}", partial(self._covered, graph)
+                )
+                if not admission["covered"]:
+                    if together:
+                        break
                     continue
                 await self._fit(graph)
             found.append(graph)
         return found
 
-    def _admitted(self, name: str, graph: "CollaborationGraph") -> bool:
-        decided = self._store.get_checkpoint(name)
-        if decided is None:
-            decided = {"covered": self._covered(graph)}
-            self._store.put_checkpoint(name, decided)
-        return bool(decided["covered"])
-
-    def _covered(self, graph: "CollaborationGraph") -> bool:
-        worst = Spend.total(self._executor.worst_fit(graph, item) for item in self._items)
-        return self._ledger.would_cover(worst, ACCOUNT)
+    def _covered(self, graph: "CollaborationGraph") -> dict[str, bool]:
+        worst = Spend.total(self._executor.worst_fit(graph, item) for item in self.items)
+        return {"covered": self._ledger.would_cover(worst, ACCOUNT)}
 
     async def _fit(self, graph: "CollaborationGraph") -> None:
         """Keep a fit if enough questions were answered: it is never looked at again."""
-        run = await self._executor.fit(graph, self._items, stream="search", account=ACCOUNT)
+        run = await self._executor.fit(graph, self.items, stream="search", account=ACCOUNT)
         mine = Failures(self._failures.allowed, few=1)
         for failures in (mine, self._failures):
-            failures.count(len(self._items), run.failed)
+            failures.count(len(self.items), run.failed)
         self._failures.tell()
-        check_endpoints(self._executor)
+        check_endpoints(self._executor.down)
         mine.check(f"the parts of {graph.describe()} could not be fitted: ")
         self._failures.check()
         if run.fit is None:
             raise StudyStopped(f"{graph.describe()} has fitted parts, and there is no question")
-        self._keep(graph, run.fit, run.failed)
-
-    def _keep(self, graph: "CollaborationGraph", fit: Fit, failed: "Sequence[ItemResult]") -> None:
-        lost = {"failed": [result.to_json() for result in failed]} if failed else {}
-        self._store.put_checkpoint(_name(graph), {**fit.to_json(), **lost})
-        self._use(graph, fit, failed)
+        lost = {"failed": [result.to_json() for result in run.failed]} if run.failed else {}
+        self._decisions.put({_name(graph): {**run.fit.to_json(), **lost}})
+        self._use(graph, run.fit, run.failed)
 
     def _use(self, graph: "CollaborationGraph", fit: Fit, failed: "Sequence[ItemResult]") -> None:
         self._executor.set_fit(graph, fit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.records.calls import Message, Reply, Sampling
-from graphsearch.records.errors import BudgetRefused
+from graphsearch.records.errors import BudgetRefused, ConfigError
 from graphsearch.records.tasks import AskingGrader, Task
 from graphsearch.records.trials import ItemResult
 from graphsearch.searchers.base import Agent, Searcher
@@ -39,7 +39,8 @@ class Experiment:
         task: questions and grader.
         fleet: models and their constants.
         space: what graphs are allowed, with the graph budget.
-        searcher: proposes graphs.
+        make_searcher: makes what proposes graphs, for a space; a searcher that was given as an
+            object is what it brings.
         roles: what nodes do, by name.
         engines: where the calls of each model go.
         search_budget: limits of all that the study spends.
@@ -51,6 +52,8 @@ class Experiment:
         agent_sampling: how its tokens are drawn; needs `max_tokens`.
         concurrency: most calls in flight to a model whose engine has no opinion.
         retries: how long and how often calls are tried; None for the defaults.
+        space_at: the space at measured token lengths; None where lengths are fixed, or the
+            searcher cannot be made anew for another space.
         names: `searcher`, `agent` and `grader` as `{name, options}`, `prompts` and `prompt_set`,
             for the record.
     """
@@ -58,7 +61,7 @@ class Experiment:
     task: Task
     fleet: "Fleet"
     space: "Space"
-    searcher: Searcher
+    make_searcher: "Callable[[Space], Searcher]"
     roles: "Mapping[str, Role]"
     engines: "Mapping[str, Engine]"
     search_budget: "tuple[Amount, ...]"
@@ -70,7 +73,7 @@ class Experiment:
     agent_sampling: Sampling = AGENT_SAMPLING
     concurrency: int = 64
     retries: "RetryPolicy | None" = None
-    replan: "Callable[[Lengths], tuple[Space, Searcher]] | None" = None
+    space_at: "Callable[[Lengths], Space] | None" = None
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,6 +102,27 @@ class Experiment:
         Those are in the fleet and not in the space.
         """
         return replace(self.space.cost.in_currency(currency), fleet=self.fleet)
+
+    @property
+    def searcher_named(self) -> Mapping[str, Any]:
+        """Name and options of the searcher."""
+        named: Mapping[str, Any] | None = self.names.get("searcher")
+        return named or {"name": self.make_searcher(self.space).name, "options": {}}
+
+    def with_lengths(self, lengths: "Lengths") -> "Experiment":
+        """The experiment planned with these token lengths.
+
+        Raises:
+            ConfigError: its searcher was given for this very space.
+            BudgetRefused: at these lengths no graph fits the graph budget.
+        """
+        if self.space_at is None:
+            raise ConfigError(
+                "lengths can only be measured for a searcher given by name: it is made for what "
+                "they turn out to be",
+                where="evaluation.length_items",
+            )
+        return replace(self, space=self.space_at(lengths))
 
     def evidence(self, results: Sequence[ItemResult], *, planned: float) -> Evidence:
         """What results of one graph are worth, at this study's level and in its currency.
@@ -130,7 +154,7 @@ class Experiment:
             },
             "fleet": self.fleet.identity(),
             "space": self.space.to_json(),
-            "searcher": self.names.get("searcher", {"name": self.searcher.name, "options": {}}),
+            "searcher": self.searcher_named,
             "agent": self.names.get("agent"),
             "prompts": self.names.get("prompts"),
             "settings": self.settings.to_json(),

@@ -2,15 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import StudyStopped
 from graphsearch.records.trials import ItemResult
 from graphsearch.study.losses import Loss, Losses, named
-
-if TYPE_CHECKING:
-    from graphsearch.execution import Executor
 
 __all__ = ["ANEW", "RESUME", "Failures", "check_endpoints"]
 
@@ -95,11 +92,11 @@ class Failures:
         )
 
 
-def check_endpoints(executor: "Executor") -> None:
-    """Stop the study where an endpoint counts as dead; raises `StudyStopped`."""
-    if executor.down is not None:
+def check_endpoints(down: str | None) -> None:
+    """Stop the study where an endpoint counts as dead, for the reason given; `StudyStopped`."""
+    if down is not None:
         raise StudyStopped(
-            f"{executor.down}; no further call was sent, and all finished ones are kept: mend the "
+            f"{down}; no further call was sent, and all finished ones are kept: mend the "
             "cause, or change the endpoint in the fleet if it is elsewhere now, then resume"
         )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graphsearch.records.events import BudgetState
     from graphsearch.store import Store
 
-__all__ = ["found_in", "same_study", "spent_in"]
+__all__ = ["same_study", "spent_in"]
 
 
 _LONGEST = 80
@@ -86,15 +86,3 @@ def spent_in(store: "Store") -> "tuple[BudgetState, ...]":
     limits = found["limits"]
     search, evaluation = (map(Amount.parse, limits[name]) for name in ("search", "evaluation"))
     return standing(ledger, tuple(search), tuple(evaluation))
-
-
-def found_in(store: "Store", name: str) -> dict[str, Any]:
-    """A checkpoint that a whole study has.
-
-    Raises:
-        StoreError: it is missing.
-    """
-    value = store.get_checkpoint(name)
-    if not isinstance(value, dict):
-        raise StoreError(f"the study is damaged: {name} is missing", where=store.name)
-    return value

@@ -2,11 +2,15 @@
 
 import random
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from graphsearch.records.calls import digest
 from graphsearch.records.tasks import Item, Split
 
-__all__ = ["Window", "arrange"]
+if TYPE_CHECKING:
+    from graphsearch.study.experiment import Experiment
+
+__all__ = ["Window", "arrange", "round_items"]
 
 
 def arrange(items: Sequence[Item], split: Split, *, seed: int) -> tuple[Item, ...]:
@@ -59,3 +63,10 @@ class Window:
         """Move on behind the first `used` items of the window."""
         if self._pool:
             self.position = (self.position + used) % len(self._pool)
+
+
+def round_items(experiment: "Experiment") -> Window:
+    """The items of the rounds of a search, from the first."""
+    pool = arrange(experiment.task.splits["search"], "search", seed=experiment.seed)
+    settings = experiment.settings
+    return Window(pool[: settings.search_items], settings.window)

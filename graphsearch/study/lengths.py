@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Lengths, ModelLengths
-from graphsearch.records.errors import BudgetRefused, ConfigError
-from graphsearch.records.events import LengthsMeasured
+from graphsearch.records.errors import ConfigError
+from graphsearch.records.tasks import TokenProfile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from graphsearch.records.roles import Role
     from graphsearch.space import SinkOption, Space
     from graphsearch.study.experiment import Experiment
-    from graphsearch.study.study import Study
 
 __all__ = [
     "LENGTH_ITEMS",
@@ -27,15 +26,11 @@ __all__ = [
     "length_lines",
     "lengths_of_run",
     "lengths_part",
-    "measure_lengths",
-    "restore_plan",
-    "say_lengths",
+    "models_of",
 ]
 
 LENGTH_ITEMS = 8
 """Questions on which lengths are measured where the task's own are only estimated."""
-
-MARK = "lengths"
 
 
 @dataclass(slots=True)
@@ -150,7 +145,7 @@ def length_items(parts: "Experiment") -> int:
     told = parts.settings.length_items
     if told is not None:
         return told
-    is_open = parts.replan is not None and parts.space.cost.lengths is None
+    is_open = parts.space_at is not None and parts.space.cost.lengths is None
     return LENGTH_ITEMS if is_open and parts.task.is_estimated else 0
 
 
@@ -161,7 +156,7 @@ def length_graphs(space: "Space") -> "list[CollaborationGraph]":
     threshold says nothing of lengths. A model that no such graph of the space and its budget has is
     left out; its lengths are then those of the others.
     """
-    models = dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)])
+    models = models_of(space)
     cheapest = min(space.models, key=lambda name: space.cost.node_ticks(name, 0))
     found: dict[str, CollaborationGraph] = {}
     for model in models:
@@ -216,100 +211,34 @@ def _slot_roles(space: "Space", *, reads: int) -> list[str]:
     return [name for name in names if not space.role(name).is_gate]
 
 
-async def measure_lengths(study: "Study") -> None:
-    """Measure lengths and plan with them: once a study, before its first round.
-
-    The questions are the first of the first round and the calls those that graphs of the search
-    share, so little of it is paid for measuring alone.
-
-    Raises:
-        BudgetRefused: at the measured lengths no graph fits the graph budget.
-        ConfigError: measuring was asked for, and the searcher cannot be made anew.
-    """
-    parts = study.parts
-    count = length_items(parts)
-    if not count or study.rounds or study.store.get_checkpoint(MARK) is not None:
-        return
-    if parts.replan is None:
-        raise ConfigError(
-            "lengths can only be measured for a searcher given by name: it is made for what they "
-            "turn out to be",
-            where="evaluation.length_items",
-        )
-    graphs = length_graphs(parts.space)
-    items = study.window.peek()[:count]
-    await study.runner.block("lengths", graphs, items, stream="search", account="search")
-    measured = study.runner.lengths.measured()
-    if measured.by_model:
-        _replan(study, measured)
-    study.store.put_checkpoint(
-        MARK,
-        {
-            "measured": measured.to_json(),
-            "lengths": study.runner.lengths.to_json(),
-            "tally": study.runner.tally.to_json(),
-        },
-    )
-    say_lengths(study)
-
-
-def restore_plan(study: "Study") -> None:
-    """Plan as before with what a stopped study had measured."""
-    found = study.store.get_checkpoint(MARK)
-    if found is None:
-        return
-    study.runner.lengths = LengthTally.from_json(found["lengths"])
-    study.runner.tally = type(study.runner.tally).from_json(found["tally"])
-    measured = Lengths.from_json(found["measured"])
-    if measured.by_model:
-        _replan(study, measured)
-
-
-def _replan(study: "Study", measured: Lengths) -> None:
-    """Make space and searcher of a study anew, for measured lengths."""
-    parts = study.parts
-    assert parts.replan is not None
-    try:
-        space, searcher = parts.replan(measured.covering(_models(parts)))
-    except BudgetRefused as error:
-        raise BudgetRefused(f"with token lengths as measured: {error}") from error
-    study.parts = replace(parts, space=space, searcher=searcher)
-
-
-def say_lengths(study: "Study") -> None:
-    """Tell what was assumed, what is planned with, and what was measured so far."""
-    part = lengths_part(study)
-    study.voice.say(
-        LengthsMeasured, source=part["source"], assumed=part["assumed"], models=part["models"]
-    )
-
-
 # -- for the record -------------------------------------------------------------------------------
 
 
-def lengths_part(study: "Study") -> dict[str, Any]:
+def lengths_part(
+    space: "Space", assumed: TokenProfile, tally: LengthTally, *, were_measured: bool
+) -> dict[str, Any]:
     """What `result.json` says of token lengths.
 
     `error` is by how much the expected cost of a call without parents was wrong: planned over
     measured, less 1; None where nothing was measured.
+
+    Args:
+        space: as it was planned with.
+        assumed: the task's own lengths.
+        tally: of the calls made so far.
+        were_measured: whether the plan stands on lengths that this study has measured.
     """
-    parts = study.parts
-    cost = parts.space.cost
-    assumed = parts.task.profile
-    plain, measured = replace(cost, lengths=None), study.runner.lengths.measured()
+    cost = space.cost
+    plain, measured = replace(cost, lengths=None), tally.measured()
+    told = "assumed" if cost.lengths is None else "told"
     return {
-        "source": _source(study),
+        "source": "measured" if were_measured else told,
         "assumed": {"question": assumed.question, "answer": assumed.answer},
         "models": {
-            model: _model_part(model, cost, plain, measured.get(model)) for model in _models(parts)
+            model: _model_part(model, cost, plain, measured.get(model))
+            for model in models_of(space)
         },
     }
-
-
-def _source(study: "Study") -> str:
-    if study.store.get_checkpoint(MARK) is not None:
-        return "measured"
-    return "assumed" if study.parts.space.cost.lengths is None else "told"
 
 
 def _model_part(
@@ -339,8 +268,8 @@ def _plain(lengths: ModelLengths) -> dict[str, int]:
     return {one.name: getattr(lengths, one.name) for one in fields(ModelLengths)}
 
 
-def _models(parts: "Experiment") -> list[str]:
-    space = parts.space
+def models_of(space: "Space") -> list[str]:
+    """All models that graphs of a space may have, each once."""
     return list(dict.fromkeys([*space.models, *(s.model for s in space.sinks if s.model)]))
 
 

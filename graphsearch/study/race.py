@@ -3,7 +3,7 @@
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphsearch import stats
 from graphsearch.records.tasks import Item
@@ -12,7 +12,16 @@ from graphsearch.records.trials import ItemResult
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
 
-__all__ = ["Contestant", "RunBlock", "blocks_of", "race", "split_losers"]
+__all__ = [
+    "Contestant",
+    "Losers",
+    "RunBlock",
+    "blocks_of",
+    "chunks",
+    "race",
+    "said_block",
+    "split_losers",
+]
 
 T = TypeVar("T")
 
@@ -40,6 +49,22 @@ class Contestant:
     stopped: bool = False
 
 
+Losers = Callable[[Sequence[Contestant], float], list[Contestant]]
+"""Which of those in a race have lost it, at a level."""
+
+
+def said_block(phase: str, number: int, field: Sequence[Contestant]) -> dict[str, Any]:
+    """What the event of a block that ended says of it."""
+    stopped = sum(contestant.stopped for contestant in field)
+    return {
+        "phase": phase,
+        "block": number,
+        "items": max(len(contestant.results) for contestant in field),
+        "alive": len(field) - stopped,
+        "stopped": stopped,
+    }
+
+
 def blocks_of(items: Sequence[T], sizes: Sequence[int]) -> list[Sequence[T]]:
     """Cut `items` into blocks of the given sizes; the last may be shorter, none is empty."""
     blocks: list[Sequence[T]] = []
@@ -51,12 +76,18 @@ def blocks_of(items: Sequence[T], sizes: Sequence[int]) -> list[Sequence[T]]:
     return blocks
 
 
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Blocks of equal size; the last may be shorter."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 async def race(
     graphs: Sequence["CollaborationGraph"],
     blocks: Sequence[Sequence[Item]],
     run_block: RunBlock,
     *,
     alpha: float,
+    losers: Losers | None = None,
     on_block: Callable[[int, Sequence[Contestant]], None] | None = None,
 ) -> list[Contestant]:
     """Run the graphs on all blocks, or until one is left or the budget is used up.
@@ -70,7 +101,8 @@ async def race(
         blocks: items of each block.
         run_block: runs a block.
         alpha: probability, for each graph, of stopping it wrongly.
-        on_block: hears of every block that ended, with its number and all contestants.
+        losers: says who has lost; None: the paired test of `split_losers`.
+        on_block: called after every block, with its number and all contestants.
 
     Returns:
         One contestant a graph, in the order given.
@@ -84,7 +116,7 @@ async def race(
         done = min((len(results) for results in found), default=0)
         for contestant, results in zip(alive, found, strict=True):
             contestant.results.extend(results[:done])
-        for loser in split_losers(alive, alpha / max(len(field_) - 1, 1)):
+        for loser in (losers or split_losers)(alive, alpha / max(len(field_) - 1, 1)):
             loser.stopped = True
         if on_block is not None:
             on_block(number, field_)

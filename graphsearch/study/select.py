@@ -5,24 +5,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from graphsearch.records.errors import BudgetRefused, StudyStopped
-from graphsearch.records.events import Finalists, WinnerFound
+from graphsearch.records.events import BlockDone, Finalists, WinnerFound
 from graphsearch.records.trials import ItemResult
 from graphsearch.study.archive import Entry
 from graphsearch.study.baselines import is_plain
 from graphsearch.study.items import arrange
-from graphsearch.study.losses import named
-from graphsearch.study.race import Contestant, RunBlock, race
+from graphsearch.study.losses import Loss, named
+from graphsearch.study.race import chunks, race, said_block
 from graphsearch.study.result import Finalist
-from graphsearch.study.room import ADVICE
+from graphsearch.study.sizing import ADVICE
+from graphsearch.study.stop import Stopped
 
 if TYPE_CHECKING:
     from graphsearch.graph import CollaborationGraph
     from graphsearch.records.tasks import Item
-    from graphsearch.study.study import Study
+    from graphsearch.study.experiment import Experiment
+    from graphsearch.study.run import Run
+    from graphsearch.study.search import Searched
 
-__all__ = ["PLAIN_FINALISTS", "Choice", "choose", "chunks"]
+__all__ = ["Choice", "select"]
 
-PLAIN_FINALISTS = 3
+_PLAIN_FINALISTS = 3
 """Plain graphs that are finalists anyway."""
 
 
@@ -45,12 +48,7 @@ class Choice:
     note: str = ""
 
 
-def chunks(items: "Sequence[Item]", size: int) -> "list[Sequence[Item]]":
-    """Blocks of equal size; the last may be shorter."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-async def choose(study: "Study") -> Choice:
+async def select(run: "Run", experiment: "Experiment", searched: "Searched") -> Choice:
     """Race the finalists on the selection split; best lower bound wins, ties to the cheaper.
 
     Finalists are the best of the search and, whether or not they are among these, its best plain
@@ -61,38 +59,77 @@ async def choose(study: "Study") -> Choice:
         BudgetRefused: the budget covered no graph.
         StudyStopped: no graph has a result.
     """
-    settings = study.parts.settings
-    ranking = study.archive.ranking()
+    settings = experiment.settings
+    ranking = searched.archive.ranking()
     if not ranking:
-        _refuse_nothing(study)
-    items = arrange(study.parts.task.splits["selection"], "selection", seed=study.parts.seed)
+        _refuse_nothing(run.tally.losses.all, searched.stopped)
+    items = arrange(experiment.task.splits["selection"], "selection", seed=experiment.seed)
     items = items[: settings.selection_items]
+
+    def finalist(entry: Entry, results: Sequence[ItemResult]) -> Finalist:
+        evidence = experiment.evidence(results, planned=entry.expected_cost)
+        return Finalist(entry.graph.key, entry.graph.describe(), evidence)
+
     if settings.winner == "last":
-        return _last(study, items)
+        proposed = [t for t in searched.trials if t.proposal.origin != "incumbent"]
+        last = searched.archive.entries[proposed[-1].proposal.graph.key]
+        note = "As published, the winner is the last graph proposed; nothing was selected."
+        choice = Choice(last, (), (), items, note)
+        return _crowned(run, choice, finalist(last, ()))
+
     best = ranking[: settings.finalists]
-    plain = [entry for entry in ranking if is_plain(entry.graph)][:PLAIN_FINALISTS]
+    plain = [entry for entry in ranking if is_plain(entry.graph)][:_PLAIN_FINALISTS]
     entries = best + [entry for entry in plain if entry not in best]
-    _announce(study, entries, len(items), plain=len(entries) - len(best))
+    run.events.say(
+        Finalists,
+        graphs=tuple({"key": e.graph.key, "text": e.graph.describe()} for e in entries),
+        items=len(items),
+        plain=len(entries) - len(best),
+    )
+
+    async def run_block(
+        number: int, graphs: "Sequence[CollaborationGraph]", block: "Sequence[Item]"
+    ) -> Sequence[Sequence[ItemResult]]:
+        found = await run.block(
+            f"selection/{number}", graphs, block, stream="selection", account="selection"
+        )
+        return found.results
+
     field = await race(
         [entry.graph for entry in entries],
         chunks(items, settings.test_block),
-        _block_runner(study),
+        run_block,
         alpha=settings.race_alpha,
-        on_block=lambda number, field: study.voice.say_block("selection", number, field),
+        losers=run.losers,
+        on_block=lambda number, field: run.events.say(
+            BlockDone, **said_block("selection", number, field)
+        ),
     )
-    return _judge(study, entries, field, items)
+    made = [
+        (entry, contestant, finalist(entry, contestant.results))
+        for entry, contestant in zip(entries, field, strict=True)
+    ]
+    # A graph that another one beat cannot win by having been judged on fewer, luckier items.
+    made.sort(
+        key=lambda m: (m[1].stopped, -m[2].evidence.interval[0], m[0].expected_cost, m[2].key)
+    )
+    entry, contestant, shown = made[0]
+    if contestant.results:
+        results, finalists = tuple(contestant.results), tuple(m[2] for m in made)
+        return _crowned(run, Choice(entry, results, finalists, items), shown)
+    note = "The budget covered no selection items: the winner is the best of the search alone."
+    return _crowned(run, Choice(entries[0], (), (), items, note), finalist(entries[0], ()))
 
 
-def _refuse_nothing(study: "Study") -> NoReturn:
+def _refuse_nothing(lost: Sequence[Loss], stopped: Stopped) -> NoReturn:
     """There is no winner: the budget covered no graph, or all failed."""
-    lost = study.runner.tally.losses.all
     if lost:
         raise StudyStopped(
             f"no graph was evaluated, so there is no winner; of what was asked {named(lost)} got "
             f"no verdict ({lost[0].by}: {lost[0].error}); all calls are kept: mend the cause, and "
             "begin in a new folder"
         )
-    if study.stopped is not None and study.stopped.rule == "budget":
+    if stopped.rule == "budget":
         raise BudgetRefused(
             "no graph was evaluated: the search budget covers not one question for any graph of a "
             "round, each reply reserved as long as it may be; "
@@ -101,67 +138,15 @@ def _refuse_nothing(study: "Study") -> NoReturn:
     raise StudyStopped("no graph was evaluated, so there is no winner; all calls are kept")
 
 
-def _block_runner(study: "Study") -> RunBlock:
-    async def run_block(
-        number: int, graphs: "Sequence[CollaborationGraph]", items: "Sequence[Item]"
-    ) -> Sequence[Sequence[ItemResult]]:
-        return await study.runner.block(
-            f"selection/{number}", graphs, items, stream="selection", account="selection"
-        )
-
-    return run_block
-
-
-def _judge(
-    study: "Study",
-    entries: Sequence[Entry],
-    field: Sequence[Contestant],
-    items: "tuple[Item, ...]",
-) -> Choice:
-    made = [
-        (entry, contestant, _finalist(study, entry, contestant.results))
-        for entry, contestant in zip(entries, field, strict=True)
-    ]
-    # A graph that another one beat cannot win by having been judged on fewer, luckier items.
-    made.sort(
-        key=lambda m: (m[1].stopped, -m[2].evidence.interval[0], m[0].expected_cost, m[2].key)
-    )
-    entry, contestant, _ = made[0]
-    note = ""
-    if not contestant.results:
-        entry = entries[0]
-        note = "The budget covered no selection items: the winner is the best of the search alone."
-    _crown(study, entry, contestant.results)
-    finalists = tuple(m[2] for m in made) if contestant.results else ()
-    return Choice(entry, tuple(contestant.results), finalists, items, note)
-
-
-def _last(study: "Study", items: "tuple[Item, ...]") -> Choice:
-    proposed = [t for t in study.trials if t.proposal.origin != "incumbent"]
-    entry = study.archive.entries[proposed[-1].proposal.graph.key]
-    _crown(study, entry, [])
-    note = "As published, the winner is the last graph proposed; nothing was selected."
-    return Choice(entry, (), (), items, note)
-
-
-def _finalist(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> Finalist:
-    evidence = study.parts.evidence(results, planned=entry.expected_cost)
-    return Finalist(entry.graph.key, entry.graph.describe(), evidence)
-
-
-def _announce(study: "Study", entries: Sequence[Entry], items: int, *, plain: int) -> None:
-    graphs = tuple({"key": e.graph.key, "text": e.graph.describe()} for e in entries)
-    study.voice.say(Finalists, graphs=graphs, items=items, plain=plain)
-
-
-def _crown(study: "Study", entry: Entry, results: Sequence[ItemResult]) -> None:
-    evidence = _finalist(study, entry, results).evidence
-    study.voice.say(
+def _crowned(run: "Run", choice: Choice, shown: Finalist) -> Choice:
+    """The choice, once it is said."""
+    run.events.say(
         WinnerFound,
-        key=entry.graph.key,
-        text=entry.graph.describe(),
-        accuracy=evidence.accuracy,
-        interval=evidence.interval,
-        n=evidence.n,
-        expected_cost=entry.expected_cost,
+        key=shown.key,
+        text=shown.text,
+        accuracy=shown.evidence.accuracy,
+        interval=shown.evidence.interval,
+        n=shown.evidence.n,
+        expected_cost=choice.winner.expected_cost,
     )
+    return choice

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from graphsearch.spec.models import Evaluation
 from graphsearch.study.budgets import SELECTION_SHARE
 from graphsearch.words import counted
+
+if TYPE_CHECKING:
+    from graphsearch.study.experiment import Experiment
 
 __all__ = [
     "NoImprovement",
@@ -104,17 +107,13 @@ def rules_of(settings: Evaluation) -> Sequence[StopRule]:
     return rules
 
 
-def used_up(reserve: float, *, evaluation_apart: bool) -> Stopped:
-    """The end by the budget, although money may be left: part of it is kept from the search.
-
-    Args:
-        reserve: share of the search budget kept for selection, test and baselines.
-        evaluation_apart: whether test and baselines have a budget of their own.
-    """
-    kept = reserve * (SELECTION_SHARE if evaluation_apart else 1)
+def used_up(experiment: "Experiment") -> Stopped:
+    """The end by the budget, although money may be left: part of it is kept from the search."""
+    reserve, is_apart = experiment.settings.reserve, bool(experiment.evaluation_budget)
+    kept = reserve * (SELECTION_SHARE if is_apart else 1)
     if not kept:
         return Stopped("budget", "The search budget does not cover another block.")
-    named = "the selection" if evaluation_apart else "finalists, sealed test and plain alternatives"
+    named = "the selection" if is_apart else "finalists, sealed test and plain alternatives"
     return Stopped(
         "budget",
         "The search's part of the budget does not cover another block "

@@ -154,13 +154,13 @@ def test_an_interrupted_run_says_130_and_goes_on_to_the_same_result(folder, how,
         # Whatever the shell of this test ignores: a background job's ignores Ctrl-C.
         "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         f"signal.signal(signal.SIGINT, signal.{ctrl_c})\n"
-        "from graphsearch.study.study import Study\n"
-        "whole = Study.step\n"
-        "async def step(self):\n"
+        "from graphsearch.study.search import Search\n"
+        "whole = Search.evaluate\n"
+        "async def evaluate(self, proposals):\n"
         "    if self.rounds:\n"
         f"        os.kill(os.getpid(), signal.{how})\n"
-        "    return await whole(self)\n"
-        "Study.step = step\n"
+        "    return await whole(self, proposals)\n"
+        "Search.evaluate = evaluate\n"
         "from graphsearch.cli import main\n"
         "main()\n"
     )

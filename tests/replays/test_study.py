@@ -16,6 +16,7 @@ from graphsearch.searchers import make_searcher
 from graphsearch.space import Space
 from graphsearch.spec import Evaluation
 from graphsearch.store import Store
+from graphsearch.study.items import arrange
 from graphsearch.study.result import Result
 from graphsearch.study.study import Study
 from tests.study.world import make_parts, reply
@@ -27,7 +28,11 @@ def parts(script=reply, search_budget="2000000 units", **changes):
     made = make_parts(search_budget=search_budget, script=script, calibration_items=10, **changes)
     cost = made.space.cost
     space = Space.build(cost, made.space.budget, slots=4, roles=("assistant",), sinks=SINKS)
-    return replace(made, space=space, searcher=make_searcher("random", space, seed=made.seed))
+    return replace(
+        made,
+        space=space,
+        make_searcher=lambda space: make_searcher("random", space, seed=made.seed),
+    )
 
 
 async def run(folder, script=reply, listener=None, **changes):
@@ -110,7 +115,9 @@ def failing(asked, *items):
 
 
 def calibration_of(study):
-    return [item.id.split("-")[1] for item in study.runner.calibration._items]
+    pool = arrange(study.experiment.task.splits["search"], "search", seed=study.experiment.seed)
+    count = study.experiment.settings.calibration_items
+    return [item.id.split("-")[1] for item in pool[:count]]
 
 
 @pytest.mark.parametrize("bad", [3, 9, 10])

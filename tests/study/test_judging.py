@@ -22,7 +22,7 @@ from graphsearch.records.errors import (
 )
 from graphsearch.records.tasks import JudgeCall, Task
 from graphsearch.records.trials import Failure, ItemResult
-from graphsearch.study.judging import agreement_of
+from graphsearch.study.agreement import agreement_of
 from tests.study.world import (
     PROFILE,
     SumGrader,

@@ -240,7 +240,7 @@ def test_without_measuring_the_assumed_lengths_hold_and_the_error_is_told(tmp_pa
 def test_lengths_of_an_earlier_run_are_planned_with(done, tmp_path):
     folder, result = done
     parts = experiment_of(**arguments(lengths=folder))
-    assert parts.replan is None  # nothing left to measure
+    assert parts.space_at is None  # nothing left to measure
     for model, (prompt, said) in REAL.items():
         assert parts.space.cost.expected_tokens(model, 0) == (prompt, said)
     again = api.optimize(**arguments(lengths=folder, settings={"length_items": None}))
@@ -313,14 +313,14 @@ async def test_a_searcher_that_was_given_as_it_is_cannot_be_planned_anew(tmp_pat
     own = arguments(searcher=make_searcher("random", space, seed=0), space=space)
     async with api.open_study(tmp_path / "run", **own) as study:
         with pytest.raises(ConfigError, match="searcher given by name"):
-            await study.step()
+            await study.run()
 
 
 async def test_in_a_loop_of_ones_own_prepare_does_it(tmp_path):
     async with api.open_study(tmp_path / "run", **arguments()) as study:
         assert isinstance(study, Study)
         await study.prepare()
-        assert study.parts.space.cost.lengths is not None
+        assert study.experiment.space.cost.lengths is not None
         records = await study.evaluate(study.ask(3))
         await study.tell(records)
         await study.prepare()  # does nothing any more

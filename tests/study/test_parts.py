@@ -16,14 +16,14 @@ from graphsearch.records.events import Best, Done, EventLog, RoundDone, read_eve
 from graphsearch.records.tasks import Item
 from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 from graphsearch.study.archive import Archive
-from graphsearch.study.baselines import Prices, alternatives
+from graphsearch.study.baselines import Prices, baselines
 from graphsearch.study.budgets import limits_of, states_of
+from graphsearch.study.conclude import against_budget, break_even
 from graphsearch.study.evidence import compare, gather, rounded
-from graphsearch.study.finish import against_budget, break_even
 from graphsearch.study.items import Window, arrange
 from graphsearch.study.result import Result, Row, Winner
-from graphsearch.study.runner import Tally
 from graphsearch.study.stop import NoImprovement, Progress, Rounds, Time, rules_of
+from graphsearch.study.tally import Tally
 from graphsearch.study.verdict import compared, rivals_of, verdict
 from tests.study.world import make_parts, make_settings
 
@@ -327,15 +327,15 @@ def test_a_log_goes_on_after_half_a_line(tmp_path):
 
 
 @pytest.mark.parametrize("wobble", [0.99, 1.0, 1.01])
-def test_a_plain_winner_meets_itself_among_the_alternatives(wobble):
+def test_a_plain_winner_meets_itself_among_the_baselines(wobble):
     parts = make_parts()
-    rows = alternatives(parts, Prices({"small": 1.0, "large": 2.9}, claims=False), used=5 * wobble)
+    rows = baselines(parts, Prices({"small": 1.0, "large": 2.9}, claims=False), used=5 * wobble)
     votes = {row.model: row.copies for row in rows if row.kind == "self_consistency"}
     assert votes == {"small": 5}
 
 
 def test_an_alternative_uses_no_more_than_the_winner():
-    rows = alternatives(make_parts(), Prices({"small": 1.0, "large": 2.9}, claims=False), used=4.8)
+    rows = baselines(make_parts(), Prices({"small": 1.0, "large": 2.9}, claims=False), used=4.8)
     assert {r.model: r.copies for r in rows if r.kind == "self_consistency"} == {"small": 4}
 
 

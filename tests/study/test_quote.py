@@ -5,9 +5,9 @@ import pytest
 import graphsearch
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Opening
-from graphsearch.study import Study
 from graphsearch.study.quote._calls import Calls
 from graphsearch.study.quote._play import Bill
+from graphsearch.study.run import Run
 from tests.study.world import make_engines, make_fleet, make_parts, make_settings, make_task
 
 GATE = "cascade(share>=1)"
@@ -34,14 +34,15 @@ async def test_calls_have_one_name_exactly_where_the_executor_makes_them_once(tm
     parts = make_parts(script=lambda call: f"answer {next(split)}")
     items = parts.task.splits["search"][:1]
     calls, known = Calls(parts), set()
-    async with Study.open(parts, tmp_path) as study:
-        for graph in GRAPHS:
-            before = study.executor.traffic.made
-            await study.runner.block(graph.key, [graph], items, stream="search", account="search")
-            new = {use.name for use in calls.of(graph)} - known
-            known |= new
-            assert study.executor.traffic.made - before == len(new), graph.describe()
-        spent = float(study.ledger.spent("calls"))
+    run = Run.open(parts, tmp_path)
+    for graph in GRAPHS:
+        before = run.executor.traffic.made
+        await run.block(graph.key, [graph], items, stream="search", account="search")
+        new = {use.name for use in calls.of(graph)} - known
+        known |= new
+        assert run.executor.traffic.made - before == len(new), graph.describe()
+    spent = float(run.ledger.spent("calls"))
+    await run.aclose()
     bill = Bill()
     for graph in GRAPHS:
         bill.add(calls.of(graph), set())
@@ -100,10 +101,12 @@ def test_a_search_with_gates_spends_what_was_quoted(searcher):
 
 def test_a_searcher_that_begins_with_known_graphs_says_which():
     parts = make_parts(searcher="agent-reinforce")
-    assert isinstance(parts.searcher, Opening)
-    opening = parts.searcher.opening
-    assert [p.graph.key for p in parts.searcher.ask(4)] == [graph.key for graph in opening[:4]]
-    assert not isinstance(make_parts().searcher, Opening)
+    searcher = parts.make_searcher(parts.space)
+    assert isinstance(searcher, Opening)
+    opening = searcher.opening
+    assert [p.graph.key for p in searcher.ask(4)] == [graph.key for graph in opening[:4]]
+    other = make_parts()
+    assert not isinstance(other.make_searcher(other.space), Opening)
 
 
 def test_a_quote_names_the_grader_and_the_ceiling():
@@ -120,9 +123,10 @@ def test_a_quote_names_the_grader_and_the_ceiling():
 async def test_what_is_reserved_is_what_the_executor_reserves(tmp_path):
     parts = make_parts()
     calls, item = Calls(parts), parts.task.splits["search"][0]
-    async with Study.open(parts, tmp_path) as study:
-        for graph in GRAPHS:
-            worst = study.executor.worst_case(graph, item).floats()["units"]
-            found = calls.worst(graph)["units"]
-            assert worst <= found * (1 + 1e-6), graph.describe()
-            assert found <= 1.01 * worst, graph.describe()
+    run = Run.open(parts, tmp_path)
+    for graph in GRAPHS:
+        worst = run.executor.worst_case(graph, item).floats()["units"]
+        found = calls.worst(graph)["units"]
+        assert worst <= found * (1 + 1e-6), graph.describe()
+        assert found <= 1.01 * worst, graph.describe()
+    await run.aclose()

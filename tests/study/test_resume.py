@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import Rejected, StudyStopped
 from graphsearch.records.events import BlockDone
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.store import Store
+from graphsearch.study.run import Run
 from graphsearch.study.study import Study
 from tests.study.world import luck, make_parts, reply
 
@@ -157,10 +159,16 @@ async def test_the_seal_serves_its_record_and_no_other_winner(undisturbed):
 
 
 async def test_a_decided_admission_is_not_decided_again(tmp_path):
-    async with Study.open(parts(), tmp_path) as study:
-        items = study.parts.task.splits["search"]
-        graphs = [entry.graph for entry in study.ask(2)]
-        first = study.runner.admit("x", graphs, items, account="search")
-        study.ledger.book("search", study.executor.pricer.worst("large", 10**9, 10**9))
-        assert study.runner.admit("x", graphs, items, account="search") == first == len(items)
-        assert study.runner.admit("y", graphs, items, account="search") == 0
+    run = Run.open(parts(), tmp_path)
+    items = run.experiment.task.splits["search"]
+    graphs = [CollaborationGraph.single(model) for model in ("small", "large")]
+
+    async def admitted(name):
+        parts = run.admitted(name, graphs, items, account="search")
+        return sum([len(part.items) async for part in parts])
+
+    first = await admitted("x")
+    run.ledger.book("search", run.executor.pricer.worst("large", 10**9, 10**9))
+    assert await admitted("x") == first == len(items)
+    assert await admitted("y") == 0
+    await run.aclose()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from graphsearch.study._show import as_text, number, points
-from graphsearch.study.sealed import _stops
+from graphsearch.study.heldout import note_on_stops
 from graphsearch.study.study import Study
 from tests.study.world import make_parts
 
@@ -49,10 +49,7 @@ def test_the_winner_is_not_compared_with_itself(result):
     [(0, None), (1, "One plain alternative that was"), (2, "2 plain alternatives that were")],
 )
 def test_the_note_on_stopped_alternatives_counts(count, note):
-    from types import SimpleNamespace
-
-    entrants = [SimpleNamespace(stopped=number < count) for number in range(3)]
-    notes = _stops(entrants)
+    notes = note_on_stops(count)
     assert len(notes) == (note is not None)
     assert all(n.startswith(note) and n.endswith("the items it ran.") for n in notes)
 

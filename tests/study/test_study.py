@@ -218,11 +218,11 @@ async def test_a_known_graph_pays_for_new_items_only(tmp_path):
         graph = CollaborationGraph.single("small")
         await study.tell(await study.evaluate([graph]))
         made = len(log)
-        asked = study.runner.tally.asked["search"]
+        asked = study.traffic.asked
         (again,) = await study.evaluate([graph])
         assert len(again.results) == 6
         assert len(log) == made
-        assert study.runner.tally.asked["search"] == asked
+        assert study.traffic.asked == asked
 
 
 async def test_incumbents_run_beside_new_graphs(done):
@@ -372,7 +372,7 @@ async def test_a_study_that_has_ended_asks_nobody_again(tmp_path):
     async def once(**changes):
         async with Study.open(replace(parts, retries=retries, **changes), tmp_path) as study:
             result = await study.run()
-            return result, study.executor.traffic.made
+            return result, study.traffic.made
 
     first, made = await once(engines=engines)
     written = (tmp_path / "result.json").read_bytes()

@@ -127,7 +127,7 @@ def make_parts(
         task=task or make_task(),
         fleet=fleet,
         space=space,
-        searcher=make_searcher(searcher, space, seed=seed),
+        make_searcher=lambda space: make_searcher(searcher, space, seed=seed),
         roles=roles or get_roles("chat", max_tokens=16),
         engines=make_engines(fleet, script),
         search_budget=(Amount.parse(search_budget),),

@@ -9,7 +9,7 @@ from graphsearch.study.lengths import length_items
 from graphsearch.study.quote._calls import Calls
 from graphsearch.study.quote._play import Bill, Course, Play
 from graphsearch.study.quote._record import Phase, Quote, Range
-from graphsearch.study.room import ADVICE
+from graphsearch.study.sizing import ADVICE
 from graphsearch.study.usable import never_used
 from graphsearch.words import counted
 

@@ -9,10 +9,10 @@ from graphsearch.searchers.base import Opening
 from graphsearch.study.baselines import (
     FITTED,
     PROBED,
-    Alternative,
+    Baseline,
     Prices,
     affordable,
-    alternatives,
+    baselines,
     is_plain,
 )
 from graphsearch.study.budgets import SELECTION_SHARE
@@ -20,7 +20,7 @@ from graphsearch.study.judge_cost import labelled_answers
 from graphsearch.study.lengths import length_graphs, length_items
 from graphsearch.study.quote._calls import Calls, Kind, Use
 from graphsearch.study.race import blocks_of
-from graphsearch.study.select import PLAIN_FINALISTS
+from graphsearch.study.select import _PLAIN_FINALISTS
 
 if TYPE_CHECKING:
     from graphsearch.cost import Currency
@@ -104,7 +104,7 @@ class Play:
         self._course = course
         self._rng = np.random.default_rng(parts.seed)
         self._distribution = Distribution(parts.space)
-        searcher = parts.searcher
+        searcher = parts.make_searcher(parts.space)
         self._opening = list(searcher.opening) if isinstance(searcher, Opening) else []
         self._luck = random.Random(parts.seed)
         self._hard = [self._luck.random() for _ in range(len(parts.task.splits["search"]))]
@@ -287,7 +287,7 @@ class Play:
         end = max(settings.finalists, round(self._course.finalists * len(ranked)))
         finalists = ranked[max(0, end - settings.finalists) : end][::-1]
         plain = [graph for graph in ranked if is_plain(graph) and graph not in finalists]
-        meeting = finalists + plain[-PLAIN_FINALISTS:]
+        meeting = finalists + plain[-_PLAIN_FINALISTS:]
         kept = 0.0 if parts.evaluation_budget else (1 - SELECTION_SHARE) * settings.reserve
         items = min(settings.selection_items, len(parts.task.splits["selection"]))
         while items:
@@ -303,7 +303,7 @@ class Play:
         parts = self._parts
         used = parts.space.cost.graph(finalists[0])
         prices = {model: parts.space.cost.gamma(model) for model in affordable(parts)}
-        plan = alternatives(parts, Prices(prices, claims=False), used=used)
+        plan = baselines(parts, Prices(prices, claims=False), used=used)
         staying = [finalists[0], *(a.graph for a in plan if a.kind == "single")]
         # Crowds of the smallest models mostly lose first.
         others = sorted((a.graph for a in plan), key=len)
@@ -317,7 +317,7 @@ class Play:
                 break
             self.test_items = int(self.test_items * _SHRINK)
 
-    def _measuring(self, plan: "Sequence[Alternative]") -> Bill:
+    def _measuring(self, plan: "Sequence[Baseline]") -> Bill:
         """What single calls and fusers really use, measured on selection questions."""
         from graphsearch.graph import CollaborationGraph
 

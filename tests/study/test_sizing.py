@@ -8,7 +8,7 @@ import graphsearch
 from graphsearch.records.errors import BudgetRefused
 from graphsearch.records.trials import TrialState
 from graphsearch.study.quote import NO_ROUND
-from graphsearch.study.room import ADVICE
+from graphsearch.study.sizing import ADVICE
 from tests.study.world import make_engines, make_fleet, make_settings, make_task
 
 # Replies have a token or two, `chat` allows 1,024: calls are reserved at some hundred times
