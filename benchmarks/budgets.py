@@ -289,26 +289,27 @@ def _search(number: int, rng: random.Random, world: _World, folder: Path) -> See
     )
 
     async def main() -> Seen:
-        from graphsearch.api import open_study
+        from graphsearch.api import begin
+        from graphsearch.spec.arguments import spec_of
 
         async with _server(number, rng) as server:
             engine = HttpEngine(server.base_url, timeout_s=20.0)
             try:
-                study = open_study(
-                    folder,
-                    task=world.path,
-                    task_options={"grader": "numeric"},
-                    fleet=world.fleet,
-                    graph_budget="8 units",
-                    search_budget=list(budgets),
-                    space=SPACE,
-                    prompt_set=world.prompts,
-                    searcher=rng.choice(["random", "reinforce"]),
-                    agent=None,
-                    settings=settings,
-                    seed=number,
-                    engines=dict.fromkeys(world.fleet.names, engine),
-                )
+                asked = {
+                    "task": world.path,
+                    "task_options": {"grader": "numeric"},
+                    "fleet": world.fleet,
+                    "graph_budget": "8 units",
+                    "search_budget": list(budgets),
+                    "space": SPACE,
+                    "prompt_set": world.prompts,
+                    "searcher": rng.choice(["random", "reinforce"]),
+                    "agent": None,
+                    "settings": settings,
+                    "seed": number,
+                    "engines": dict.fromkeys(world.fleet.names, engine),
+                }
+                study = begin(spec_of(asked), folder)
             except BudgetRefused:
                 return Seen(number, "search", budgets, 0.0, stopped=True, calls=0)
             async with study:

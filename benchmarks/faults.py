@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._world import SETTINGS, SPACE, fleet, prompt_set, questions, serving
-from graphsearch.api import open_study
+from graphsearch import Study
 from graphsearch.engines.http import HttpEngine
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraphsearchError
@@ -90,8 +90,7 @@ async def study(folder: Path, url: str, settings: Evaluation = SETTINGS) -> str 
     """Run the search in `folder`/run; why it came to no end, if so."""
     engine = HttpEngine(url, timeout_s=TIMEOUT)
     try:
-        async with open_study(
-            folder / "run",
+        async with Study.create(
             task=questions(folder / "sums.jsonl"),
             task_options={"grader": "numeric"},
             fleet=fleet("http://stub.invalid/v1"),  # the engines know the real address
@@ -102,6 +101,7 @@ async def study(folder: Path, url: str, settings: Evaluation = SETTINGS) -> str 
             settings=settings,
             seed=SEED,
             engines={"small": engine, "large": engine},
+            out=folder / "run",
         ) as ready:
             await ready.run()
     except GraphsearchError as problem:

@@ -18,9 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TextIO
 
-from graphsearch.evaluators.graders import get_grader, grader_names
-from graphsearch.records.errors import GraderFailed, TaskError
-from graphsearch.records.tasks import BlockingGrader, Grader, Item, Verdict
+from graphsearch import GraderFailed, Item, TaskError, Verdict, get_grader, grader_names
 
 OWN_FIELDS = ("gold", "answer", "id", "question")
 AHEAD = 64
@@ -42,7 +40,7 @@ def options(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def grader_of(name: str, words: list[str]) -> Grader:
+def grader_of(name: str, words: list[str]) -> Any:
     try:
         grader = get_grader(name, **options(words))
     except TaskError as error:
@@ -82,7 +80,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def verdict(grader: Grader, item: Item, answer: str) -> dict[str, Any]:
+def verdict(grader: Any, item: Item, answer: str) -> dict[str, Any]:
     """What the grader says, as JSON; a score of None where its machinery failed."""
     try:
         said: Verdict = grader.grade(item, answer)
@@ -102,10 +100,10 @@ class Grading:
     A line that is no good is told of after the verdicts on those before it.
     """
 
-    def __init__(self, grader: Grader, where: str) -> None:
+    def __init__(self, grader: Any, where: str) -> None:
         self.grader = grader
         self.where = where
-        self.workers = (os.cpu_count() or 1) if isinstance(grader, BlockingGrader) else 1
+        self.workers = (os.cpu_count() or 1) if getattr(grader, "blocking", False) else 1
         self.waiting: deque[tuple[int, str, Future[dict[str, Any]]]] = deque()
 
     def verdicts(self, lines: TextIO) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@ python examples/optimise.py
 """
 
 import graphsearch
-from graphsearch.spec import Evaluation
 
 
 def main() -> None:
@@ -15,7 +14,7 @@ def main() -> None:
         "search_budget": "20000 units",  # most that the search may cost
         "evaluation_budget": "20000 units",  # sealed test and plain alternatives, apart
         "space": {"sinks": ("assistant", "fuser", "vote", "select")},
-        "settings": Evaluation(rounds=10, test_items=200),
+        "settings": {"rounds": 10, "test_items": 200},
         "seed": 0,
     }
     print(graphsearch.quote(**asked), end="\n\n")

@@ -6,23 +6,21 @@ python examples/own_loop.py runs/own
 import asyncio
 import sys
 
-from graphsearch import CollaborationGraph
-from graphsearch.api import open_study
-from graphsearch.spec import Evaluation
+from graphsearch import CollaborationGraph, Study
 
 
 async def main(folder: str) -> None:
     mine = CollaborationGraph.combine("select", ["xs"] * 8)
-    study = open_study(
-        folder,
+    study = Study.create(
         task="puzzle",
         fleet="embedded",
         graph_budget="18 units",
         search_budget="40000 units",
         space={"sinks": ("assistant", "fuser", "select")},
         searcher="reinforce",
-        settings=Evaluation(test_items=100),
+        settings={"test_items": 100},
         seed=3,
+        out=folder,
     )
     async with study:
         while len(study.rounds) < 3:  # a folder that holds two rounds already runs one more

@@ -9,11 +9,17 @@ import random
 import re
 
 import graphsearch
-from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.records.calls import Call, Outcome
-from graphsearch.records.models import Fleet, ModelSpec
-from graphsearch.records.tasks import Item, Task, TokenProfile, Verdict
-from graphsearch.spec import Evaluation
+from graphsearch import (
+    Call,
+    Fleet,
+    Item,
+    ModelSpec,
+    Outcome,
+    ScriptedEngine,
+    Task,
+    TokenProfile,
+    Verdict,
+)
 
 
 class LastNumber:
@@ -74,7 +80,7 @@ def main() -> None:
         engines={"small": engine, "large": engine},
         graph_budget="12 units",
         search_budget="1000000 units",
-        settings=Evaluation(rounds=4, test_items=200),
+        settings={"rounds": 4, "test_items": 200},
     )
     print(result)
 

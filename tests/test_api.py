@@ -10,17 +10,25 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.api import open_study
+from graphsearch import Study
 from graphsearch.cli._app import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.execution import RetryPolicy
 from graphsearch.prices import PriceList
-from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError, InputError, TaskError
+from graphsearch.records.errors import (
+    BudgetRefused,
+    ConfigError,
+    FleetError,
+    InputError,
+    StoreError,
+    TaskError,
+)
 from graphsearch.records.events import read_events
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import TokenProfile
-from graphsearch.spec import Evaluation, parse_spec
+from graphsearch.spec import Evaluation, load_spec, parse_spec
+from graphsearch.spec.arguments import spec_of
 from graphsearch.spec.build import build
 from graphsearch.study import Result
 from graphsearch.study.quote import NO_ROUND
@@ -54,7 +62,7 @@ def arguments(**changes):
 
 
 async def opened(folder, **given):
-    async with open_study(folder, **given):
+    async with Study.create(**given, out=folder):
         pass
 
 
@@ -89,7 +97,7 @@ async def test_errors_come_through_from_the_other_loop(tmp_path):
 
 
 async def test_a_study_for_ones_own_loop(tmp_path):
-    async with open_study(tmp_path / "own", **arguments()) as study:
+    async with Study.create(**arguments(out=tmp_path / "own")) as study:
         await study.tell(await study.evaluate(study.ask(2)))
         result = await study.finish()
     assert len(result.rounds) == 1
@@ -100,7 +108,7 @@ async def test_a_study_for_ones_own_loop(tmp_path):
 
 
 async def test_a_folder_made_from_python_says_how_it_goes_on(tmp_path):
-    async with open_study(tmp_path, **arguments()) as study:
+    async with Study.create(**arguments(out=tmp_path)) as study:
         await study.tell(await study.evaluate(study.ask(2)))
     resumed = CliRunner().invoke(app, ["resume", str(tmp_path)])
     assert resumed.exit_code == 2
@@ -147,10 +155,9 @@ def test_a_key_that_is_missing_is_said_before_the_search(tmp_path, monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     given = arguments(fleet=KEYLESS, engines=None)
     graphsearch.quote(**given)
-    for begin in (graphsearch.optimize, open_study):
-        folder = {"out": tmp_path} if begin is graphsearch.optimize else {"folder": tmp_path}
+    for begin in (graphsearch.optimize, Study.create):
         with pytest.raises(FleetError, match=r"^model paid: the environment variable NO_SUCH_KEY"):
-            begin(**given, **folder)
+            begin(**given, out=tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "result.json").touch()  # of a finished search: nobody will be asked any more
     asyncio.run(opened(tmp_path, **given))
@@ -168,7 +175,7 @@ def test_models_that_cannot_be_asked_are_named_before_the_folder_is_made(tmp_pat
 
     absent = {**engines, "large": Elsewhere(lambda call: "x")}
     with pytest.raises(FleetError, match=r"^model large: it is not in the record"):
-        open_study(tmp_path / "run", **arguments(engines=absent))
+        Study.create(**arguments(engines=absent), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -526,3 +533,48 @@ def test_settings_are_checked_with_their_name():
 def test_the_world_grades():
     assert SumGrader().grade(make_task().splits["test"][0], "so it is 7").score == 1.0
     assert asyncio.iscoroutinefunction(make_engines(make_fleet())["small"].generate)
+
+
+async def test_it_may_be_awaited(tmp_path):
+    result = await graphsearch.aoptimize(**arguments(), out=tmp_path / "run")
+    assert result.to_json() == Result.load(tmp_path / "run").to_json()
+
+
+def test_arguments_take_the_place_of_what_a_file_says(tmp_path):
+    path = tmp_path / "c.yaml"
+    given = {"task": "puzzle", "fleet": "embedded", "searcher": {"name": "random"}, "agent": None}
+    budgets = {"graph_budget": "18 units", "search_budget": "20000 units"}
+    path.write_text(json.dumps({**given, **budgets, "evaluation": {"rounds": 3}}))
+    for spec in (path, str(path), load_spec(path)):
+        assert spec_of({}, spec).evaluation.rounds == 3
+        changed = spec_of({"seed": 5, "settings": {"rounds": 4}, "task": make_task()}, spec)
+        assert (changed.seed, changed.evaluation.rounds, changed.agent) == (5, 4, None)
+        assert build(changed).task.name == "sums"
+        assert changed.graph_budget == Amount(18, "units")
+        with pytest.raises(ConfigError, match=r"^searcher\.nam: unknown key"):
+            graphsearch.quote(spec, searcher={"nam": "optuna"})
+
+
+def test_a_folder_of_a_configuration_opens_as_a_study(tmp_path):
+    out = tmp_path / "run"
+    configuration = tmp_path / "c.yaml"
+    few = {"rounds": 1, "search_items": 6, "blocks": [6], "per_round": 2, "baselines": []}
+    few |= {"selection_items": 4, "test_items": 4, "min_test_items": 0}
+    given = {"task": "puzzle", "fleet": "embedded", "agent": None, "evaluation": few}
+    budgets = {"graph_budget": "4 units", "search_budget": "4000 units"}
+    configuration.write_text(json.dumps({**given, **budgets}))
+    run = CliRunner().invoke(app, ["run", str(configuration), "--out", str(out)])
+    assert run.exit_code == 0, run.stderr
+    events = []
+
+    async def again():
+        async with Study.open(out, on_event=events.append) as study:
+            return await study.run()
+
+    result = asyncio.run(again())
+    assert events[0].kind == "study_started"
+    assert result.to_json() == Result.load(out).to_json()
+    with pytest.raises(StoreError, match="holds no run"):
+        Study.open(tmp_path)
+    with pytest.raises(TypeError, match="'out' is missing"):
+        Study.create(**arguments())

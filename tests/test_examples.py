@@ -20,14 +20,14 @@ class EnoughShown(Exception):
 def test_an_example_asks_for_something_that_can_be_searched(name, tmp_path, monkeypatch):
     seen = []
 
-    def begin(*folder, on_event=None, **asked):
+    def begin(**asked):
         seen.append(build(spec_of(asked)))
         raise EnoughShown
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [f"{name}.py"])
     monkeypatch.setattr(api, "optimize", begin)
-    monkeypatch.setattr(api, "open_study", begin)
+    monkeypatch.setattr(api.Study, "create", begin)
     with pytest.raises(EnoughShown):
         runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
     (parts,) = seen

@@ -47,21 +47,9 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
 
     It ends with the result it would have had.
     """
-    from graphsearch.records.errors import StoreError
-    from graphsearch.spec import load_spec
+    from graphsearch.api import spec_of_run
 
-    stored = run / "config.yaml"
-    if not stored.is_file():
-        if (run / "study.db").is_file():
-            raise StoreError(
-                "holds a search begun from Python, without a configuration; it goes on by the same "
-                f"call of optimize or open_study, with out={str(run)!r}",
-                where=str(run),
-            )
-        raise StoreError("holds no run (there is no config.yaml in it)", where=str(run))
-    spec = load_spec(stored)
-    _refuse_emptied(run)
-    _search(spec, run, as_json=as_json)
+    _search(spec_of_run(run), run, as_json=as_json)
 
 
 def _refuse_taken(folder: Path) -> None:
@@ -75,20 +63,6 @@ def _refuse_taken(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError("is a file; a folder is needed", where=str(folder))
-
-
-def _refuse_emptied(folder: Path) -> None:
-    """Nothing is paid twice in silence: a started study has a journal, unless it was lost."""
-    from graphsearch.records.errors import StoreError
-    from graphsearch.store import Store
-
-    with Store.open(folder, read_only=True) as store:
-        if store.get_meta("identity") is None:
-            raise StoreError(
-                "is empty, though the search had begun (a deleted -wal file?), so all it had paid "
-                "for is lost; begin anew in another folder",
-                where=store.name,
-            )
 
 
 def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
@@ -111,7 +85,7 @@ def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
             listener(event)
 
         async def search() -> "Result":
-            async with begin(spec.at(folder), listener=hear) as study:
+            async with begin(spec.at(folder), folder, listener=hear) as study:
                 scene.meter = lambda: study.budgets
                 return await study.run()
 

@@ -16,7 +16,7 @@ from graphsearch.records.tasks import Task, TokenProfile
 from graphsearch.searchers.base import Agent, Searcher
 from graphsearch.space import Space
 from graphsearch.spec._places import Origin
-from graphsearch.spec.loader import checked_spec
+from graphsearch.spec.loader import checked_spec, load_spec
 from graphsearch.spec.models import Evaluation, Spec
 
 __all__ = ["Arguments", "Budgets", "spec_of"]
@@ -101,12 +101,12 @@ _PARTS: Mapping[str, str] = {
 """Where the `Spec` has what an argument of another name says."""
 
 
-def spec_of(arguments: Mapping[str, Any], given: Spec | None = None) -> Spec:
+def spec_of(arguments: Mapping[str, Any], given: Spec | str | Path | None = None) -> Spec:
     """The specification that arguments stand for; `on_event` is no part of it.
 
     Args:
         arguments: by name; see `Arguments`.
-        given: a specification that they change.
+        given: a specification that they change, or the file that says it.
 
     Raises:
         TypeError: an argument is unknown, or one is missing.
@@ -119,6 +119,7 @@ def spec_of(arguments: Mapping[str, Any], given: Spec | None = None) -> Spec:
     missing = next((name for name in _NEEDED if given is None and name not in arguments), None)
     if missing is not None:
         raise TypeError(f"the argument {missing!r} is missing")
+    given = given if given is None or isinstance(given, Spec) else load_spec(given)
     spec = {} if given is None else _told(given)
     for name in known:  # what a part is before what belongs to it
         value = arguments.get(name)

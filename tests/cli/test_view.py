@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from graphsearch.api import open_study
+from graphsearch import Study
 from graphsearch.cli._status import read_status
 from graphsearch.cli._view import Scene, best_line, show_progress
 from graphsearch.records.errors import StoreError
@@ -276,7 +276,7 @@ def test_status_tells_what_the_books_say(tmp_path):
     """Events are as old as the last block that ended; the books are not."""
 
     async def begun():
-        async with open_study(tmp_path, **world()) as study:
+        async with Study.create(**world(), out=tmp_path) as study:
             study.ask(1)
             await study.evaluate(study.ask(1))
             return study.budgets

@@ -311,13 +311,13 @@ async def test_a_searcher_that_was_given_as_it_is_cannot_be_planned_anew(tmp_pat
 
     space = experiment_of(**arguments()).space
     own = arguments(searcher=make_searcher("random", space, seed=0), space=space)
-    async with api.open_study(tmp_path / "run", **own) as study:
+    async with Study.open(experiment_of(**own), tmp_path / "run") as study:
         with pytest.raises(ConfigError, match="searcher given by name"):
             await study.run()
 
 
 async def test_in_a_loop_of_ones_own_prepare_does_it(tmp_path):
-    async with api.open_study(tmp_path / "run", **arguments()) as study:
+    async with Study.open(experiment_of(**arguments()), tmp_path / "run") as study:
         assert isinstance(study, Study)
         await study.prepare()
         assert study.experiment.space.cost.lengths is not None
