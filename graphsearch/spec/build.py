@@ -50,7 +50,7 @@ def build(spec: Spec) -> Experiment:
     known = _lengths(spec, fleet)
     plan = partial(_space, spec, fleet, task, roles)
     search = _searcher(spec)
-    space = plan(lengths=known)
+    space = plan(known)
     fleet = _with_judges(spec, fleet, task)
     engines = spec.engines
     if engines is None:
@@ -63,9 +63,6 @@ def build(spec: Spec) -> Experiment:
 
     if isinstance(spec.searcher.name, str):
         search(space)  # a wrong name or option is said now, not when it is needed
-
-    def space_at(measured: "Lengths") -> "Space":
-        return plan(lengths=measured)
 
     return Experiment(
         task=task,
@@ -82,7 +79,7 @@ def build(spec: Spec) -> Experiment:
         agent_model=model,
         concurrency=spec.calls.concurrency,
         retries=spec.calls,
-        space_at=space_at if isinstance(spec.searcher.name, str) and known is None else None,
+        space_at=plan if isinstance(spec.searcher.name, str) and known is None else None,
         names=_names(spec, task, roles),
     )
 
@@ -200,7 +197,6 @@ def _space(
     fleet: Fleet,
     task: Task,
     roles: "Mapping[str, Role]",
-    *,
     lengths: "Lengths | None",
 ) -> "Space":
     """The space under the graph budget, priced with these lengths."""
