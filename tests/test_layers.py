@@ -15,7 +15,7 @@ FACES = {
 }
 """Packages whose public names join names to things; nobody outside imports a module of theirs."""
 
-JOINERS = ("api.py", "spec/", "export/", "report/", "cli/")
+JOINERS = ("__init__.py", "api.py", "spec/", "export/", "report/", "cli/")
 """Where names become things: API, specification, export, report, command line."""
 
 EXAMINES = {"graphsearch.evaluators.tasks.examine"}
