@@ -14,13 +14,17 @@ import json
 import socket
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
 
 from graphsearch.engines.base import Engine
 from graphsearch.records.calls import Call, Outcome, Reply
-from graphsearch.records.errors import EngineError
+from graphsearch.records.errors import EngineError, FleetError
+from graphsearch.records.models import ModelSpec
+from graphsearch.records.options import EngineOptions
 
 __all__ = ["EngineConformance"]
 
@@ -33,9 +37,12 @@ class EngineConformance(ABC):
 
     Attributes:
         unknown_model: a model the engine does not have, or None where every name is served.
+        options: what a fleet may say in `options` of a model of this engine; empty where its class
+            declares no `Options`.
     """
 
     unknown_model: str | None = None
+    options: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def make_engine(self) -> Engine:
@@ -47,6 +54,23 @@ class EngineConformance(ABC):
 
     def test_it_is_an_engine(self) -> None:
         assert isinstance(self.make_engine(), Engine)
+
+    def test_its_options_are_checked_and_survive_json(self) -> None:
+        kind = getattr(type(self.make_engine()), "Options", EngineOptions)
+        assert issubclass(kind, EngineOptions)
+        assert bool(kind.model_fields) == bool(self.options), "say `options` of this engine"
+        found = kind.of(_model(self.options))
+        assert kind.of(_model(json.loads(json.dumps(found.to_json())))).to_json() == found.to_json()
+        assert json.loads(json.dumps(found.identity())) == found.identity()
+        moved = found.at(Path("/some/where")).absolute()
+        assert moved.at(Path("/else/where")).absolute().to_json() == moved.to_json()
+        assert all(isinstance(text, str) for text in found.may_run_code())
+        try:
+            kind.of(_model({**self.options, "no_such_option": 1}))
+        except FleetError as error:
+            assert "no_such_option" in str(error)  # noqa: PT017 - no pytest here
+        else:
+            raise AssertionError("an option that nobody knows was taken")
 
     def test_building_one_starts_no_thread(self) -> None:
         before = threading.active_count()
@@ -178,6 +202,20 @@ class EngineConformance(ABC):
 
         asyncio.run(main())
 
+    def test_closing_leaves_no_call_waiting(self) -> None:
+        async def main() -> list[Reply | BaseException]:
+            engine = self.make_engine()
+            tasks = [asyncio.create_task(engine.generate(self.make_call(i))) for i in range(8)]
+            await asyncio.sleep(0)
+            await engine.aclose()
+            async with asyncio.timeout(60):
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+            await engine.aclose()
+            return results
+
+        results = asyncio.run(main())
+        assert all(isinstance(result, Reply | EngineError) for result in results), results
+
     def test_closing_ends_its_threads(self) -> None:
         before = threading.active_count()
         self._replies([self.make_call(0)])
@@ -199,6 +237,10 @@ class EngineConformance(ABC):
                 await engine.aclose()
 
         return asyncio.run(main())
+
+
+def _model(options: Mapping[str, Any]) -> ModelSpec:
+    return ModelSpec("m", options=options)
 
 
 @contextmanager

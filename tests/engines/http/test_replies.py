@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from typing import ClassVar
 
 import pytest
 
@@ -45,6 +46,7 @@ def far_server():
 
 class TestHttp(EngineConformance):
     unknown_model = "no-such-model"
+    options: ClassVar = {"serve": {"weights": "./small", "args": ["--seed", 7]}}
 
     @pytest.fixture(autouse=True)
     def _server(self, far_server):

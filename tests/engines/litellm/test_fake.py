@@ -7,6 +7,7 @@ import os
 import sys
 import textwrap
 import threading
+from typing import ClassVar
 
 import pytest
 from typer.testing import CliRunner
@@ -112,6 +113,7 @@ async def ask(text, **engine):
 
 class TestConformance(EngineConformance):
     unknown_model = "x/no-such-model"
+    options: ClassVar = {"serve": {"weights": "./small", "args": ["--seed", 7]}}
 
     @pytest.fixture(autouse=True)
     def _installed(self, fake):

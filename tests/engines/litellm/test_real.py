@@ -16,6 +16,7 @@ import threading
 import traceback
 import warnings
 from contextlib import closing
+from typing import ClassVar
 
 import pytest
 from typer.testing import CliRunner
@@ -104,6 +105,7 @@ def far_server():
 
 class TestLitellm(EngineConformance):
     unknown_model = "openai/no-such-model"
+    options: ClassVar = {"serve": {"weights": "./small", "args": ["--seed", 7]}}
 
     @pytest.fixture(autouse=True)
     def _server(self, far_server):

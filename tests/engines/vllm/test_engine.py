@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -105,6 +106,7 @@ def run(engine, *calls):
 
 class TestConformance(EngineConformance):
     unknown_model = "nobody"
+    options: ClassVar = {"serve": {"weights": "./small", "args": ["--seed", 7]}}
 
     def make_engine(self):
         return VllmEngine(SPECS, load=lambda spec: Fake())

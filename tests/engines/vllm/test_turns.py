@@ -5,6 +5,7 @@ import json
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -279,6 +280,7 @@ def test_an_endpoint_that_is_none_is_refused():
 
 class TestConformance(EngineConformance):
     unknown_model = "nobody"
+    options: ClassVar = {"serve": {"weights": "./small", "args": ["--seed", 7]}}
 
     def setup_method(self):
         self.servers = two_servers()
