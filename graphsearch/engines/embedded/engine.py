@@ -4,16 +4,17 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.checkpoint import Checkpoint, builtin_folder, model_digest
 from graphsearch.engines.embedded.decoder import Decoder
-from graphsearch.engines.embedded.worker import Job, Worker
+from graphsearch.engines.embedded.sequences import prompt_text, reply_of, sequence_of
+from graphsearch.engines.threads import Ended, Job, Worker
 from graphsearch.records.calls import Call, Reply
-from graphsearch.records.errors import Cancelled, FleetError
+from graphsearch.records.errors import Cancelled, FleetError, Rejected
 
 __all__ = ["EmbeddedEngine"]
 
@@ -83,15 +84,8 @@ class EmbeddedEngine:
             Unavailable: the engine broke.
             Cancelled: the engine was closed meanwhile.
         """
-        loop = asyncio.get_running_loop()
-        job = Job(call, loop.create_future(), loop, time.perf_counter())
-        worker = self._least_busy()
-        worker.submit(job)
-        try:
-            return await job.future
-        except asyncio.CancelledError:
-            worker.give_up(job)
-            raise
+        reply: Reply = await self._least_busy().reply(call.model, call)
+        return reply
 
     async def aclose(self) -> None:
         """End the threads and free the models; calls still running raise `Cancelled`.
@@ -110,9 +104,16 @@ class EmbeddedEngine:
     def _least_busy(self) -> Worker:
         with self._hiring:
             if not self._workers:
-                new_batch = _weakly(self)
+                reference = weakref.ref(self)  # a thread shall not keep its engine alive
+
+                def load(model: str) -> _Running:
+                    alive = reference()
+                    if alive is None:
+                        raise Cancelled("the engine is gone")
+                    return alive._load(model)
+
                 self._workers += [
-                    Worker(new_batch, name=f"graphsearch-embedded-{index}")
+                    Worker(load, name=f"graphsearch-embedded-{index}", what="the embedded engine")
                     for index in range(self._count)
                 ]
             return min(self._workers, key=lambda worker: worker.load)
@@ -128,26 +129,46 @@ class EmbeddedEngine:
             raise FleetError(f"no embedded model {model!r}: there is no folder {folder}")
         return folder
 
-    def _new_batch(self, model: str) -> Batch:
+    def _load(self, model: str) -> "_Running":
         with self._loading:  # workers share a model's weights
             if model not in self._models:
-                checkpoint = Checkpoint.load(self._folder(model))
+                try:
+                    checkpoint = Checkpoint.load(self._folder(model))
+                except FleetError as error:
+                    raise Rejected(str(error)) from error
                 self._models[model] = (checkpoint, Decoder(checkpoint))
             checkpoint, decoder = self._models[model]
-        return Batch(checkpoint, decoder, size=self._batch_size)
+        return _Running(Batch(checkpoint, decoder, size=self._batch_size))
 
 
-def _weakly(engine: EmbeddedEngine) -> Callable[[str], Batch]:
-    """The engine's `_new_batch`, without a reference that would keep the engine alive."""
-    reference = weakref.ref(engine)
+class _Running:
+    """A batch, as the worker's thread drives it."""
 
-    def new_batch(model: str) -> Batch:
-        alive = reference()
-        if alive is None:
-            raise Cancelled("the engine is gone")
-        return alive._new_batch(model)
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
 
-    return new_batch
+    def start(self, job: Job) -> None:
+        call = job.call
+        assert call is not None
+        job.running = sequence_of(
+            self._batch.checkpoint,
+            prompt_text(call),
+            sampling=call.sampling,
+            seed=call.seed,
+            owner=job,
+        )
+        self._batch.join(job.running)
+
+    def step(self) -> list[Ended]:
+        ended = self._batch.step()
+        now = time.perf_counter()
+        return [Ended(s.owner, reply_of(s, seconds=now - s.owner.born)) for s in ended]
+
+    def drop(self, jobs: Sequence[Job]) -> None:
+        self._batch.drop(job.running for job in jobs)
+
+    def close(self) -> None:
+        """Nothing but memory, which goes with it."""
 
 
 def _stop(workers: list[Worker]) -> None:

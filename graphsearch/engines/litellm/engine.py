@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from graphsearch.engines.base import EngineInfo
-from graphsearch.engines.keys import Key, without_secrets
+from graphsearch.engines.keys import Key
 from graphsearch.engines.litellm._clients import leave, use
 from graphsearch.engines.litellm._errors import POLICY, error_of
 from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
@@ -181,10 +181,6 @@ class LitellmEngine:
             if type(error).__name__ == POLICY:
                 return None
             return error_of(error, served, key=self._key, at_provider=self._endpoint is None)
-
-    def _without_key(self, text: str) -> str:
-        """What a model wrote, without the key, should it quote it."""
-        return without_secrets(text) if self._key is None else self._key.hide_in(text)
 
     def _value(self) -> str | None:
         if self._key is not None:

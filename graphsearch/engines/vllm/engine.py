@@ -2,24 +2,28 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from graphsearch.engines.base import EngineInfo
+from graphsearch.engines.refusals import kind_of, short
+from graphsearch.engines.threads import Ended, Job, Worker
 from graphsearch.engines.vllm._local import (
     LocalModel,
     VllmModel,
     load_models_plan,
     vllm_version,
 )
-from graphsearch.engines.vllm._worker import Job, Worker
 from graphsearch.engines.vllm.plan import weights_of
 from graphsearch.engines.vllm.serve import VllmOptions, own_serve_of
-from graphsearch.records.calls import Call, Reply
-from graphsearch.records.errors import Rejected
+from graphsearch.records.calls import Call, Outcome, Reply, Usage
+from graphsearch.records.errors import BadRequest, BrokenReply, ContextTooLong, Rejected
 from graphsearch.records.models import ModelSpec
 
 __all__ = ["VllmEngine"]
+
+_BAD_REQUEST = 400
 
 
 class _Options(VllmOptions):
@@ -105,7 +109,7 @@ class VllmEngine:
             Unavailable: vLLM broke; the next call loads the model anew.
             Cancelled: the engine was closed meanwhile.
         """
-        reply: Reply = await self._run(call.model, call)
+        reply: Reply = await self._worker(call.model).reply(call.model, call)
         return reply
 
     async def open(self) -> None:
@@ -114,18 +118,7 @@ class VllmEngine:
         Raises:
             Rejected: one of them cannot be loaded.
         """
-        await asyncio.gather(*(self._run(model, None) for model in self._specs))
-
-    async def _run(self, model: str, call: Call | None) -> Any:
-        loop = asyncio.get_running_loop()
-        job = Job(call, loop.create_future(), loop)
-        worker = self._worker(model)
-        worker.submit(job)
-        try:
-            return await job.future
-        except asyncio.CancelledError:
-            worker.give_up(job)
-            raise
+        await asyncio.gather(*(self._worker(name).reply(name, None) for name in self._specs))
 
     async def aclose(self) -> None:
         """End the models; calls still running raise `Cancelled`. A later call loads them again."""
@@ -148,10 +141,84 @@ class VllmEngine:
         with self._hiring:
             if model not in self._workers:
                 name = f"graphsearch-vllm-{model}"
-                self._workers[model] = Worker(lambda: self._load(spec), name=name)
+                self._workers[model] = Worker(_Loader(spec, self._load), name=name, what="vLLM")
             return self._workers[model]
 
     def _load_by_vllm(self, spec: ModelSpec) -> LocalModel:
         vllm_version()  # says how to install it where it is not
         flags, env = load_models_plan(list(self._specs.values()))[spec.name]
         return VllmModel(spec, flags, env)
+
+
+class _Loader:
+    """Loads a model when its first call comes, and again when it broke."""
+
+    def __init__(self, spec: ModelSpec, load: Callable[[ModelSpec], LocalModel]) -> None:
+        self._spec = spec
+        self._load = load
+        self._unloadable: Rejected | None = None
+
+    def __call__(self, name: str) -> "_Running":
+        if self._unloadable is None:
+            try:
+                return _Running(self._load(self._spec))
+            except Exception as error:
+                # What cannot be loaded now will not be a minute later, and trying takes that long.
+                said = short(str(error) or type(error).__name__)
+                self._unloadable = Rejected(f"vLLM cannot load the model: {said}")
+                self._unloadable.__cause__ = error
+        raise self._unloadable
+
+
+class _Running:
+    """A model of vLLM, as the worker's thread drives it."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self._model = model
+        self._jobs: dict[str, Job] = {}
+        self._count = 0
+        self.close = model.close
+
+    def start(self, job: Job) -> None:
+        call, context = job.call, self._model.context
+        assert call is not None
+        try:
+            prompt = self._model.prompt(call.messages)
+        except Exception as error:  # whatever a template from the hub may raise
+            raise BadRequest(f"the model's chat template fails: {short(str(error))}") from error
+        if len(prompt) >= context:
+            raise ContextTooLong(
+                f"the prompt has {len(prompt)} tokens, the model's context is {context} and must "
+                "hold the reply too"
+            )
+        self._count += 1
+        job.running = str(self._count)
+        try:
+            self._model.submit(job.running, prompt, call)
+        except ValueError as error:
+            said = str(error)
+            raise kind_of(_BAD_REQUEST, said)(f"vLLM refuses the call: {short(said)}") from error
+        self._jobs[job.running] = job
+
+    def step(self) -> list[Ended]:
+        ended = []
+        for done in self._model.step():
+            job = self._jobs.pop(done.id)
+            if done.reason not in {"stop", "length"}:
+                ended.append(Ended(job, BrokenReply(f"vLLM gave up the reply ({done.reason})")))
+                continue
+            outcome = Outcome.TRUNCATED if done.reason == "length" else Outcome.ANSWERED
+            text = done.text
+            if not text.strip():
+                text, outcome = "", Outcome.EMPTY
+            usage = Usage(done.prompt_tokens, done.completion_tokens, calls=1)
+            detail = {"finish_reason": done.reason}
+            seconds = time.perf_counter() - job.born
+            ended.append(Ended(job, Reply(text, usage, outcome, seconds, detail)))
+        return ended
+
+    def drop(self, jobs: Sequence[Job]) -> None:
+        names = [job.running for job in jobs]
+        for name in names:
+            del self._jobs[name]
+        self._model.give_up(names)
