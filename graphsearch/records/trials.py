@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Outcome, Usage
-
-if TYPE_CHECKING:
-    from graphsearch.graph import CollaborationGraph
-    from graphsearch.records.fits import Fit
+from graphsearch.records.fits import Fit
 
 __all__ = ["Failure", "ItemResult", "Proposal", "TrialRecord", "TrialState"]
 
@@ -32,7 +30,7 @@ class Proposal:
         info: what the searcher needs back with the result (a trace, a parameter set), JSON.
     """
 
-    graph: "CollaborationGraph"
+    graph: CollaborationGraph
     origin: str = "sample"
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -137,7 +135,7 @@ class TrialRecord:
     results: tuple[ItemResult, ...]
     expected_cost: float
     reused: bool = False
-    fit: "Fit | None" = None
+    fit: Fit | None = None
 
     @property
     def graded(self) -> tuple[ItemResult, ...]:
@@ -149,3 +147,33 @@ class TrialRecord:
         """Mean score of the graded items, None when there is none."""
         scores = [r.score for r in self.results if r.score is not None]
         return sum(scores) / len(scores) if scores else None
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name; `fit` only where there is one."""
+        record = {
+            "number": self.number,
+            "round": self.round,
+            "state": self.state.value,
+            "graph": self.proposal.graph.to_json(),
+            "origin": self.proposal.origin,
+            "info": self.proposal.info,
+            "expected_cost": self.expected_cost,
+            "reused": self.reused,
+            "results": [result.to_json() for result in self.results],
+        }
+        return record if self.fit is None else record | {"fit": self.fit.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TrialRecord":
+        """What `to_json` wrote."""
+        graph = CollaborationGraph.from_json(data["graph"])
+        return cls(
+            number=data["number"],
+            round=data["round"],
+            proposal=Proposal(graph, origin=data["origin"], info=data["info"]),
+            state=TrialState(data["state"]),
+            results=tuple(ItemResult.from_json(result) for result in data["results"]),
+            expected_cost=data["expected_cost"],
+            reused=data["reused"],
+            fit=Fit.from_json(data["fit"]) if "fit" in data else None,
+        )

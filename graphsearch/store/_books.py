@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
-from sqlalchemy.engine import Dialect
+from sqlalchemy import Connection, delete, func, insert, select
 
 from graphsearch.cost import CURRENCIES
 from graphsearch.ledger import Booked, Spend
 from graphsearch.records.errors import StoreError
-from graphsearch.store._statements import Insert, Statement
+from graphsearch.store._insert import Insert
 from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
 
 __all__ = ["Book", "Books", "add_books", "checked_books", "sums_of_rows"]
@@ -25,12 +24,10 @@ __all__ = ["Book", "Books", "add_books", "checked_books", "sums_of_rows"]
 _HALF: Final = 2**32
 _WIDTH: Final = len(CURRENCIES)
 
-Quanta = tuple[int | None, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Sums of one account.
+    """Sums of one account. They add up with `+`.
 
     Attributes:
         rows: replies and failures.
@@ -42,6 +39,13 @@ class Book:
     known: tuple[int, ...] = (0,) * _WIDTH
     unknown: tuple[int, ...] = (0,) * _WIDTH
 
+    def __add__(self, other: "Book") -> "Book":
+        return Book(
+            self.rows + other.rows,
+            tuple(map(int.__add__, self.known, other.known)),
+            tuple(map(int.__add__, self.unknown, other.unknown)),
+        )
+
     @property
     def booked(self) -> Booked:
         """What a ledger takes."""
@@ -51,50 +55,40 @@ class Book:
         """All fields; sums of FLOPs pass 64 bits, so they go as text."""
         return json.dumps([self.rows, self.known, self.unknown], separators=(",", ":"))
 
-    @classmethod
-    def from_json(cls, text: str) -> "Book":
-        """What `to_json` wrote."""
-        rows, known, unknown = json.loads(text)
-        return cls(int(rows), tuple(known), tuple(unknown))
-
 
 class Books:
     """The books of a store that is open for writing: one for each account.
 
-    Belongs to the thread that writes.
+    Belongs to the thread that writes. Opening compares them with the rows.
+
+    Raises:
+        StoreError: they and the rows do not agree.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
-        """Read them and compare.
-
-        Raises:
-            StoreError: they and the rows do not agree.
-        """
         self._books = checked_books(connection, name)
-        self._statements: tuple[Statement, Statement] | None = None
 
     def write(
         self, connection: Connection, rows: Mapping[Insert, Sequence[tuple[Any, ...]]]
     ) -> None:
         """Add rows of the transaction that is under way, and write what became of the sums."""
-        touched: dict[str, list[Quanta]] = {}
+        spends: dict[str, list[tuple[int | None, ...]]] = {}
         for into, added in rows.items():
-            if "account" not in into.columns:  # what costs nothing
-                continue
-            account, spent = into.columns.index("account"), into.columns.index(SPEND_COLUMNS[0])
-            for row in added:
-                touched.setdefault(row[account], []).append(row[spent : spent + _WIDTH])
-        for name, spends in touched.items():
-            self._books[name] = _plus(self._books.get(name, Book()), spends)
-        for statement in self._prepared(connection.dialect) if touched else ():
-            values = [{"account": a, "value": self._books[a].to_json()} for a in touched]
-            statement.run_many(connection, values)
-
-    def _prepared(self, dialect: Dialect) -> tuple[Statement, Statement]:
-        if self._statements is None:
-            old = delete(books).where(books.c.account == bindparam("account"))
-            self._statements = (Statement(old, dialect), Statement(insert(books), dialect))
-        return self._statements
+            if "account" in into.columns:  # others cost nothing
+                account = into.columns.index("account")
+                first = into.columns.index(SPEND_COLUMNS[0])
+                for row in added:
+                    spends.setdefault(row[account], []).append(row[first : first + _WIDTH])
+        if not spends:
+            return
+        for account_name, found in spends.items():
+            columns = list(zip(*found, strict=True))
+            known = tuple(sum(part for part in column if part is not None) for column in columns)
+            more = Book(len(found), known, tuple(column.count(None) for column in columns))
+            self._books[account_name] = self._books.get(account_name, Book()) + more
+        connection.execute(delete(books).where(books.c.account.in_(list(spends))))
+        values = [{"account": name, "value": self._books[name].to_json()} for name in spends]
+        connection.execute(insert(books), values)
 
 
 def checked_books(connection: Connection, name: str) -> dict[str, Book]:
@@ -103,11 +97,31 @@ def checked_books(connection: Connection, name: str) -> dict[str, Book]:
     Raises:
         StoreError: they and the rows do not agree.
     """
-    kept = {
-        account: _read(value, name)
-        for account, value in connection.execute(select(books.c.account, books.c.value))
-    }
-    _compare(kept, sums_of_rows(connection), name)
+    kept: dict[str, Book] = {}
+    for account, value in connection.execute(select(books.c.account, books.c.value)):
+        try:
+            rows, known, unknown = json.loads(value)
+            kept[account] = Book(int(rows), tuple(known), tuple(unknown))
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"its books cannot be read ({error}); the file is damaged", where=name
+            ) from error
+    summed = sums_of_rows(connection)
+    for account in sorted({*kept, *summed}):
+        book, found = kept.get(account, Book()), summed.get(account, Book())
+        if book == found:
+            continue
+        what = f"{found.rows} calls in its journal, {book.rows} in its books"
+        for place, currency in enumerate(CURRENCIES):
+            if book.rows == found.rows and book.known[place] != found.known[place]:
+                held, expected = (Spend(b.known).get(currency) for b in (found, book))
+                what = f"{held} {currency} in its journal, {expected} in its books"
+                break
+        raise StoreError(
+            f"account {account!r} has {what}: calls were lost or changed outside graphsearch, so "
+            "what was spent is not known; go on with a copy that is whole, or begin anew",
+            where=name,
+        )
     return kept
 
 
@@ -136,49 +150,5 @@ def sums_of_rows(connection: Connection) -> dict[str, Book]:
             pairs = zip(high, low, known, strict=True)
             sums = (int(h) * _HALF + int(lo) if count else 0 for h, lo, count in pairs)
             book = Book(rows, tuple(sums), tuple(rows - count for count in known))
-            found[account] = _joined(found.get(account, Book()), book)
+            found[account] = found.get(account, Book()) + book
     return dict(sorted(found.items()))
-
-
-def _joined(one: Book, other: Book) -> Book:
-    return Book(
-        one.rows + other.rows,
-        tuple(map(int.__add__, one.known, other.known)),
-        tuple(map(int.__add__, one.unknown, other.unknown)),
-    )
-
-
-def _plus(book: Book, spends: Sequence[Quanta]) -> Book:
-    known, unknown = list(book.known), list(book.unknown)
-    for place, parts in enumerate(zip(*spends, strict=True)):
-        absent = parts.count(None)
-        unknown[place] += absent
-        known[place] += sum(filter(None, parts)) if absent else sum(parts)
-    return Book(book.rows + len(spends), tuple(known), tuple(unknown))
-
-
-def _read(value: str, name: str) -> Book:
-    try:
-        return Book.from_json(value)
-    except (ValueError, TypeError) as error:
-        raise StoreError(
-            f"its books cannot be read ({error}); the file is damaged", where=name
-        ) from (error)
-
-
-def _compare(kept: Mapping[str, Book], found: Mapping[str, Book], name: str) -> None:
-    for account in sorted({*kept, *found}):
-        book, rows = kept.get(account, Book()), found.get(account, Book())
-        if book == rows:
-            continue
-        what = f"{rows.rows} calls in its journal, {book.rows} in its books"
-        for place, currency in enumerate(CURRENCIES):
-            if book.rows == rows.rows and book.known[place] != rows.known[place]:
-                held, expected = (Spend(b.known).get(currency) for b in (rows, book))
-                what = f"{held} {currency} in its journal, {expected} in its books"
-                break
-        raise StoreError(
-            f"account {account!r} has {what}: calls were lost or changed outside graphsearch, so "
-            "what was spent is not known; go on with a copy that is whole, or begin anew",
-            where=name,
-        )

@@ -39,39 +39,34 @@ def prepare(engine: Engine, name: str, *, create: bool, read_only: bool) -> None
         with engine.begin() as connection:
             if not read_only:
                 begin_all(connection)
-            if not inspect(connection).has_table(meta.name):
-                _make(connection, name, allowed=create and not read_only)
-                return
-            version = _version(connection, name)
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"written by a newer graphsearch (schema {version}, this one reads "
-                    f"{SCHEMA_VERSION}); use that version",
-                    where=name,
-                )
-            if version < (_LEAST_READ if read_only else SCHEMA_VERSION):
-                _migrate(connection, version, name, allowed=not read_only)
+            if inspect(connection).has_table(meta.name):
+                _bring_up(connection, name, read_only=read_only)
+            elif create and not read_only:
+                metadata.create_all(connection)
+                version = str(SCHEMA_VERSION)
+                connection.execute(insert(meta).values(name="schema_version", value=version))
+            else:
+                raise StoreError("there is no study here", where=name)
     except DatabaseError as error:
         raise StoreError(f"cannot be opened: {said_by(engine, error.orig)}", where=name) from None
 
 
-def _make(connection: Connection, name: str, *, allowed: bool) -> None:
-    if not allowed:
-        raise StoreError("there is no study here", where=name)
-    metadata.create_all(connection)
-    connection.execute(insert(meta).values(name="schema_version", value=str(SCHEMA_VERSION)))
-
-
-def _version(connection: Connection, name: str) -> int:
-    query = select(meta.c.value).where(meta.c.name == "schema_version")
-    found = connection.execute(query).scalar_one_or_none()
+def _bring_up(connection: Connection, name: str, *, read_only: bool) -> None:
+    """Check the version of the tables found, and migrate older ones."""
+    row = meta.c.name == "schema_version"
+    found = connection.execute(select(meta.c.value).where(row)).scalar_one_or_none()
     if found is None or not found.isdigit():
         raise StoreError(f"its schema version reads {found!r}; the file is damaged", where=name)
-    return int(found)
-
-
-def _migrate(connection: Connection, version: int, name: str, *, allowed: bool) -> None:
-    if not allowed:
+    version = int(found)
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"written by a newer graphsearch (schema {version}, this one reads {SCHEMA_VERSION}); "
+            "use that version",
+            where=name,
+        )
+    if version >= (_LEAST_READ if read_only else SCHEMA_VERSION):
+        return
+    if read_only:
         raise StoreError(
             f"has schema {version}, which must first be brought up to {SCHEMA_VERSION}; "
             "open it once for writing",
@@ -83,6 +78,4 @@ def _migrate(connection: Connection, version: int, name: str, *, allowed: bool) 
             raise StoreError(f"schema {version} can no longer be read", where=name)
         step(connection)
         version += 1
-    connection.execute(
-        update(meta).where(meta.c.name == "schema_version").values(value=str(version))
-    )
+    connection.execute(update(meta).where(row).values(value=str(version)))

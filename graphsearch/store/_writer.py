@@ -1,12 +1,12 @@
 """The one writer: a thread that puts everything that waits into one transaction, again and again.
 
 While a transaction is being committed more rows gather, so the group grows with the load and a
-commit's price is shared. Whoever posted a row hears of it only after the commit.
+commit's price is shared. Whoever posted a row is called back only after the commit.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
@@ -17,20 +17,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from graphsearch.records.errors import StoreError, WriteFailed
 from graphsearch.store._books import Books
 from graphsearch.store._connect import said_by
-from graphsearch.store._statements import Insert
+from graphsearch.store._insert import Insert
 
-__all__ = ["Landed", "Row", "Values", "Writer"]
+__all__ = ["Landed", "Values", "Writer"]
 
 _GATHER_S: Final = 0.001
 """Rows gather so long before the thread is woken, which costs more than a row does."""
 
-Row = Mapping[str, Any]
 Values = tuple[Any, ...]
 Action = Callable[[Connection], None]
 
-
 Landed = Callable[[StoreError | None], None]
-"""Told, on the event loop of the caller, that a row is on disk, or why it is not."""
+"""Called on the event loop of the caller when a row is on disk, or with why it is not."""
 
 
 class _Group:
@@ -43,6 +41,18 @@ class _Group:
         self.actions: list[Action] = []
         self.blocked: list[Future[None]] = []
         self.waiting: dict[asyncio.AbstractEventLoop, list[Landed]] = {}
+
+    def end(self, problem: StoreError | None) -> None:
+        """Tell those who wait that the group is on disk, or why it is not."""
+        for blocked in self.blocked:
+            if problem is None:
+                blocked.set_result(None)
+            else:
+                blocked.set_exception(problem)
+        for loop, waiting in self.waiting.items():
+            # A loop that was closed meanwhile has nobody left to tell.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_call_all, waiting, problem)
 
 
 class Writer:
@@ -77,8 +87,7 @@ class Writer:
         Raises:
             StoreError: an earlier write failed, or the store is closed.
         """
-        if self._broken is not None or self._closing:
-            self._check()
+        self._check()
         loop = asyncio.get_running_loop()
         if self._posted_on is not loop:
             self._hand_over()
@@ -87,24 +96,12 @@ class Writer:
             loop.call_later(_GATHER_S, self._hand_over)
         self._posted.append((into, row, landed))
 
-    def _hand_over(self) -> None:
-        """Give the thread what was posted meanwhile: one lock, one waking."""
-        posted, self._posted = self._posted, []
-        loop = self._posted_on
-        if not posted or loop is None:
-            return
-        with self._wake:
-            if self._dead:  # before these came
-                loop.call_soon(_resolve, [landed for _, _, landed in posted], self._broken)
-                return
-            rows, waiting = self._group.rows, self._group.waiting.setdefault(loop, [])
-            for into, row, landed in posted:
-                rows.setdefault(into, []).append(row)
-                waiting.append(landed)
-            self._start()
-
     def run(self, action: Action) -> None:
-        """Run an action in a transaction, after all rows posted so far, and wait for the commit."""
+        """Run an action in a transaction, after all rows posted so far, and wait for the commit.
+
+        Raises:
+            StoreError: it failed, an earlier write did, or the store is closed.
+        """
         self._hand_over()
         future: Future[None] = Future()
         with self._wake:
@@ -129,37 +126,57 @@ class Writer:
         if self._closing:
             raise StoreError("the store is closed", where=self._name)
 
+    def _hand_over(self) -> None:
+        """Give the thread what was posted meanwhile: one lock, one waking."""
+        posted, self._posted = self._posted, []
+        loop = self._posted_on
+        if not posted or loop is None:
+            return
+        with self._wake:
+            if self._dead:  # before these came
+                loop.call_soon(_call_all, [landed for _, _, landed in posted], self._broken)
+                return
+            rows, waiting = self._group.rows, self._group.waiting.setdefault(loop, [])
+            for into, row, landed in posted:
+                rows.setdefault(into, []).append(row)
+                waiting.append(landed)
+            self._start()
+
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="graphsearch-store")
-            self._thread.daemon = True
+            self._thread = threading.Thread(
+                target=self._work, name="graphsearch-store", daemon=True
+            )
             self._thread.start()
         self._wake.notify()
 
-    def _take(self) -> _Group | None:
-        with self._wake:
-            while not self._group.rows and not self._group.actions:
-                if self._closing:
-                    return None
-                self._wake.wait()
-            group, self._group = self._group, _Group()
-            return group
+    # -- in the thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
         try:
             connection = self._engine.connect()
         except SQLAlchemyError as error:
-            self._break(error)
+            with self._wake:
+                self._broken = self._problem(error)
+                self._dead = True
+                group, self._group = self._group, _Group()
+            group.end(self._broken)
             return
         with connection:
-            while (group := self._take()) is not None:
+            while True:
+                with self._wake:
+                    while not (self._group.rows or self._group.actions or self._closing):
+                        self._wake.wait()
+                    group, self._group = self._group, _Group()
+                if not (group.rows or group.actions):  # closing, and nothing left
+                    return
                 problem = self._broken or self._write(connection, group)
                 if problem is None:
                     self.commits += 1
                 else:
                     with self._wake:
                         self._broken = problem
-                _tell(group, problem)
+                group.end(problem)
 
     def _write(self, connection: Connection, group: _Group) -> StoreError | None:
         try:
@@ -169,7 +186,7 @@ class Writer:
                 self._books.write(connection, group.rows)
                 for action in group.actions:
                     action(connection)
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # whatever it is, it belongs to those who wait
             return self._problem(error)
         return None
 
@@ -179,26 +196,7 @@ class Writer:
             f"cannot be written: {cause}; everything committed before is kept", where=self._name
         )
 
-    def _break(self, error: Exception) -> None:
-        with self._wake:
-            self._broken = self._problem(error)
-            self._dead = True
-            group, self._group = self._group, _Group()
-        _tell(group, self._broken)
 
-
-def _tell(group: _Group, problem: StoreError | None) -> None:
-    for blocked in group.blocked:
-        if problem is None:
-            blocked.set_result(None)
-        else:
-            blocked.set_exception(problem)
-    for loop, waits in group.waiting.items():
-        # A loop that was closed meanwhile has nobody left to tell.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, waits, problem)
-
-
-def _resolve(waits: Sequence[Landed], problem: StoreError | None) -> None:
-    for landed in waits:
+def _call_all(waiting: Sequence[Landed], problem: StoreError | None) -> None:
+    for landed in waiting:
         landed(problem)

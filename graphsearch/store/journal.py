@@ -13,7 +13,7 @@ from graphsearch.ledger import Booked, Spend
 from graphsearch.records.calls import Call, Outcome, Reply, Usage, canonical_json
 from graphsearch.records.errors import EngineError, StoreError
 from graphsearch.store._books import sums_of_rows
-from graphsearch.store._statements import Insert, Statement
+from graphsearch.store._insert import Insert
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures
 from graphsearch.store._writer import Landed, Writer
 
@@ -36,7 +36,8 @@ class Journal:
     keys stay in memory (about 100 bytes a call), so asking for a call that was never made costs
     nothing; replies stay up to `KEPT_BYTES`.
 
-    Not for use from several threads.
+    `post` and `post_failure` call back when the row is on disk, `put` and `put_failure` return
+    then. Not for use from several threads.
     """
 
     def __init__(self, writer: Writer | None, reader: Connection) -> None:
@@ -46,12 +47,11 @@ class Journal:
             bytes.fromhex(k) for k in reader.execute(select(calls.c.key)).scalars()
         }
         self._recent: OrderedDict[str, Reply] = OrderedDict()
+        self._recent_bytes = 0
         self._posted: dict[str, Reply] = {}
-        self._kept = 0
-        query = select(*(calls.c[name] for name in ("text", "outcome", *_REPLY)))
+        """Replies on their way to disk."""
         self._calls = Insert(calls, (*_CALL, *_REPLY, *SPEND_COLUMNS), reader.dialect)
         self._failures = Insert(failures, (*_CALL, "attempt", *SPEND_COLUMNS), reader.dialect)
-        self._one = Statement(query.where(calls.c.key == bindparam("wanted")), reader.dialect)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -67,7 +67,7 @@ class Journal:
             return reply
         if bytes.fromhex(key) not in self._keys:
             return None
-        row = self._one.run(self._reader, {"wanted": key}).one()
+        row = self._reader.execute(_ONE, {"wanted": key}).one()
         reply = Reply(
             row.text,
             Usage(row.prompt_tokens, row.completion_tokens, 1),
@@ -75,18 +75,11 @@ class Journal:
             row.seconds,
             json.loads(row.detail) if row.detail else {},
         )
-        self._keep(key, reply)
+        self._know(key, reply)
         return reply
 
     def post(
-        self,
-        key: str,
-        call: Call,
-        reply: Reply,
-        *,
-        account: str,
-        spend: Spend,
-        landed: Landed,
+        self, key: str, call: Call, reply: Reply, *, account: str, spend: Spend, landed: Landed
     ) -> None:
         """Have a reply written with its cost; `landed` is called when both are on disk.
 
@@ -113,25 +106,13 @@ class Journal:
         self._write().post(self._calls, row, keep)
         self._posted[key] = reply
 
-    def catch_up(self) -> None:
-        """Have all that was posted on event loops that are no more on disk, and known.
-
-        Raises:
-            StoreError: it could not be written.
-        """
-        if self._posted:
-            self._write().run(_no_action)
-            for key, reply in self._posted.items():
-                self._know(key, reply)
-            self._posted.clear()
-
     async def put(self, key: str, call: Call, reply: Reply, *, account: str, spend: Spend) -> None:
         """Write a reply with its cost; returns when both are on disk.
 
         Raises:
             StoreError: they could not be written.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = asyncio.get_running_loop().create_future()
         self.post(key, call, reply, account=account, spend=spend, landed=partial(_end, done))
         await done
 
@@ -144,9 +125,9 @@ class Journal:
         account: str,
         spend: Spend,
         attempt: int,
-        landed: Landed | None = None,
+        landed: Landed = lambda problem: None,
     ) -> None:
-        """Have an attempt that failed written.
+        """Have an attempt that failed written; `landed` is called when it is on disk.
 
         Raises:
             StoreError: the store is broken or closed.
@@ -158,34 +139,34 @@ class Journal:
             attempt,
             *spend.quanta,
         )
-        self._write().post(self._failures, row, landed or _nothing)
+        self._write().post(self._failures, row, landed)
 
     async def put_failure(
-        self,
-        key: str,
-        call: Call,
-        error: EngineError,
-        *,
-        account: str,
-        spend: Spend,
-        attempt: int,
+        self, key: str, call: Call, error: EngineError, *, account: str, spend: Spend, attempt: int
     ) -> None:
         """Write an attempt that failed; returns when it is on disk.
 
         Raises:
             StoreError: it could not be written.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = asyncio.get_running_loop().create_future()
+        landed = partial(_end, done)
         self.post_failure(
-            key,
-            call,
-            error,
-            account=account,
-            spend=spend,
-            attempt=attempt,
-            landed=partial(_end, done),
+            key, call, error, account=account, spend=spend, attempt=attempt, landed=landed
         )
         await done
+
+    def catch_up(self) -> None:
+        """Have all that was posted on event loops that are no more on disk, and known.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        if self._posted:
+            self._write().run(lambda connection: None)
+            for key, reply in self._posted.items():
+                self._know(key, reply)
+            self._posted.clear()
 
     def booked(self) -> dict[str, Booked]:
         """Sums of all spends by account, exact; what `Ledger.restore` takes."""
@@ -219,16 +200,18 @@ class Journal:
         return self._writer
 
     def _know(self, key: str, reply: Reply) -> None:
-        """A reply is on disk."""
+        """A reply is on disk; keep it in memory while there is room."""
         self._keys.add(bytes.fromhex(key))
-        self._keep(key, reply)
-
-    def _keep(self, key: str, reply: Reply) -> None:
         self._recent[key] = reply
-        self._kept += len(reply.text) + _COMMON
-        while self._kept > KEPT_BYTES:
+        self._recent_bytes += len(reply.text) + _COMMON
+        while self._recent_bytes > KEPT_BYTES:
             _, oldest = self._recent.popitem(last=False)
-            self._kept -= len(oldest.text) + _COMMON
+            self._recent_bytes -= len(oldest.text) + _COMMON
+
+
+_ONE: Final = select(*(calls.c[name] for name in ("text", "outcome", *_REPLY))).where(
+    calls.c.key == bindparam("wanted")
+)
 
 
 def _about(key: str, call: Call, account: str) -> tuple[str | int, ...]:
@@ -236,18 +219,10 @@ def _about(key: str, call: Call, account: str) -> tuple[str | int, ...]:
     return (key, account, call.stream, call.item, call.model, call.sample)
 
 
-def _end(done: asyncio.Future[None], problem: StoreError | None) -> None:
+def _end(done: "asyncio.Future[None]", problem: StoreError | None) -> None:
     if done.done():
         return
     if problem is None:
         done.set_result(None)
     else:
         done.set_exception(problem)
-
-
-def _no_action(connection: Connection) -> None:
-    """Nothing more to write."""
-
-
-def _nothing(problem: StoreError | None) -> None:
-    """Nobody waits. A store that is broken says so to the next one who writes."""

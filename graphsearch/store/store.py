@@ -6,8 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select
-from sqlalchemy.engine import Dialect
+from sqlalchemy import Connection, Engine, Table, delete, insert, select
 
 from graphsearch.ledger import Booked
 from graphsearch.records.calls import canonical_json
@@ -16,11 +15,9 @@ from graphsearch.records.trials import TrialRecord
 from graphsearch.store._books import checked_books
 from graphsearch.store._connect import address_of, connect, file_of, one_state, reader_of
 from graphsearch.store._lock import FolderLock
-from graphsearch.store._records import trial_from_json, trial_to_json
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
-from graphsearch.store._statements import Statement
 from graphsearch.store._tables import checkpoints, meta, trials
-from graphsearch.store._writer import Row, Writer
+from graphsearch.store._writer import Writer
 from graphsearch.store.journal import Journal
 from graphsearch.store.verdicts import Verdicts
 
@@ -47,8 +44,7 @@ class Store:
         self._writer = None if read_only else Writer(engine, name)
         self._reader = reader_of(engine, name)
         self.journal = Journal(self._writer, self._reader)
-        self.verdicts = Verdicts(self._writer, self._reader)
-        self._put = {t: _Replace(t, engine.dialect) for t in (_TRIALS, _CHECKPOINTS, _META)}
+        self.verdicts = Verdicts(self._writer, self._reader, name)
 
     @classmethod
     def open(
@@ -70,9 +66,7 @@ class Store:
         name = str(path) if path is not None else "the database"
         if path is not None and not path.exists() and (read_only or not create):
             raise StoreError("there is no study here", where=name)
-        lock = None
-        if path is not None and not read_only:
-            lock = _lock(path)
+        lock = None if path is None or read_only else FolderLock(path)
         engine = connect(address, read_only=read_only)
         try:
             prepare(engine, name, create=create, read_only=read_only)
@@ -140,17 +134,33 @@ class Store:
         Raises:
             StoreError: it could not be written.
         """
-        parts = [
-            (_TRIALS, [_trial_row(trial) for trial in trials]),
-            (_CHECKPOINTS, _named_rows(checkpoints or {})),
-            (_META, _named_rows(meta or {})),
-        ]
+        rows: dict[Table, list[dict[str, Any]]] = {
+            _TRIALS: [
+                {
+                    "number": trial.number,
+                    "round": trial.round,
+                    "state": trial.state.value,
+                    "graph": trial.proposal.graph.key,
+                    "record": canonical_json(trial.to_json()),
+                }
+                for trial in trials
+            ],
+        }
+        for table, values in ((_CHECKPOINTS, checkpoints or {}), (_META, meta or {})):
+            rows[table] = [{"name": n, "value": canonical_json(v)} for n, v in values.items()]
 
         def action(connection: Connection) -> None:
-            for table, rows in parts:
-                self._put[table].run(connection, rows)
+            # Delete, then insert: what every database understands.
+            for table, new in rows.items():
+                if new:
+                    (key,) = table.primary_key.columns
+                    old = delete(table).where(key.in_([row[key.name] for row in new]))
+                    connection.execute(old)
+                    connection.execute(insert(table), new)
 
-        self._write().run(action)
+        if self._writer is None:
+            raise TypeError("this store was opened for reading only")
+        self._writer.run(action)
 
     def put_trial(self, trial: TrialRecord) -> None:
         """Write one trial."""
@@ -173,7 +183,7 @@ class Store:
         query = select(_TRIALS.c.record).where(_TRIALS.c.number >= start).order_by(_TRIALS.c.number)
         for record in self._reader.execute(query).scalars():
             try:
-                yield trial_from_json(json.loads(record))
+                yield TrialRecord.from_json(json.loads(record))
             except (ValueError, KeyError, TypeError, GraphError) as error:
                 raise self._damaged("a trial", error) from error
 
@@ -201,47 +211,5 @@ class Store:
     def _damaged(self, what: str, error: Exception) -> StoreError:
         return StoreError(f"{what} cannot be read ({error}); the file is damaged", where=self.name)
 
-    def _write(self) -> Writer:
-        if self._writer is None:
-            raise TypeError("this store was opened for reading only")
-        return self._writer
-
 
 _TRIALS, _CHECKPOINTS, _META = trials, checkpoints, meta
-
-
-def _lock(path: Path) -> FolderLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FolderLock(path.with_name(path.name + ".lock"))
-    except OSError as error:
-        raise StoreError(f"cannot be opened: {error.strerror}", where=str(path)) from None
-
-
-def _trial_row(trial: TrialRecord) -> Row:
-    return {
-        "number": trial.number,
-        "round": trial.round,
-        "state": trial.state.value,
-        "graph": trial.proposal.graph.key,
-        "record": canonical_json(trial_to_json(trial)),
-    }
-
-
-def _named_rows(values: Mapping[str, Any]) -> list[Row]:
-    return [{"name": name, "value": canonical_json(value)} for name, value in values.items()]
-
-
-class _Replace:
-    """Delete, then insert: what every database understands."""
-
-    def __init__(self, table: Table, dialect: Dialect) -> None:
-        key = next(iter(table.primary_key.columns))
-        old = delete(table).where(key == bindparam(key.name))
-        self._statements = (Statement(old, dialect), Statement(insert(table), dialect))
-
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Write rows over those of the same keys."""
-        if rows:
-            for statement in self._statements:
-                statement.run_many(connection, rows)

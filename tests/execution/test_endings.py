@@ -1,10 +1,8 @@
 """However a call ends, what was held back for it is settled or given back, and books agree."""
 
 import asyncio
-import sqlite3
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from graphsearch.cost import Amount
 from graphsearch.engines.scripted import ScriptedEngine
@@ -23,8 +21,8 @@ from graphsearch.records.errors import (
     Unavailable,
     WriteFailed,
 )
-from graphsearch.store import _statements
 from tests.execution.helpers import ITEMS, LastWord, executor
+from tests.store.helpers import do
 
 FUSED = CollaborationGraph.fan_in(["a", "b"], "assistant", "b")
 
@@ -124,18 +122,16 @@ async def test_a_run_that_is_cancelled(tmp_path, turns):
         assert agree(ready)
 
 
-async def test_a_disk_that_is_full(tmp_path, monkeypatch):
-    def full(*_):
-        raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
-
+async def test_a_disk_that_is_full(tmp_path):
     with executor(tmp_path, ledger=budget()) as ready:
         await ready.run(FUSED, ITEMS[:2], stream="search", account="search")
-        monkeypatch.setattr(_statements.Insert, "run", full)
+        refuse = "BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        do(tmp_path, f"CREATE TRIGGER full {refuse}")
         with pytest.raises(WriteFailed):
             await ready.run(FUSED, ITEMS[2:], stream="search", account="search")
         assert settled(ready)
         paid = ready.ledger.spent("calls")
-    monkeypatch.undo()
+    do(tmp_path, "DROP TRIGGER full")
     with executor(tmp_path, ledger=budget()) as ready:
         assert ready.ledger.spent("calls") < paid, "what was not written was not kept"
         assert agree(ready)

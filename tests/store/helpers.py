@@ -1,9 +1,10 @@
-"""Records to put into stores."""
+"""Records to put into stores, and a way round them."""
 
-from graphsearch.graph import CollaborationGraph
+import sqlite3
+from contextlib import closing
+
 from graphsearch.ledger import Spend
 from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling, Usage
-from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 
 CALL = Call("m", (Message("user", "2 + 2"),), Sampling(), stream="search", item="i1", sample=3)
 SPEND = Spend.of({"units": 1.5, "flops": 9 * 10**18, "tokens": 12, "calls": 1})
@@ -14,23 +15,7 @@ def key(number):
     return f"{number:032x}"
 
 
-def trial(number):
-    return TrialRecord(
-        number,
-        2,
-        Proposal(CollaborationGraph.fan_in(["a", "b"], "fuser", "c"), "mode", {"why": [1, "x"]}),
-        TrialState.STOPPED,
-        (
-            ItemResult(
-                "i1",
-                1.0,
-                Outcome.ANSWERED,
-                {"a": Usage(1, 2, 3)},
-                {"units": 0.5},
-                group="g",
-                answer="4",
-            ),
-            ItemResult("i2", None, Outcome.TIMEOUT),
-        ),
-        expected_cost=3.25,
-    )
+def do(folder, statement):
+    """Run a statement behind a store's back."""
+    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
+        connection.execute(statement)

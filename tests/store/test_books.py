@@ -10,7 +10,7 @@ import pytest
 from graphsearch.ledger import Ledger, Spend
 from graphsearch.records.errors import CallTimeout, StoreError
 from graphsearch.store import SCHEMA_VERSION, Store
-from tests.store.helpers import CALL, REPLY, SPEND, key
+from tests.store.helpers import CALL, REPLY, SPEND, do, key
 
 OTHER = Spend.of({"units": 0.25, "flops": 5 * 10**18, "tokens": 7, "calls": 1, "usd": 1})
 
@@ -27,11 +27,6 @@ async def fill(folder, *numbers):
                 key(1), CALL, CallTimeout("slow"), account="waste", spend=OTHER, attempt=0
             ),
         )
-
-
-def do(folder, statement):
-    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
-        connection.execute(statement)
 
 
 async def test_books_are_kept_from_one_opening_to_the_next(tmp_path):
@@ -100,35 +95,34 @@ async def test_a_store_of_schema_1_gets_its_books(tmp_path):
         Store.open(tmp_path)
 
 
-async def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):
-    from graphsearch.store import _schema
-
+async def test_a_migration_that_fails_changes_nothing(tmp_path):
     await fill(tmp_path, 1)
-    do(tmp_path, "DROP TABLE books")
-    do(tmp_path, "UPDATE meta SET value = '1' WHERE name = 'schema_version'")
-
-    def broken(connection):
-        _schema.add_books(connection)
-        raise RuntimeError("stopped half-way")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_schema, "MIGRATIONS", {1: broken})
-        with pytest.raises(RuntimeError):
+    for statement in (
+        "DROP TABLE books",
+        "DROP TABLE verdicts",
+        "CREATE INDEX verdicts ON meta (value)",  # the books can be made, what comes after cannot
+        "UPDATE meta SET value = '1' WHERE name = 'schema_version'",
+    ):
+        do(tmp_path, statement)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="already an index named verdicts"):
             Store.open(tmp_path)
+    do(tmp_path, "CREATE TABLE books (made TEXT)")  # so there was none
+    do(tmp_path, "DROP TABLE books")
+    do(tmp_path, "DROP INDEX verdicts")
     with Store.open(tmp_path) as store:
         assert store.totals()["search"].known.get("calls") == 1
 
 
-async def test_a_folder_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
-    from graphsearch.store import _schema
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_schema, "insert", killed)  # the tables are made, their version is not noted
-        with pytest.raises(KeyboardInterrupt):
-            Store.open(tmp_path)
+async def test_a_folder_is_made_whole_or_not_at_all(tmp_path):
+    do(tmp_path, "CREATE TABLE other (value TEXT)")
+    do(tmp_path, "CREATE INDEX trials ON other (value)")  # some tables can be made, this one not
+    with pytest.raises(StoreError, match="already an index named trials"):
+        Store.open(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    assert sorted(names) == [("other",), ("trials",)]
+    do(tmp_path, "DROP INDEX trials")
     await fill(tmp_path, 1)
 
 

@@ -1,8 +1,6 @@
 """Verdicts on disk: written before they are used, once, and as they were."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 
 import pytest
 
@@ -10,6 +8,7 @@ from graphsearch.records.calls import Outcome, digest
 from graphsearch.records.errors import StoreError
 from graphsearch.records.tasks import Verdict
 from graphsearch.store import Store
+from tests.store.helpers import do
 
 RIGHT = Verdict(1.0, parsed="4", reason="as it should be")
 WRONG = Verdict(0.0, reason="took more than 5 s")
@@ -81,11 +80,6 @@ async def test_they_are_no_part_of_the_books(tmp_path):
         assert store.totals() == {}
     with Store.open(tmp_path, read_only=True) as store:
         assert store.totals() == {}
-
-
-def do(folder, statement):
-    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
-        connection.execute(statement)
 
 
 async def test_a_store_of_schema_2_is_read_as_it_is_and_gets_its_table(tmp_path):
