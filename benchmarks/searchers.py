@@ -28,6 +28,7 @@ from graphsearch.agents.search import RulesAgent
 from graphsearch.cost import PROFILES, CostModel
 from graphsearch.records.models import Fleet
 from graphsearch.searchers import make_searcher
+from graphsearch.searchers.base import Restorable
 from graphsearch.space import Distribution, Space
 from graphsearch.store import Store
 from graphsearch.testing.landscape import LANDSCAPES, Landscape
@@ -94,7 +95,7 @@ def one_at_a_time(name: str, space: Space, trials: int, timed: int) -> dict[str,
             trial = landscape.trial(proposal, number, number, items, cost)
             begun = time.process_time()
             searcher.tell([trial])
-            state = searcher.state()
+            state = searcher.state() if isinstance(searcher, Restorable) else {}
             store.put_checkpoint("searcher", state, trials=[trial])
             cpu += time.process_time() - begun
     return {

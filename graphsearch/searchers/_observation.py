@@ -1,16 +1,13 @@
 """What is kept of a trial until the searcher learns from it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.calls import canonical_json
 from graphsearch.records.trials import TrialRecord
 
 __all__ = ["Observation", "scores_of"]
@@ -49,26 +46,6 @@ class Observation:
     def mean(self) -> float:
         """Mean score."""
         return sum(self.scores.values()) / len(self.scores)
-
-    @cached_property
-    def text(self) -> str:
-        """All of it as JSON text, made once: a state is written after every trial."""
-        return canonical_json(
-            {
-                "graph": self.graph.to_json(),
-                "origin": self.origin,
-                "cost": self.cost,
-                "scores": dict(self.scores),
-                "trace": self.trace,
-            }
-        )
-
-    @classmethod
-    def from_text(cls, text: str) -> "Observation":
-        """Read `text`."""
-        value = json.loads(text)
-        graph = CollaborationGraph.from_json(value.pop("graph"))
-        return cls(graph=graph, **value)
 
 
 def scores_of(told: Sequence[Observation]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Small things that every searcher's state and randomness share."""
+"""Small things that the searchers share: random streams, and the check of a state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def check_state(state: Mapping[str, Any], name: str, version: int) -> None:
 def rng_for(seed: int, *counters: int) -> np.random.Generator:
     """A random stream for one step: of `seed` and where the search stands.
 
-    A stream per step, not one that goes on, so that a state needs no generator in it and a resumed
-    search draws what the first one would have drawn.
+    A stream per step, not one that goes on, so that what is drawn in one step never depends on how
+    much an earlier one drew.
     """
     return np.random.default_rng([seed % 2**64, *counters])

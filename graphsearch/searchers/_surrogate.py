@@ -1,12 +1,7 @@
 """What a graph would score, guessed from graphs that were run."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-
-from graphsearch.searchers._arrays import pack, unpack
 
 __all__ = ["Surrogate"]
 
@@ -29,8 +24,8 @@ class Surrogate:
     with p the mean score of the round, n_k the items of trial k, n the most items of a trial and
     s = 0.5 the share of the variance of one answer that is the item's. The generalised least
     squares of that model only need sums over trials: `A = sum x x^T / v`, `h = sum x y / v`, each
-    less the part that the shared intercept explains. They are all the state, so an update and a
-    state cost the same after 10 trials as after 10,000.
+    less the part that the shared intercept explains. They are all that is kept, so an update costs
+    the same after 10 trials as after 10,000.
 
     Features get the prior N(0, 0.25^2) (the intercept: N(0, 1) around a score of one half).
     """
@@ -40,9 +35,7 @@ class Surrogate:
         prior[0] = 1.0
         self._precision: Matrix = np.diag(prior)
         self._pull: Vector = np.zeros(size)
-        self._upper = np.triu_indices(size)
         self._factor: tuple[Matrix, Vector] | None = None
-        self._packed: dict[str, Any] | None = None
         self.trials = 0
 
     def add(self, features: Matrix, scores: Vector, counts: NDArray[np.int_]) -> None:
@@ -62,12 +55,12 @@ class Surrogate:
         centre = weighted.sum(axis=0)
         targets = scores - 0.5
         grown = self._precision + weighted.T @ features - explained * np.outer(centre, centre)
-        # Rounding leaves the two halves a bit apart; the state keeps one of them, in single
-        # precision, and a resumed searcher must go on from the same numbers.
+        # Rounding leaves the two halves a bit apart, and differs between machines: one half, in
+        # single precision, so that a search that goes on elsewhere has the same numbers.
         self._precision = _single(np.triu(grown) + np.triu(grown, 1).T)
         pull = self._pull + weighted.T @ targets - explained * centre * float(weights @ targets)
         self._pull = _single(pull)
-        self._factor = self._packed = None
+        self._factor = None
         self.trials += len(scores)
 
     def predict(self, features: Matrix) -> tuple[Vector, Vector]:
@@ -94,33 +87,6 @@ class Surrogate:
             root = np.linalg.inv(np.linalg.cholesky(self._precision)).T
             self._factor = root, root @ (root.T @ self._pull)
         return self._factor
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums; packed once a round, since most states are written between rounds."""
-        if self._packed is None:
-            upper = self._precision[self._upper]
-            self._packed = {
-                "precision": pack(upper, kind="f4"),
-                "pull": pack(self._pull, kind="f4"),
-                "trials": self.trials,
-            }
-        return self._packed
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], size: int) -> "Surrogate":
-        """Read what `to_json` wrote.
-
-        Raises:
-            StoreError: the state is of another space.
-        """
-        surrogate = cls(size)
-        upper = np.triu_indices(size)
-        half = np.zeros((size, size))
-        half[upper] = unpack(value["precision"], (len(upper[0]),))
-        surrogate._precision = half + np.triu(half, 1).T
-        surrogate._pull = unpack(value["pull"], (size,))
-        surrogate.trials = int(value["trials"])
-        return surrogate
 
 
 def _single(array: Matrix) -> Matrix:

@@ -1,8 +1,6 @@
 """How much an agent's word is worth, learned from what was measured after it."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 __all__ = ["Trust"]
 
@@ -43,16 +41,3 @@ class Trust:
         self.wrong = keep * self.wrong + weight * (1.0 - helped)
         self.history = [*self.history, round(self.value, 4)][-HISTORY:]
         return helped
-
-    def to_json(self) -> dict[str, Any]:
-        """The posterior and the last values."""
-        return {"right": self.right, "wrong": self.wrong, "history": self.history}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Trust":
-        """Read what `to_json` wrote."""
-        trust = cls()
-        trust.right = float(value["right"])
-        trust.wrong = float(value["wrong"])
-        trust.history = [float(entry) for entry in value["history"]]
-        return trust

@@ -13,8 +13,7 @@ A study calls a searcher in this order, and never otherwise:
 `ask` and `tell` are the whole protocol. A searcher does no I/O, never learns in which order calls
 finished, and proposes what follows from its space, its seed and what it was told: so a search that
 goes on makes it anew, asks it for the same numbers of graphs and tells it the same records, and it
-stands where it stood. Only where that would be slow (seconds in a search of 5,000 trials) a
-searcher keeps a state: see `Restorable`.
+stands where it stood. Only where that would be slow a searcher keeps a state: see `Restorable`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,14 +6,12 @@ from typing import Any
 
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._state import check_state
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space
 
 __all__ = ["ExhaustiveSearcher", "make"]
 
 LIMIT = 20_000
-VERSION = 1
 
 
 class ExhaustiveSearcher:
@@ -46,15 +44,6 @@ class ExhaustiveSearcher:
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Scores change nothing."""
-
-    def state(self) -> dict[str, Any]:
-        """How many graphs were proposed."""
-        return {"searcher": self.name, "version": VERSION, "next": self._next}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        check_state(state, self.name, VERSION)
-        self._next = int(state["next"])
 
 
 def make(

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._seen import Seen
-from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._state import rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Distribution, Space, Trace
 
@@ -14,7 +14,6 @@ __all__ = ["RandomSearcher", "make"]
 
 TRIES = 512
 PAGE = 64
-VERSION = 1
 
 
 class RandomSearcher:
@@ -58,21 +57,6 @@ class RandomSearcher:
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Remember graphs that others proposed; scores change nothing."""
         self._seen.update(trial.proposal.graph for trial in trials)
-
-    def state(self) -> dict[str, Any]:
-        """Number of draws and the digests of what was proposed."""
-        return {
-            "searcher": self.name,
-            "version": VERSION,
-            "draws": self._draws,
-            "seen": self._seen.to_json(),
-        }
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        check_state(state, self.name, VERSION)
-        self._draws = int(state["draws"])
-        self._seen = Seen.from_json(state["seen"])
 
 
 def make(

@@ -8,18 +8,16 @@ import numpy as np
 
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._observation import Observation, scores_of
 from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
-from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._state import rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space, Trace
 
 __all__ = ["ReinforceSearcher", "make"]
 
-VERSION = 1
 PAGE = 8
 BASELINES = ("none", "leave_one_out")
 FIRST_MOMENT, SECOND_MOMENT, TINY = 0.9, 0.999, 1e-8
@@ -98,31 +96,6 @@ class ReinforceSearcher:
     def table(self) -> dict[str, float]:
         """Probabilities by name."""
         return self._policy.table(self._theta)
-
-    def state(self) -> dict[str, Any]:
-        """Logits, Adam's moments and counters."""
-        return {
-            "searcher": self.name,
-            "version": VERSION,
-            "draws": self._draws,
-            "steps": self._steps,
-            "buffer": [entry.text for entry in self._buffer],
-            "theta": pack(self._theta),
-            "mean": pack(self._mean),
-            "square": pack(self._square),
-        }
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        check_state(state, self.name, VERSION)
-        shape = (len(self._policy),)
-        self._draws, self._steps = int(state["draws"]), int(state["steps"])
-        self._buffer = [Observation.from_text(text) for text in state["buffer"]]
-        self._page = []
-        self._pending.clear()
-        self._theta = unpack(state["theta"], shape)
-        self._mean = unpack(state["mean"], shape)
-        self._square = unpack(state["square"], shape)
 
     def _rewards(self, told: Sequence[Observation]) -> Vector:
         if self._baseline == "none":

@@ -1,7 +1,5 @@
 """The parts that searchers are made of."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +8,9 @@ from hypothesis import strategies as st
 from graphsearch.agents.roles import get_roles
 from graphsearch.cost import PROFILES, CostModel
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.errors import ConfigError, StoreError
+from graphsearch.records.errors import ConfigError
 from graphsearch.records.models import Fleet
 from graphsearch.searchers import make_searcher, searcher_names
-from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._moves import mutate, plain_graphs
@@ -160,14 +157,6 @@ def test_trust_can_be_won_back_and_lost():
     assert played([2.0] * 10 + [-2.0] * 30) == 0.0
 
 
-def test_trust_round_trip():
-    trust = Trust()
-    for z in (1.0, -0.5, 2.0):
-        trust.check(z)
-    again = Trust.from_json(json.loads(json.dumps(trust.to_json())))
-    assert again.to_json() == trust.to_json()
-
-
 # -- credit ----------------------------------------------------------------------------------------
 
 
@@ -219,18 +208,6 @@ def test_a_rounds_easy_items_do_not_mislead():
     assert mean[1] - mean[0] < 0.6 * 0.6  # an ordinary regression finds 0.6 x 0.9
 
 
-def test_surrogate_round_trip_is_exact():
-    rng = np.random.default_rng(0)
-    surrogate = Surrogate(6)
-    surrogate.add(rng.random((5, 6)), rng.random(5), np.full(5, 9))
-    again = Surrogate.from_json(json.loads(json.dumps(surrogate.to_json())), 6)
-    features, scores = rng.random((4, 6)), rng.random(4)
-    for one in (surrogate, again):
-        one.add(features, scores, np.full(4, 9))
-    assert again.to_json() == surrogate.to_json()
-    assert np.array_equal(again.predict(features), surrogate.predict(features))
-
-
 # -- features and moves ----------------------------------------------------------------------------
 
 
@@ -268,7 +245,7 @@ def test_plain_graphs_are_singles_votes_and_fusers(space):
     assert any(g.nodes[g.sink].role == "fuser" for g in graphs)
 
 
-# -- seen, arrays, options, registry ---------------------------------------------------------------
+# -- seen, options, registry ---------------------------------------------------------------
 
 
 def test_seen_knows_isomorphic_graphs_again():
@@ -277,19 +254,9 @@ def test_seen_knows_isomorphic_graphs_again():
     two = CollaborationGraph.combine("vote", ["b", "a"])
     assert seen.add(one)
     assert not seen.add(two)
-    again = Seen.from_json(seen.to_json())
-    assert two in again
-    assert CollaborationGraph.single("a") not in again
-    assert len(again) == 1
-
-
-def test_arrays_round_trip_and_refuse_other_shapes():
-    array = np.random.default_rng(0).random((3, 4))
-    assert np.array_equal(unpack(json.loads(json.dumps(pack(array))), (3, 4)), array)
-    with pytest.raises(StoreError, match="another space"):
-        unpack(pack(array), (4, 3))
-    with pytest.raises(StoreError, match="damaged"):
-        unpack({"shape": [3, 4], "f8": "AAAA"}, (3, 4))
+    assert two in seen
+    assert CollaborationGraph.single("a") not in seen
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(

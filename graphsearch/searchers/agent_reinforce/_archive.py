@@ -1,13 +1,11 @@
 """The best and the worst graphs so far."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.calls import canonical_json
 from graphsearch.records.trials import TrialRecord
 from graphsearch.stats import wilson
 
@@ -66,24 +64,11 @@ class Entry:
         """The entry with more scores."""
         return replace(self, total=self.total + sum(scores), n=self.n + len(scores))
 
-    @cached_property
-    def text(self) -> str:
-        """The entry as JSON text, made once: a state is written after every trial."""
-        graph = self.graph.to_json()
-        return canonical_json({"graph": graph, "cost": self.cost, "total": self.total, "n": self.n})
-
-    @classmethod
-    def from_text(cls, text: str) -> "Entry":
-        """Read `text`."""
-        value = json.loads(text)
-        graph = CollaborationGraph.from_json(value.pop("graph"), where="searcher.state.graph")
-        return cls(graph, **value)
-
 
 class Archive:
     """The twelve best graphs by the lower end of their interval, the six worst by the upper end.
 
-    Bounded, since it is part of the searcher's state; the study keeps all trials.
+    Bounded, since an agent is shown no more; the study keeps all trials.
     """
 
     def __init__(self) -> None:
@@ -111,15 +96,3 @@ class Archive:
     def worst(self, count: int = WORST) -> list[Entry]:
         """The worst ones, worst first."""
         return sorted(self._entries.values(), key=lambda e: e.interval[1])[:count]
-
-    def to_json(self) -> list[str]:
-        """All entries."""
-        return [entry.text for entry in self._entries.values()]
-
-    @classmethod
-    def from_json(cls, value: Sequence[str]) -> "Archive":
-        """Read what `to_json` wrote."""
-        archive = cls()
-        for entry in map(Entry.from_text, value):
-            archive._entries[entry.graph.key] = entry
-        return archive

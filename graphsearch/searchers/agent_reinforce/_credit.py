@@ -1,12 +1,7 @@
 """Credit of single edges, models, roles and sinks, from differences between graphs."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-
-from graphsearch.searchers._arrays import pack, unpack
 
 __all__ = ["Credit"]
 
@@ -58,15 +53,3 @@ class Credit:
     def values(self) -> Vector:
         """Credit of each choice, shape [size]."""
         return self._gain / (RIDGE + self._weight)
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums."""
-        return {"gain": pack(self._gain), "weight": pack(self._weight)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], size: int) -> "Credit":
-        """Read what `to_json` wrote."""
-        credit = cls(size)
-        credit._gain = unpack(value["gain"], (size,))
-        credit._weight = unpack(value["weight"], (size,))
-        return credit

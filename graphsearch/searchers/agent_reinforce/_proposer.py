@@ -1,15 +1,12 @@
 """Which graphs to try next."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.calls import canonical_json
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._moves import mutate
 from graphsearch.searchers._seen import Seen
@@ -30,21 +27,6 @@ class Candidate:
     graph: CollaborationGraph
     origin: str
     trace: Trace | None = None
-
-    @cached_property
-    def text(self) -> str:
-        """All of it as JSON text, made once: a state is written after every trial."""
-        made_by = self.graph if self.trace is None else self.trace
-        return canonical_json([self.origin, self.trace is not None, made_by.to_json()])
-
-    @classmethod
-    def from_text(cls, text: str, space: Space) -> "Candidate":
-        """Read `text`."""
-        origin, drawn, made_by = json.loads(text)
-        if not drawn:
-            return cls(CollaborationGraph.from_json(made_by), origin)
-        trace = Trace.from_json(space, made_by)
-        return cls(trace.graph, origin, trace)
 
 
 class Proposer:

@@ -8,7 +8,6 @@ import numpy as np
 
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._arrays import pack, unpack
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._feedback import Advantages, leave_one_out
 from graphsearch.searchers._moves import plain_graphs
@@ -16,7 +15,7 @@ from graphsearch.searchers._observation import Observation, scores_of
 from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._seen import Seen
-from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._state import rng_for
 from graphsearch.searchers._surrogate import Surrogate
 from graphsearch.searchers.agent_reinforce._archive import Archive
 from graphsearch.searchers.agent_reinforce._credit import Credit
@@ -28,7 +27,6 @@ from graphsearch.space import Distribution, Space, Trace
 
 __all__ = ["AgentReinforceSearcher"]
 
-VERSION = 1
 LEAST_SPREAD = 0.01
 
 
@@ -268,40 +266,3 @@ class AgentReinforceSearcher:
         down = self._policy.distribution(self._theta - nudge).log_probs(traces)
         pull: Vector = (up - down) / 2e-4
         return pull
-
-    # -- state ---------------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """Everything learned. Its size does not grow, but for 4 characters a graph proposed."""
-        return {
-            "searcher": self.name,
-            "version": VERSION,
-            "asks": self._asks,
-            "rounds": self._rounds,
-            "started": self._started,
-            "theta": pack(self._theta),
-            "seen": self._seen.to_json(),
-            "archive": self._archive.to_json(),
-            "credit": self._credit.to_json(),
-            "surrogate": self._surrogate.to_json(),
-            "words": self._words.to_json(),
-            "wanted": [graph.to_json() for graph in self._wanted],
-            "queue": [candidate.text for candidate in self._queue],
-            "buffer": [entry.text for entry in self._buffer],
-        }
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state."""
-        check_state(state, self.name, VERSION)
-        self._asks, self._rounds = int(state["asks"]), int(state["rounds"])
-        self._started = int(state["started"])
-        self._theta = unpack(state["theta"], (len(self._policy),))
-        self._seen = Seen.from_json(state["seen"])
-        self._archive = Archive.from_json(state["archive"])
-        self._credit = Credit.from_json(state["credit"], len(self._policy))
-        self._surrogate = Surrogate.from_json(state["surrogate"], len(self._features))
-        self._words = Words.from_json(state["words"])
-        self._wanted = [CollaborationGraph.from_json(g) for g in state["wanted"]]
-        self._queue = deque(Candidate.from_text(text, self.space) for text in state["queue"])
-        self._buffer = [Observation.from_text(text) for text in state["buffer"]]
-        self._pending.clear()

@@ -1,6 +1,6 @@
 """Advice: how it is taken in, and how it is checked afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,28 +96,6 @@ class Words:
         if self.last is not None:
             tried = self.last.setdefault("tried", {})
             tried[graph.describe()] = {"z": round(z, 2), "helped": round(helped, 3)}
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "edits": self.edits.to_json(),
-            "graphs": self.graphs.to_json(),
-            "ignored": self.ignored,
-            "unknown": self.unknown,
-            "last": self.last,
-            "open": [[entry.edits, entry.pairs] for entry in self._open],
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Words":
-        """Read what `to_json` wrote."""
-        words = cls()
-        words.edits = Trust.from_json(value["edits"])
-        words.graphs = Trust.from_json(value["graphs"])
-        words.ignored, words.unknown = int(value["ignored"]), int(value["unknown"])
-        words.last = None if value["last"] is None else dict(value["last"])
-        words._open = [_Open(dict(edits), list(pairs)) for edits, pairs in value["open"]]
-        return words
 
 
 def _correlation(pairs: Vector) -> float:
