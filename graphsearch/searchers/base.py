@@ -8,7 +8,7 @@ A study calls a searcher in this order, and never otherwise:
         ... the study races them on a block of items ...
         searcher.tell(trials)             # one record per proposal, in the same order
         view = searcher.view()            # Advisable searchers only, when an agent is set
-        searcher.hear(advice)             # what the agent said, already validated
+        searcher.take_advice(advice)      # what the agent said, already validated
 
 `ask` and `tell` are the whole protocol. A searcher does no I/O, never learns in which order calls
 finished, and proposes what follows from its space, its seed and what it was told: so a search that
@@ -145,7 +145,7 @@ class Advisable(Protocol):
         """What the agent is shown; `extra` brings what only the study knows (budgets, failures)."""
         ...
 
-    def hear(self, advice: Advice | None) -> None:
+    def take_advice(self, advice: Advice | None) -> None:
         """Take advice in; None means the agent failed to give a valid one this round."""
         ...
 

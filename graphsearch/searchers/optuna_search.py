@@ -20,7 +20,7 @@ from graphsearch.records.calls import digest
 from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._policy import Policy
-from graphsearch.searchers._state import check_state, rng_for
+from graphsearch.searchers._random import rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space
 
@@ -116,7 +116,12 @@ class OptunaSearcher:
         Raises:
             StoreError: of another searcher or sampler, or the journal holds fewer trials.
         """
-        check_state(state, self.name, VERSION)
+        found = state.get("searcher"), state.get("version")
+        if found != (self.name, VERSION):
+            raise StoreError(
+                f"state is of searcher {found[0]!r}, version {found[1]!r}; this release reads "
+                f"{self.name!r}, version {VERSION}"
+            )
         if state["sampler"] != self._sampler:
             raise StoreError(f"state is of sampler {state['sampler']!r}, not {self._sampler!r}")
         kept = state["trials"]

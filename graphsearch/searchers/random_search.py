@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._seen import Seen
-from graphsearch.searchers._state import rng_for
+from graphsearch.searchers._random import rng_for
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Distribution, Space, Trace
 
@@ -31,7 +30,7 @@ class RandomSearcher:
         self._draws = 0
         self._page: list[Trace] = []
         self._page_number = -1
-        self._seen = Seen()
+        self._known: set[str] = set()
 
     def ask(self, k: int) -> Sequence[Proposal]:
         """`k` new graphs, or as many as are found."""
@@ -40,7 +39,8 @@ class RandomSearcher:
         while len(proposals) < k and tries < TRIES:
             trace = self._next()
             tries += 1
-            if self._seen.add(trace.graph):
+            if trace.graph.key not in self._known:
+                self._known.add(trace.graph.key)
                 proposals.append(Proposal(trace.graph, "sample"))
                 tries = 0
         return proposals
@@ -56,7 +56,7 @@ class RandomSearcher:
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Remember graphs that others proposed; scores change nothing."""
-        self._seen.update(trial.proposal.graph for trial in trials)
+        self._known.update(trial.proposal.graph.key for trial in trials)
 
 
 def make(

@@ -10,9 +10,9 @@ from graphsearch.records.errors import ConfigError
 from graphsearch.records.trials import Proposal, TrialRecord
 from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._observation import Observation, scores_of
-from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
-from graphsearch.searchers._state import rng_for
+from graphsearch.searchers._random import rng_for
+from graphsearch.searchers._traces import TraceCache
 from graphsearch.searchers.options import read_options
 from graphsearch.space import Space, Trace
 
@@ -53,7 +53,7 @@ class ReinforceSearcher:
         self._seed = seed
         self._rate = learning_rate
         self._baseline = baseline
-        self._pending = Pending(space)
+        self._traces = TraceCache(space)
         self._batch = batch
         self._buffer: list[Observation] = []
         self._draws = self._steps = 0
@@ -65,7 +65,7 @@ class ReinforceSearcher:
     def ask(self, k: int) -> Sequence[Proposal]:
         """`k` samples of the current distribution."""
         traces = [self._next() for _ in range(k)]
-        return [Proposal(t.graph, "sample", self._pending.info(t)) for t in traces]
+        return [Proposal(t.graph, "sample", self._traces.info(t)) for t in traces]
 
     def _next(self) -> Trace:
         """The next draw of this step; a page of draws takes little longer than one."""
@@ -86,10 +86,10 @@ class ReinforceSearcher:
 
     def _learn(self, told: list[Observation]) -> None:
         rewards = self._rewards(told)
-        traces = [self._pending.trace(entry.trace) for entry in told if entry.trace is not None]
+        traces = [self._traces.trace(entry.trace) for entry in told if entry.trace is not None]
         distribution = self._policy.distribution(self._theta)
         self._climb(distribution.gradients(traces, rewards / len(told)).flat())
-        self._pending.clear()
+        self._traces.clear()
         self._page = []
         self._draws = 0
 

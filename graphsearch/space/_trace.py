@@ -88,19 +88,6 @@ class Trace:
             "roles": list(self.roles),
         }
 
-    @classmethod
-    def from_json(cls, space: "Space", data: Any) -> "Trace":
-        """Walk the decisions of `to_json` again; `log_prob` is that of zero logits.
-
-        `Distribution.replay` gives it under a distribution.
-
-        Raises:
-            ConfigError: the value has another shape, or the space does not allow the decisions.
-        """
-        from graphsearch.space._distribution import Distribution
-
-        return Distribution(space).replay(data)
-
     def _build(self) -> CollaborationGraph:
         draws, row, space = self.draws, self.row, self.space
         models, roles = draws.models[row].tolist(), draws.roles[row].tolist()

@@ -78,7 +78,7 @@ class Adviser:
             advice = await self._agent.advise(searcher.view(extra))
         except BudgetReached:
             advice = None  # the next block will not be covered either, and that ends the search
-        searcher.hear(advice)
+        searcher.take_advice(advice)
         after = searcher.view(extra)
         return Advised(self._agent.name, advice, dict(after.table), dict(after.extra))
 
@@ -86,7 +86,7 @@ class Adviser:
         """Give the searcher the advice of a round that was kept."""
         if record["agent"] and isinstance(self._searcher, Advisable):
             told = record["advice"]
-            self._searcher.hear(None if told is None else _advice_from_json(told))
+            self._searcher.take_advice(None if told is None else _advice_from_json(told))
 
     async def _complete(self, messages: Sequence[Message]) -> Reply:
         self.calls += 1

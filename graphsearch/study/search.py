@@ -417,7 +417,7 @@ class Search:
         trials: dict[int, list[TrialRecord]] = {}
         for trial in run.trials():
             trials.setdefault(trial.round, []).append(trial)
-        restored = state.get("searcher")
+        restored = state.get("searcher") if isinstance(self._searcher, Restorable) else None
         if restored is not None and isinstance(self._searcher, Restorable):
             self._searcher.load_state(restored)
         for number in range(state["rounds"]):

@@ -220,7 +220,7 @@ class SearcherConformance:
             Advice(),
             Advice(edits=(Edit("no such name", 1.0), Edit("1->sink", 1e9), Edit("1->2", -1e9))),
         ):
-            searcher.hear(advice)
+            searcher.take_advice(advice)
             searcher.view({})
             assert self.play(searcher, space, rounds=1, first=1)[0]
 

@@ -68,7 +68,7 @@ def simulate(
         ]
         searcher.tell(told)
         if agent is not None and isinstance(searcher, Advisable):
-            searcher.hear(agent(searcher.view({})))
+            searcher.take_advice(agent(searcher.view({})))
         trials += told
         again = [Proposal(graph, "incumbent") for graph in leaders]
         fresh = {p.graph.key for p in proposals}

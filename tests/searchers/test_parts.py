@@ -15,7 +15,6 @@ from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._moves import mutate, plain_graphs
 from graphsearch.searchers._policy import Policy
-from graphsearch.searchers._seen import Seen
 from graphsearch.searchers._surrogate import Surrogate
 from graphsearch.searchers._trust import Trust
 from graphsearch.searchers.agent_reinforce._credit import Credit
@@ -245,18 +244,7 @@ def test_plain_graphs_are_singles_votes_and_fusers(space):
     assert any(g.nodes[g.sink].role == "fuser" for g in graphs)
 
 
-# -- seen, options, registry ---------------------------------------------------------------
-
-
-def test_seen_knows_isomorphic_graphs_again():
-    seen = Seen()
-    one = CollaborationGraph.combine("vote", ["a", "b"])
-    two = CollaborationGraph.combine("vote", ["b", "a"])
-    assert seen.add(one)
-    assert not seen.add(two)
-    assert two in seen
-    assert CollaborationGraph.single("a") not in seen
-    assert len(seen) == 1
+# -- options, registry ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from graphsearch.graph import CollaborationGraph
 from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._moves import mutate
-from graphsearch.searchers._seen import Seen
 from graphsearch.searchers._surrogate import Surrogate
 from graphsearch.searchers.agent_reinforce._options import Options
 from graphsearch.space import Distribution, Space, Trace
@@ -51,9 +50,9 @@ class Proposer:
         distribution: Distribution,
         surrogate: Surrogate,
         elites: Sequence[CollaborationGraph],
-        seen: Seen,
+        known: set[str],
     ) -> list[Candidate]:
-        """Up to `count` graphs; all are added to `seen`."""
+        """Up to `count` graphs; their keys are added to `known`."""
         options = self._options
         screened = options.pool > 0 and surrogate.trials >= FEWEST_TRIALS
         mutants = round(options.pool * options.mutants) if screened and elites else 0
@@ -70,10 +69,10 @@ class Proposer:
             # The rest of the samples costs little to draw, and takes the place of known graphs.
             screened_samples = samples[: options.pool - mutants]
             pool = [*screened_samples, *self._mutants(mutants, elites, rng)]
-            taken += self._screened(count - plain, pool, rng, surrogate, seen)
-        taken += _new(samples, count - len(taken), seen)
+            taken += self._screened(count - plain, pool, rng, surrogate, known)
+        taken += _new(samples, count - len(taken), known)
         if len(taken) < count:
-            taken += _new(self._strays(rng), count - len(taken), seen)
+            taken += _new(self._strays(rng), count - len(taken), known)
         return taken
 
     def _mutants(
@@ -96,7 +95,7 @@ class Proposer:
         pool: Sequence[Candidate],
         rng: np.random.Generator,
         surrogate: Surrogate,
-        seen: Seen,
+        known: set[str],
     ) -> list[Candidate]:
         features = self._matrix(pool)
         taken: list[Candidate] = []
@@ -107,8 +106,11 @@ class Proposer:
             while not fresh and not out.all():
                 best = int(np.argmax(np.where(out, -np.inf, guessed)))
                 out[best] = True
-                fresh = seen.add(pool[best].graph)
-                taken += [pool[best]] * fresh
+                key = pool[best].graph.key
+                fresh = key not in known
+                if fresh:
+                    known.add(key)
+                    taken.append(pool[best])
         return [replace(c, origin="screen") if c.origin == "sample" else c for c in taken]
 
     def _matrix(self, pool: Sequence[Candidate]) -> NDArray[np.float64]:
@@ -122,14 +124,15 @@ class Proposer:
 
 
 def _new(
-    candidates: Sequence[Candidate] | Iterator[Candidate], count: int, seen: Seen
+    candidates: Sequence[Candidate] | Iterator[Candidate], count: int, known: set[str]
 ) -> list[Candidate]:
-    """The first `count` graphs that were not seen, which they are then."""
+    """The first `count` graphs that are not known, which they are then."""
     taken: list[Candidate] = []
     if count <= 0:
         return taken
     for candidate in candidates:
-        if seen.add(candidate.graph):
+        if candidate.graph.key not in known:
+            known.add(candidate.graph.key)
             taken.append(candidate)
             if len(taken) == count:
                 break

@@ -12,13 +12,12 @@ from graphsearch.searchers._features import FeatureMap
 from graphsearch.searchers._feedback import Advantages, leave_one_out
 from graphsearch.searchers._moves import plain_graphs
 from graphsearch.searchers._observation import Observation, scores_of
-from graphsearch.searchers._pending import Pending
 from graphsearch.searchers._policy import Policy, Vector
-from graphsearch.searchers._seen import Seen
-from graphsearch.searchers._state import rng_for
+from graphsearch.searchers._random import rng_for
 from graphsearch.searchers._surrogate import Surrogate
-from graphsearch.searchers.agent_reinforce._archive import Archive
+from graphsearch.searchers._traces import TraceCache
 from graphsearch.searchers.agent_reinforce._credit import Credit
+from graphsearch.searchers.agent_reinforce._leaderboard import Leaderboard
 from graphsearch.searchers.agent_reinforce._options import PRESETS, Options
 from graphsearch.searchers.agent_reinforce._proposer import Candidate, Proposer
 from graphsearch.searchers.agent_reinforce._words import Words
@@ -51,15 +50,15 @@ class AgentReinforceSearcher:
         self._plain = plain_graphs(space)[: self._options.starts]
         self._theta = self._policy.initial.logits.flat()
         self._asks = self._rounds = self._started = 0
-        self._seen = Seen()
-        self._archive = Archive()
+        self._known: set[str] = set()
+        self._leaderboard = Leaderboard()
         self._credit = Credit(len(self._policy))
         self._surrogate = Surrogate(len(self._features))
         self._words = Words()
         self._wanted: list[CollaborationGraph] = []
         self._queue: deque[Candidate] = deque()
         self._buffer: list[Observation] = []
-        self._pending = Pending(space)
+        self._traces = TraceCache(space)
 
     @property
     def space(self) -> Space:
@@ -102,8 +101,8 @@ class AgentReinforceSearcher:
                 rng,
                 distribution=distribution,
                 surrogate=self._surrogate,
-                elites=[entry.graph for entry in self._archive.best()],
-                seen=self._seen,
+                elites=[entry.graph for entry in self._leaderboard.best()],
+                known=self._known,
             )
         self._queue.extend(found)
 
@@ -112,9 +111,9 @@ class AgentReinforceSearcher:
         wanted, self._wanted = self._wanted, []
         trusted = self._options.words == "full" or self._words.graphs.value > 0
         most = min(most, self._options.agent_graphs) if trusted else 0
-        new = [g for g in wanted if self._options.repeats or g not in self._seen]
+        new = [g for g in wanted if self._options.repeats or g.key not in self._known]
         for graph in new[:most]:
-            self._seen.add(graph)
+            self._known.add(graph.key)
         return [Candidate(graph, "agent") for graph in new[:most]]
 
     def _starts(self, count: int) -> list[Candidate]:
@@ -122,7 +121,8 @@ class AgentReinforceSearcher:
         while len(found) < count and self._started < len(self._plain):
             graph = self._plain[self._started]
             self._started += 1
-            if self._seen.add(graph):
+            if graph.key not in self._known:
+                self._known.add(graph.key)
                 found.append(Candidate(graph, "start"))
         return found
 
@@ -131,21 +131,24 @@ class AgentReinforceSearcher:
         if every == 0 or self._rounds == 0 or self._rounds % every:
             return []
         trace = distribution.mode()
-        return [Candidate(trace.graph, "mode", trace)] if self._seen.add(trace.graph) else []
+        if trace.graph.key in self._known:
+            return []
+        self._known.add(trace.graph.key)
+        return [Candidate(trace.graph, "mode", trace)]
 
     def _propose(self, candidate: Candidate) -> Proposal:
         if candidate.trace is None:
             return Proposal(candidate.graph, candidate.origin)
-        info = self._pending.info(candidate.trace)
+        info = self._traces.info(candidate.trace)
         return Proposal(candidate.graph, candidate.origin, info)
 
     # -- numbers -------------------------------------------------------------------------------
 
     def tell(self, trials: Sequence[TrialRecord]) -> None:
         """Learn from finished trials; what has no score teaches nothing."""
-        self._archive.add(trials)
+        self._leaderboard.add(trials)
         for trial in trials:
-            self._seen.add(trial.proposal.graph)
+            self._known.add(trial.proposal.graph.key)
             if trial.graded:
                 self._buffer.append(Observation.of(trial))
         if len(trials) > 1 or len(self._buffer) >= self._options.batch:
@@ -153,14 +156,14 @@ class AgentReinforceSearcher:
                 self._learn(self._buffer)
             self._buffer = []
             self._queue.clear()
-            self._pending.clear()
+            self._traces.clear()
 
     def _learn(self, told: list[Observation]) -> None:
         self._rounds += 1
         advantages = leave_one_out(scores_of(told))
         values = np.nan_to_num(advantages.values)
         drawn = [i for i, entry in enumerate(told) if entry.trace is not None]
-        traces = [self._pending.trace(e.trace) for e in told if e.trace is not None]
+        traces = [self._traces.trace(e.trace) for e in told if e.trace is not None]
         self._check_graphs(told, advantages)
         self._check_edits(values[drawn], traces)
         self._surrogate.add(
@@ -194,8 +197,8 @@ class AgentReinforceSearcher:
             space=self._shown_space(),
             budgets=dict(extra.get("budgets", {})),
             table=self.table(),
-            best=tuple(entry.shown() for entry in self._archive.best()),
-            worst=tuple(entry.shown() for entry in self._archive.worst()),
+            best=tuple(entry.shown() for entry in self._leaderboard.best()),
+            worst=tuple(entry.shown() for entry in self._leaderboard.worst()),
             failures=tuple(extra.get("failures", ())),
             last_advice=words.last,
             round=self._rounds,
@@ -209,7 +212,7 @@ class AgentReinforceSearcher:
             },
         )
 
-    def hear(self, advice: Advice | None) -> None:
+    def take_advice(self, advice: Advice | None) -> None:
         """Take advice in: edits times trust, within `max_kl_words`; graphs wait for `ask`."""
         if self._options.words == "off":
             return

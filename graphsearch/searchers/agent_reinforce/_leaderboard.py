@@ -9,7 +9,7 @@ from graphsearch.graph import CollaborationGraph
 from graphsearch.records.trials import TrialRecord
 from graphsearch.stats import wilson
 
-__all__ = ["Archive", "Entry"]
+__all__ = ["Entry", "Leaderboard"]
 
 BEST = 12
 WORST = 6
@@ -65,10 +65,10 @@ class Entry:
         return replace(self, total=self.total + sum(scores), n=self.n + len(scores))
 
 
-class Archive:
+class Leaderboard:
     """The twelve best graphs by the lower end of their interval, the six worst by the upper end.
 
-    Bounded, since an agent is shown no more; the study keeps all trials.
+    Bounded, so that what an agent is shown stays short; the study's own archive keeps all trials.
     """
 
     def __init__(self) -> None:
