@@ -3,8 +3,7 @@
 A file `words.yaml` beside them gives texts by name to all templates, so that sets which differ in a
 few words only (in which form is the answer asked for?) share their templates as symbolic links.
 
-Templates run in Jinja's immutable sandbox with strict undefined names, so one from outside can
-neither run code nor silently leave a hole in a prompt; nor can it go on for ever (`_bounded`).
+What a template may do, `graphsearch.agents.templates` says.
 """
 
 import hashlib
@@ -14,10 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
-from jinja2 import nodes
 
-from graphsearch.agents.roles._bounded import BoundedEnvironment, bounded, joined
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
+from graphsearch.agents.templates import Templates
 from graphsearch.records.calls import Message, Sampling
 from graphsearch.records.errors import ConfigError
 from graphsearch.yamlfile import read_yaml
@@ -74,18 +72,8 @@ class PromptSet:
         self.version = version
         self.roles = roles
         self.message = message
-        self._environment = BoundedEnvironment(
-            FILTERS,
-            loader=jinja2.FileSystemLoader(folder),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            autoescape=False,  # prompts are plain text, not HTML
-        )
+        self._templates = Templates(folder, FILTERS)
         self._words = dict(words or {})
-        self._templates: dict[str, jinja2.Template] = {}
-        self._plain: dict[str, _Plain | None] = {}
 
     @classmethod
     def load(cls, name: str | Path, *, max_tokens: int | None = None) -> "PromptSet":
@@ -109,117 +97,12 @@ class PromptSet:
         return prompts
 
     def template(self, name: str) -> jinja2.Template:
-        """A compiled template.
-
-        Raises:
-            ConfigError: it is absent or has a mistake; file and line are named.
-        """
-        template = self._templates.get(name)
-        if template is None:
-            try:
-                with bounded({}):  # constants are worked out here
-                    template = self._environment.get_template(name)
-            except jinja2.TemplateSyntaxError as error:
-                raise ConfigError(
-                    f"{error.message}", where=f"prompts/{self.name}/{error.name}:{error.lineno}"
-                ) from None
-            except RecursionError:
-                where = f"prompts/{self.name}/{name}"
-                raise ConfigError("is nested too deeply", where=where) from None
-            except jinja2.TemplateNotFound:
-                raise ConfigError(f"no template {name!r}", where=f"prompts/{self.name}") from None
-            # Copied for each prompt: a chain of mappings takes ten times as long as a plain one.
-            template.globals = dict(template.globals)
-            self._plain[name] = self._plain_parts(name)
-            self._templates[name] = template
-        return template
+        """See `Templates.get`."""
+        return self._templates.get(name)
 
     def render(self, template: str, /, **values: Any) -> tuple[Message, ...]:
-        """The messages of a template.
-
-        Each block is one message and its name the message's role; a template without blocks is
-        one `user` message. Text is stripped, and a message without text is left out.
-
-        Raises:
-            ConfigError: the template uses a name that is not given, or something the sandbox
-                does not allow.
-        """
-        ready = self.template(template)
-        plain = self._plain[template]
-        if self._words:
-            values = {**self._words, **values}
-        try:
-            if ready.blocks and plain is not None:
-                return tuple(
-                    message for role, parts in plain for message in _filled(role, parts, values)
-                )
-            context = ready.new_context(values)
-            blocks = ready.blocks or {"user": ready.root_render_func}
-            with bounded(values):
-                return tuple(
-                    message
-                    for role, block in blocks.items()
-                    for message in _said(role, joined(block(context)))
-                )
-        except Exception as error:  # whatever a template from outside may run into
-            raise ConfigError(str(error), where=f"prompts/{self.name}/{template}") from error
-
-    def _plain_parts(self, template: str) -> "_Plain | None":
-        """A template of blocks that only say texts and names, taken apart; None for others.
-
-        Filling those in is all that Jinja would do, at a twentieth of the price; most roots of
-        graphs speak so.
-        """
-        loader = self._environment.loader
-        assert loader is not None
-        tree = self._environment.parse(loader.get_source(self._environment, template)[0])
-        blocks = {block.name: _parts(block) for block in tree.find_all(nodes.Block)}
-        if any(parts is None for parts in blocks.values()) or tree.find(nodes.Extends):
-            return None
-        return tuple((name, parts or ()) for name, parts in blocks.items())
-
-
-_Plain = tuple[tuple[str, tuple["str | nodes.Name", ...]], ...]
-
-
-def _parts(block: nodes.Block) -> "tuple[str | nodes.Name, ...] | None":
-    """Texts and names that a block says one after the other; None where it does more."""
-    parts: list[str | nodes.Name] = []
-    for statement in block.body:
-        if not isinstance(statement, nodes.Output):
-            return None
-        for part in statement.nodes:
-            if isinstance(part, nodes.TemplateData):
-                parts.append(part.data)
-            elif isinstance(part, nodes.Name):
-                parts.append(part)
-            else:
-                return None
-    return tuple(parts)
-
-
-def _filled(
-    role: str, parts: "tuple[str | nodes.Name, ...]", values: Mapping[str, Any]
-) -> tuple[Message, ...]:
-    """The message of a plain block.
-
-    Raises:
-        ConfigError: a name is not given.
-    """
-    texts = []
-    for part in parts:
-        if isinstance(part, str):
-            texts.append(part)
-        elif part.name in values:
-            texts.append(str(values[part.name]))
-        else:
-            raise ConfigError(f"{part.name!r} is undefined")
-    return _said(role, "".join(texts))
-
-
-def _said(role: str, text: str) -> tuple[Message, ...]:
-    text = text.strip()
-    return (Message(role, text),) if text else ()
+        """See `Templates.render`; the set's words are there as well."""
+        return self._templates.render(template, {**self._words, **values})
 
 
 def _folder(name: str | Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphsearch.agents.search.registry import Complete
 from graphsearch.agents.search.schema import Reading, read_advice
+from graphsearch.agents.templates import Templates
 from graphsearch.records.calls import Message, Outcome
 from graphsearch.records.errors import ConfigError, EngineError
 from graphsearch.searchers.base import Advice, AgentView
@@ -47,7 +48,9 @@ class ChatAgent:
         """
         self._complete = complete
         self._graphs = graphs
-        self._templates = _load(prompts)
+        self._templates = Templates(prompts, {})
+        for name in ("system", "user", "repair"):
+            self._templates.get(f"{name}.jinja")
         self.counts = dict.fromkeys(("asked", "repaired", "failed", "dropped", "unavailable"), 0)
 
     async def advise(self, view: AgentView) -> Advice | None:
@@ -87,14 +90,15 @@ class ChatAgent:
             "failures": [_short(failure) for failure in view.failures[:ENTRIES_SHOWN]],
             "graphs": self._graphs,
         }
-        return [
-            Message(role, self._templates[role].render(shown).strip())
-            for role in ("system", "user")
-        ]
+        return [Message(role, self._text(role, shown)) for role in ("system", "user")]
 
     def _repair(self, reading: Reading) -> list[Message]:
-        text = self._templates["repair"].render({"problems": reading.problems}).strip()
+        text = self._text("repair", {"problems": reading.problems})
         return [Message("assistant", reading.raw or "(nothing)"), Message("user", text)]
+
+    def _text(self, name: str, values: dict[str, Any]) -> str:
+        said = self._templates.render(f"{name}.jinja", values)
+        return "\n\n".join(message.content for message in said)
 
 
 def _short(failure: dict[str, Any]) -> str:
@@ -102,24 +106,6 @@ def _short(failure: dict[str, Any]) -> str:
     if len(text) <= TRANSCRIPT_CHARACTERS:
         return text
     return text[:TRANSCRIPT_CHARACTERS] + " ..."
-
-
-def _load(folder: Path) -> dict[str, Any]:
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    # Prompt sets may come from outside; the sandbox keeps a template from running code.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
-    templates: dict[str, Any] = {}
-    for name in ("system", "user", "repair"):
-        path = folder / f"{name}.jinja"
-        try:
-            templates[name] = environment.from_string(path.read_text(encoding="utf-8"))
-        except (OSError, TemplateError) as error:
-            raise ConfigError(f"cannot use prompt {path.name}: {error}", where="agent") from error
-    return templates
 
 
 def make(options: dict[str, Any], complete: Complete | None) -> ChatAgent:

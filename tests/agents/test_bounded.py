@@ -50,6 +50,9 @@ def said(tmp_path, template, **values):
         ("{% for p in parents %}{{ loop.cycle('a', 'b') }}{% endfor %}", "aba"),
         ("{{ 'x' if parents and not question == '' }}", "x"),
         ("{{ '%.1f' | replace('%', '') }}", ".1f"),
+        ("{{ '%.3f of %s' | format(2, 'x') }}", "2.000 of x"),
+        ("{{ {'a': question[:3], 'b': [parents[0]]} | tojson }}",
+         '{"a": "How", "b": ["It is 18."]}'),
     ],
 )  # fmt: skip
 def test_what_prompts_need_works(tmp_path, template, expected):
@@ -97,6 +100,8 @@ DOUBLING = "".join("{% set x = x + x %}" for _ in range(60))
         "{{ [1] | batch(10000000000, 'x') | list }}",
         "{{ [1] | slice(10000000000) | list }}",
         "{{ '%999999999d' | format(1) }}",
+        "{{ '%*d' | format(999999999, 1) }}",
+        "{{ ('%' ~ 99999 ~ 'd') | format(1) }}",
         "{{ '{:>999999999}'.format(1) }}",
         "{{ '{a:>999999999}'.format_map({'a': 1}) }}",
         "{{ question['format'](1) }}",

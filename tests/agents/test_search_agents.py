@@ -174,6 +174,14 @@ def test_templates_cannot_reach_python(view, tmp_path):
         advise(ChatAgent(Speaker("{}"), prompts=tmp_path), view)
 
 
+def test_templates_of_an_agent_come_to_an_end(view, tmp_path):
+    loop = "{% for i in range(90000) %}"
+    for name in ("system", "user", "repair"):
+        (tmp_path / f"{name}.jinja").write_text(f"{loop}{loop}x{{% endfor %}}{{% endfor %}}")
+    with pytest.raises(ConfigError, match="more than a prompt may"):
+        advise(ChatAgent(Speaker("{}"), prompts=tmp_path), view)
+
+
 def test_a_missing_prompt_is_said(tmp_path):
     with pytest.raises(ConfigError, match=r"system\.jinja"):
         ChatAgent(Speaker(), prompts=tmp_path)
