@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 from graphsearch.cli._probe import ModelReport, ServerReport, State
 from graphsearch.records.errors import TaskError
 
-__all__ = ["Check", "machine_checks", "model_checks", "server_check"]
+__all__ = ["Check", "machine_checks", "model_checks", "package_checks", "server_check"]
 
 LEAST_PYTHON = (3, 11)
 LEAST_DISK = 500_000_000
@@ -40,9 +41,40 @@ class Check:
         return asdict(self)
 
 
-def machine_checks() -> list[Check]:
-    """Checks of what every search needs."""
-    return [_python(), *_packages(), _cores(), _disk(Path.cwd()), _sandbox()]
+def machine_checks() -> Iterator[Check]:
+    """Checks of what every search needs: Python, packages, cores, disk, sandbox."""
+    found = f"{platform.python_version()} at {sys.executable}"
+    least = ".".join(map(str, LEAST_PYTHON))
+    if sys.version_info[:2] >= LEAST_PYTHON:
+        yield Check("python", "ok", found)
+    else:
+        yield Check("python", "bad", found, f"install Python {least} or newer")
+    yield from package_checks()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if cores is None or cores >= 2:
+        yield Check("cores", "ok", "unknown" if cores is None else str(cores))
+    else:
+        yield Check("cores", "poor", "1", "searches on the embedded fleet want two cores or more")
+    free = shutil.disk_usage(Path.cwd()).free
+    found = f"{free / 1e9:.1f} GB free in {Path.cwd()}"
+    if free >= LEAST_DISK:
+        yield Check("disk", "ok", found)
+    else:
+        yield Check("disk", "poor", found, f"free {LEAST_DISK / 1e6:.0f} MB for run folders")
+    yield _sandbox()
+
+
+def package_checks() -> Iterator[Check]:
+    """Checks of the packages that this one is installed with."""
+    for text in importlib.metadata.requires("graphsearch") or ():
+        if "extra ==" in text:
+            continue
+        name = text.split(";")[0].strip()
+        bare = re.split(r"[=><!~]", name, maxsplit=1)[0].strip()
+        try:
+            yield Check(f"package {bare}", "ok", importlib.metadata.version(bare))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(f"package {bare}", "bad", "not installed", f"pip install '{name}'")
 
 
 def model_checks(report: ModelReport) -> list[Check]:
@@ -84,33 +116,6 @@ def _line(report: ModelReport) -> str:
     return ", ".join(parts)
 
 
-def _python() -> Check:
-    found = f"{platform.python_version()} at {sys.executable}"
-    if sys.version_info[:2] >= LEAST_PYTHON:
-        return Check("python", "ok", found)
-    least = ".".join(map(str, LEAST_PYTHON))
-    return Check("python", "bad", found, f"install Python {least} or newer")
-
-
-def _packages() -> Iterator[Check]:
-    for text in importlib.metadata.requires("graphsearch") or ():
-        if "extra ==" in text:
-            continue
-        name = text.split(";")[0].strip()
-        bare = name.split("=")[0].split(">")[0].split("<")[0].split("!")[0].split("~")[0].strip()
-        try:
-            yield Check(f"package {bare}", "ok", importlib.metadata.version(bare))
-        except importlib.metadata.PackageNotFoundError:
-            yield Check(f"package {bare}", "bad", "not installed", f"pip install '{name}'")
-
-
-def _cores() -> Check:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if cores is None or cores >= 2:
-        return Check("cores", "ok", "unknown" if cores is None else str(cores))
-    return Check("cores", "poor", "1", "searches on the embedded fleet want two cores or more")
-
-
 def _sandbox() -> Check:
     from graphsearch.evaluators.sandbox import level_fault, level_names, open_sandbox
 
@@ -124,11 +129,3 @@ def _sandbox() -> Check:
         found = f"{error}" if weak is None else f"{error}; process: {weak}"
         advice = "tasks of code want it: install bubblewrap (Debian, Fedora: package bubblewrap)"
         return Check("sandbox", "poor", found, advice)
-
-
-def _disk(folder: Path) -> Check:
-    free = shutil.disk_usage(folder).free
-    found = f"{free / 1e9:.1f} GB free in {folder}"
-    if free >= LEAST_DISK:
-        return Check("disk", "ok", found)
-    return Check("disk", "poor", found, f"free {LEAST_DISK / 1e6:.0f} MB for run folders")

@@ -1,7 +1,7 @@
 """`graphsearch cost`: what a graph is expected to spend on one question."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,8 +9,6 @@ from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import amount, emit, table
 
 if TYPE_CHECKING:
-    from graphsearch.cost import CostModel
-    from graphsearch.graph import CollaborationGraph
     from graphsearch.records.tasks import TokenProfile
 
 __all__ = ["cost"]
@@ -46,16 +44,33 @@ def cost(
         raise ConfigError("token lengths are told by --task already", where="--profile")
     lengths_of = profile or task or "math"
     lengths = _profile(lengths_of)
+    nodes = dict.fromkeys(node.model for node in found.nodes if node.model is not None)
     costs: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for currency in CURRENCIES:
         model = CostModel(models, lengths, currency, roles=get_roles("chat"))
-        reason = _why_not(model, found)
-        costs[currency] = None if reason else _number(model, found)
+        reason = next(filter(None, map(model.can_price, nodes)), None)
         if reason:
-            reasons[currency] = reason
+            costs[currency], reasons[currency] = None, reason
+        else:  # whole where the currency is
+            value = model.amount(model.graph_ticks(found)).value
+            costs[currency] = value if isinstance(value, int) else float(value)
     if as_json:
-        emit(_record(found, models.name, lengths_of, lengths, costs, reasons))
+        profile_told = {"question": lengths.question, "answer": lengths.answer}
+        emit(
+            {
+                "graph": found.describe(),
+                "nodes": len(found.nodes),
+                "edges": len(found.edges),
+                "width": found.width,
+                "depth": found.depth,
+                "fleet": models.name,
+                "task": lengths_of,
+                "profile": profile_told,
+                **costs,
+                "unknown": reasons,
+            }
+        )
         return
     typer.echo(f"{found.describe()}: width {found.width}, depth {found.depth}")
     typer.echo(
@@ -66,18 +81,6 @@ def cost(
         [(name, amount(value), reasons.get(name, "")) for name, value in costs.items()],
         align="lrl",
     )
-
-
-def _why_not(model: "CostModel", graph: "CollaborationGraph") -> str | None:
-    """None, or why the graph has no price in this currency."""
-    names = dict.fromkeys(node.model for node in graph.nodes if node.model is not None)
-    return next(filter(None, map(model.can_price, names)), None)
-
-
-def _number(model: "CostModel", graph: "CollaborationGraph") -> float:
-    """The cost; whole where the currency is."""
-    value = model.amount(model.graph_ticks(graph)).value
-    return value if isinstance(value, int) else float(value)
 
 
 def _profile(task: str) -> "TokenProfile":
@@ -93,25 +96,3 @@ def _profile(task: str) -> "TokenProfile":
             return get_task(task).profile
         known = ", ".join(task_names())
         raise ConfigError(f"{error}; registered tasks are {known}", where="--task") from error
-
-
-def _record(
-    graph: "CollaborationGraph",
-    fleet: str,
-    task: str,
-    profile: "TokenProfile",
-    costs: dict[str, float | None],
-    reasons: dict[str, str],
-) -> dict[str, Any]:
-    return {
-        "graph": graph.describe(),
-        "nodes": len(graph.nodes),
-        "edges": len(graph.edges),
-        "width": graph.width,
-        "depth": graph.depth,
-        "fleet": fleet,
-        "task": task,
-        "profile": {"question": profile.question, "answer": profile.answer},
-        **costs,
-        "unknown": reasons,
-    }

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsearch.cli._named import Models
-from graphsearch.cli._named_models import check_url
+from graphsearch.cli._named_models import check_url, named_fleet
 from graphsearch.cli._options import AsJson, KeyNames, PriceFile, Prices
 from graphsearch.cli._output import emit, table
 from graphsearch.records.errors import ConfigError
@@ -52,9 +51,9 @@ def doctor(
     servers, keys = _keys(urls, api_key_env or ())
     found = None
     if named or fleet is not None or not urls:
-        found = _fleet(Models(named, price, keys, fleet), prices)
+        found = _fleet(named_fleet(named, price, keys, fleet), prices)
     listed, reports = _ask(servers, found)
-    checks = machine_checks() + [server_check(report) for report in listed]
+    checks = [*machine_checks()] + [server_check(report) for report in listed]
     checks += [check for report in reports for check in model_checks(report)]
     healthy = all(check.state != "bad" for check in checks)
     if as_json:
@@ -73,12 +72,11 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _fleet(models: Models, prices: str | None) -> "Fleet":
+def _fleet(given: "str | Fleet | None", prices: str | None) -> "Fleet":
     from graphsearch.prices import PriceList, with_prices
     from graphsearch.records.models import Fleet
 
-    given = models.value()
-    found = Fleet.load(given or _FLEET) if not isinstance(given, dict) else Fleet.from_json(given)
+    found = given if isinstance(given, Fleet) else Fleet.load(given or _FLEET)
     return with_prices(found, None if prices is None else PriceList.load(prices))
 
 

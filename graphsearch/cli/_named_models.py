@@ -1,6 +1,7 @@
 """The fleet of models named on the command line, and what can be asked of it before it is used."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urlsplit
 
@@ -10,11 +11,37 @@ if TYPE_CHECKING:
     from graphsearch.records.models import Fleet, ModelSpec
     from graphsearch.spec import Spec
 
-__all__ = ["check_url", "fleet_of", "refuse_unpriced"]
+__all__ = ["check_url", "fleet_of", "named_fleet", "refuse_unpriced"]
 
 _FLEET: Final = "named"
 _TYPED: Final = "given by --price"
 _SIZES: Final = frozenset({"units", "flops", "flops_plain"})
+
+
+def named_fleet(
+    models: Sequence[str] | None,
+    price: Sequence[str] | None,
+    keys: Sequence[str] | None,
+    fleet: str | None,
+) -> "str | Fleet | None":
+    """What --model and --fleet say: a fleet, the name of one or its path; None for nothing.
+
+    Raises:
+        ConfigError: flags that contradict each other, or one that cannot be read.
+    """
+    if models:
+        if fleet is not None:
+            raise ConfigError("name models by --model or a fleet by --fleet, not both")
+        return fleet_of(models, price=price or (), keys=keys or ())
+    for option, given in (("--price", price), ("--api-key-env", keys)):
+        if given:
+            raise ConfigError(
+                "is for models named by --model; those of a fleet have theirs in its file",
+                where=option,
+            )
+    if fleet is None:
+        return None
+    return str(Path(fleet).resolve()) if Path(fleet).is_file() else fleet
 
 
 def fleet_of(

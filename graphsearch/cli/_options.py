@@ -18,7 +18,6 @@ __all__ = [
     "PriceFile",
     "Prices",
     "RunFolder",
-    "Seed",
     "read_options",
     "task_options",
 ]
@@ -38,7 +37,6 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 FleetName = Annotated[
     str | None, typer.Option("--fleet", help="Name of a fleet, or a path to one.")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Everything random follows from it.")]
 Prices = Annotated[
     list[str] | None,
     typer.Option(

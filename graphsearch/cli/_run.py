@@ -1,13 +1,14 @@
 """`graphsearch run` and `graphsearch resume`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from graphsearch.cli._flags import Order, takes_search
 from graphsearch.cli._options import AsJson, RunFolder
 from graphsearch.cli._output import emit
-from graphsearch.cli._search_options import SearchOptions, takes_search
+from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
     from graphsearch.spec import Spec
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["resume", "run"]
 
 _TRACES = ("study.db", "config.yaml", "result.json")
+_EVIDENCE = ("accuracy", "interval", "n", "used", "currency", "outcomes")
+_RECORDED = (
+    "best_plain",
+    "break_even",
+    "spend",
+    "calls",
+    "outcomes",
+    "stopped_by",
+    "notes",
+    "losses",
+)
 
 
 @takes_search
 def run(
-    asked: SearchOptions,
+    order: Order,
     out: Annotated[
         str | None, typer.Option("--out", help="Run folder; runs/NAME when left out.")
     ] = None,
@@ -35,9 +47,16 @@ def run(
     from graphsearch.spec import placed
     from graphsearch.spec.build import pinned
 
-    order = asked.order(out=out)
     folder = Path(order.spec.out or Path("runs") / order.name)
-    _refuse_taken(folder)
+    where = str(folder)
+    if any((folder / name).exists() for name in _TRACES):
+        raise ConfigError(
+            f"already holds a run; go on with it by 'graphsearch resume {folder}', or choose "
+            "another --out",
+            where=where,
+        )
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError("is a file; a folder is needed", where=where)
     with placed(order.origin):
         _search(pinned(order.spec), folder, as_json=as_json)
 
@@ -52,24 +71,10 @@ def resume(run: RunFolder, as_json: AsJson = False) -> None:
     _search(spec_of_run(run), run, as_json=as_json)
 
 
-def _refuse_taken(folder: Path) -> None:
-    from graphsearch.records.errors import ConfigError
-
-    if any((folder / name).exists() for name in _TRACES):
-        raise ConfigError(
-            f"already holds a run; go on with it by 'graphsearch resume {folder}', or choose "
-            "another --out",
-            where=str(folder),
-        )
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError("is a file; a folder is needed", where=str(folder))
-
-
 def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
     """Run or go on with the search, show it, and print how it ended."""
     from graphsearch.api import begin
     from graphsearch.cli._interrupts import run_stoppable
-    from graphsearch.cli._summary import say_result, summary
     from graphsearch.cli._view import Scene, show_progress
     from graphsearch.records.events import Event, StudyStarted
     from graphsearch.report import write_report
@@ -81,7 +86,9 @@ def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
         def hear(event: Event) -> None:
             if isinstance(event, StudyStarted) and not (folder / "config.yaml").exists():
                 # Only now is all input known to be good, and the folder there.
-                _write(folder / "config.yaml", spec_yaml(spec))
+                part = folder / "config.part"
+                part.write_text(spec_yaml(spec), encoding="utf-8")
+                part.replace(folder / "config.yaml")
             listener(event)
 
         async def search() -> "Result":
@@ -92,14 +99,32 @@ def _search(spec: "Spec", folder: Path, *, as_json: bool) -> None:
         result = run_stoppable(search)
     report = write_report(folder, folder / "report.html")
     if as_json:
-        emit(summary(result, folder, report))
+        emit(_summary(result, folder, report))
     else:
-        say_result(result, report)
+        typer.echo(f"{result}\n\nreport: {report}")
     if result.stopped_by["rule"] == "user":
         raise KeyboardInterrupt
 
 
-def _write(path: Path, text: str) -> None:
-    beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _summary(result: "Result", folder: Path, report: Path) -> dict[str, Any]:
+    """The result in short: winner, held-out test, baselines, spend."""
+    record = result.to_json()
+    test = record["test"]
+    baselines = []
+    for row in record["baselines"]:
+        evidence = {name: row["evidence"][name] for name in _EVIDENCE}
+        told = {"name": row["name"], "oracle": row["oracle"], **evidence}
+        baselines.append(told | {"difference": row["difference"]})
+    models = record["fleet"]["models"]
+    return {
+        "run": str(folder),
+        "report": str(report),
+        "seed": record["seed"],
+        "searcher": record["searcher"]["name"],
+        **{name: record[name] for name in ("verdict", "winner")},
+        **{name: test and test[name] for name in ("accuracy", "n", "interval")},
+        "test": test,
+        "baselines": baselines,
+        **{name: record[name] for name in _RECORDED},
+        "prices": {m["name"]: m["price_source"] for m in models if m.get("price_source")},
+    }

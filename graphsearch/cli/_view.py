@@ -1,7 +1,7 @@
 """What is going on in a search, as the terminal shows it.
 
 `Scene` takes in events and knows how things stand; `live_view` redraws it in place on a terminal,
-`plain_view` writes a line now and then anywhere else. Both write to standard error, so that
+`_plain` writes a line now and then anywhere else. Both write to standard error, so that
 standard output holds the result alone.
 """
 
@@ -46,8 +46,8 @@ _SILENCE = 60.0
 _PHASES = {
     "search": "search",
     "selection": "finalists on fresh items",
-    "test": "winner on the sealed test",
-    "baseline": "plain alternatives on the same test",
+    "test": "winner on the held-out test",
+    "baseline": "baselines on the same test",
 }
 
 
@@ -124,7 +124,7 @@ class Scene:
                 self.trying = f"search ended: {event.reason}"
             case Finalists():
                 best = len(event.graphs) - event.plain
-                plain = f" and {counted(event.plain, 'plain graph')}" if event.plain else ""
+                plain = f" and {counted(event.plain, 'baseline')}" if event.plain else ""
                 self.trying = (
                     f"{counted(best, 'finalist')}{plain} on {counted(event.items, 'item')}"
                 )
@@ -299,7 +299,7 @@ def _plain(scene: Scene, event: Event) -> None:
         case BaselineDone():
             measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
             oracle = " (oracle)" if event.baseline == "best_of_n" else ""
-            line = f"beside it: {measured}  {event.name}{oracle}"
+            line = f"baseline: {measured}  {event.name}{oracle}"
         case BlockDone() | TrialDone() if scene.clock() - scene.told >= _SILENCE:
             line = scene.trying
         case _:

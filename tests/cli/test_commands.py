@@ -86,7 +86,7 @@ def test_doctor_names_packages_that_are_missing(monkeypatch):
     monkeypatch.setattr(
         "importlib.metadata.requires", lambda name: ["nothing-here>=2.0", "torch; extra == 'gp'"]
     )
-    (check,) = _checks._packages()
+    (check,) = _checks.package_checks()
     assert (check.state, check.advice) == ("bad", "pip install 'nothing-here>=2.0'")
 
 

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
+from graphsearch.cli._flags import read_order
 from graphsearch.cli._named_models import fleet_of
-from graphsearch.cli._search_options import SearchOptions
 from graphsearch.records.errors import ConfigError
 from graphsearch.spec import load_spec
 from graphsearch.testing import StubServer
@@ -181,7 +181,7 @@ class TestRefusals:
 
     def test_options_of_a_grader_are_kept_with_paths_that_hold_anywhere(self, folder):
         words = ("model=m", "labelled=seen.jsonl", "accept=true", "rubric='yes: or no'")
-        asked = SearchOptions(
+        asked = read_order(
             data="sums.jsonl",
             grader="llm-judge",
             grader_option=words,
@@ -189,7 +189,7 @@ class TestRefusals:
             graph_budget="9 tokens",
             search_budget=["9 tokens"],
         )
-        assert asked.order().spec.task.options["grader_options"] == {
+        assert asked.spec.task.options["grader_options"] == {
             "model": "m",
             "labelled": str(folder / "seen.jsonl"),
             "accept": True,
@@ -209,9 +209,9 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["..jsonl", "...jsonl", "...csv.jsonl"])
     def test_dots_do_not_lead_out_of_the_folder_of_runs(self, name):
-        order = SearchOptions(
+        order = read_order(
             data=name, model=[f"{HERE}#m"], graph_budget="9 calls", search_budget=["99 calls"]
-        ).order()
+        )
         assert order.name
         assert not order.name.startswith(".")
 

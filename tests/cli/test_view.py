@@ -144,7 +144,7 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
         "search ended: 2 rounds are done",
         "1 finalist on 200 items",
         "winner: 4x xs -> fuser m",
-        "beside it: 60.0 % [55.0, 65.0] n 500  m",
+        "baseline: 60.0 % [55.0, 65.0] n 500  m",
     ]
 
 
@@ -217,7 +217,7 @@ def test_warnings_and_plain_finalists_are_told(capsys, monkeypatch):
     told = lines_of(capsys, (1, started), (2, finalists))
     assert told[1:] == [
         "warning: no graph can have model 'l'",
-        "5 finalists and 3 plain graphs on 200 items",
+        "5 finalists and 3 baselines on 200 items",
     ]
     screen = terminal_of(monkeypatch)
     with show_progress(scene([1.0]), live=True) as listener:
