@@ -67,8 +67,8 @@ class _Group(TyperGroup):
             message = f"{named}cannot be read or written: {error.strerror or error}"
             raise typer.Exit(_say(error, message, ctx)) from None
         except Exception as error:
-            if _is_usage_error(error):
-                raise
+            if hasattr(error, "exit_code") and hasattr(error, "format_message"):
+                raise  # the parser's own, which knows how to show itself
             known = f"{type(error).__name__}: {error}".splitlines()[0]
             message = f"unexpected {known} (the traceback is shown with --debug)"
             raise typer.Exit(_say(error, message, ctx)) from None
@@ -105,11 +105,6 @@ def exit_code(error: Exception) -> int:
     return BAD_INPUT if isinstance(error, InputError) else FAILED
 
 
-def _is_usage_error(error: Exception) -> bool:
-    """Whether the parser raised it: it knows how to show itself, and its exit code is 2."""
-    return hasattr(error, "exit_code") and hasattr(error, "format_message")
-
-
 def _version(value: bool) -> None:
     if value:
         typer.echo(f"graphsearch {__version__}")
@@ -143,12 +138,7 @@ register(app)
 
 def main() -> None:
     """Entry point of the `graphsearch` command."""
-    _settle_streams()
-    app()
-
-
-def _settle_streams() -> None:
-    """Neither a closed stream nor a letter that a terminal lacks may fail a command."""
+    # Neither a closed stream nor a letter that a terminal lacks may fail a command.
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
     if sys.stderr is None:
@@ -156,3 +146,4 @@ def _settle_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    app()

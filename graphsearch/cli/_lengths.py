@@ -1,15 +1,15 @@
 """Token lengths of a task: those in use for expected costs, and those that can be measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.records.tasks import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from graphsearch.cost import ModelLengths
-    from graphsearch.engines.base import Engine
     from graphsearch.records.tasks import Task, TokenProfile
 
 __all__ = ["Lengths", "measure"]
@@ -20,16 +20,11 @@ _MOST = 2000
 """Questions that are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(NamedTuple):
     """A mean number of tokens, and how it was found; None where it was not."""
 
     tokens: float | None
     how: str
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {"tokens": self.tokens, "how": self.how}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +46,24 @@ class Lengths:
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return {
-            "question": self.question.to_json(),
-            "answer": self.answer.to_json(),
+            "question": self.question._asdict(),
+            "answer": self.answer._asdict(),
             "recorded": {name: asdict(lengths) for name, lengths in self.recorded.items()},
         }
 
     def rows(self, profile: "TokenProfile") -> list[tuple[str, str, str]]:
-        """Rows of a table beside the lengths in use."""
-        return [
-            ("A in use", f"{profile.question:,}", self.sources[0]),
-            ("  measured", _number(self.question), self.question.how),
-            ("B in use", f"{profile.answer:,}", self.sources[1]),
-            ("  measured", _number(self.answer), self.answer.how),
-            *self._recorded(),
-        ]
-
-    def _recorded(self) -> Iterator[tuple[str, str, str]]:
+        """Rows of a table: the lengths in use, and those measured."""
+        rows = []
+        in_use = (profile.question, profile.answer)
+        found = zip("AB", in_use, self.sources, (self.question, self.answer), strict=True)
+        for letter, used, source, (tokens, how) in found:
+            rows.append((f"{letter} in use", f"{used:,}", source))
+            rows.append(("  measured", "-" if tokens is None else f"{tokens:,.0f}", how))
         for name, lengths in self.recorded.items():
             how = f"recorded calls of {name}"
-            yield "A recorded", f"{lengths.question:,}", how
-            yield "B recorded", f"{lengths.answer:,}", how
-
-
-def _number(length: Length) -> str:
-    return "-" if length.tokens is None else f"{length.tokens:,.0f}"
+            rows.append(("A recorded", f"{lengths.question:,}", how))
+            rows.append(("B recorded", f"{lengths.answer:,}", how))
+        return rows
 
 
 def measure(
@@ -98,37 +87,30 @@ def measure(
         StoreError: the run has no result.
         ConfigError: it measured no lengths, or there is no such fleet.
     """
-    count, how = _counter(fleet)
-    prompts = _prompts(task)
-    total = sum(sum(count(text) + _MESSAGE_TOKENS for text in prompt) for prompt in prompts)
-    if worked is None:
-        answer = Length(None, "no worked answers in the file")
-    else:
-        answer = Length(worked, "mean of the worked answers in the file, 4 bytes a token")
-    question = Length(total / len(prompts), how)
-    return Lengths(question, answer, sources, _recorded(run))
-
-
-def _recorded(run: Path | None) -> "Mapping[str, ModelLengths]":
-    if run is None:
-        return {}
-    from graphsearch.study.lengths import lengths_of_run
-
-    return dict(lengths_of_run(run).by_model)
-
-
-def _prompts(task: "Task") -> list[list[str]]:
     from graphsearch.agents.roles import get_roles
     from graphsearch.records.roles import NodeContext, SpeakingRole
+    from graphsearch.study.lengths import lengths_of_run
 
+    count, how = _counter(fleet)
     assistant = get_roles(task.prompt_set).role("assistant")
     assert isinstance(assistant, SpeakingRole)
     items = [item for split in task.splits.values() for item in split][:_MOST]
     alone = NodeContext(in_degree=0, is_sink=True)
-    return [[m.content for m in assistant.prompt(item, (), alone)] for item in items]
+    prompts = [assistant.prompt(item, (), alone) for item in items]
+    total = sum(count(m.content) + _MESSAGE_TOKENS for prompt in prompts for m in prompt)
+    answer = Length(worked, "mean of the worked answers in the file, 4 bytes a token")
+    if worked is None:
+        answer = Length(None, "no worked answers in the file")
+    recorded = {} if run is None else dict(lengths_of_run(run).by_model)
+    return Lengths(Length(total / len(prompts), how), answer, sources, recorded)
 
 
 def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
+    """What counts the tokens of a text, and how it does."""
+
+    def by_bytes(text: str) -> int:
+        return round(len(text.encode()) / BYTES_PER_TOKEN)
+
     if fleet is not None:
         from graphsearch.engines import engines_for
         from graphsearch.records.models import Fleet
@@ -136,17 +118,7 @@ def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
         models = Fleet.load(fleet)
         for name, engine in engines_for(models, list(models.names)).items():
             if engine.count_tokens(name, "1") is not None:
-                return _by(engine, name), f"mean of whole prompts, by the tokenizer of {name}"
-    return _by_bytes, "mean of whole prompts, 4 bytes a token"
-
-
-def _by(engine: "Engine", model: str) -> Callable[[str], int]:
-    def count(text: str) -> int:
-        found = engine.count_tokens(model, text)
-        return _by_bytes(text) if found is None else found
-
-    return count
-
-
-def _by_bytes(text: str) -> int:
-    return round(len(text.encode()) / BYTES_PER_TOKEN)
+                count = partial(engine.count_tokens, name)
+                how = f"mean of whole prompts, by the tokenizer of {name}"
+                return lambda text: by_bytes(text) if (n := count(text)) is None else n, how
+    return by_bytes, "mean of whole prompts, 4 bytes a token"
