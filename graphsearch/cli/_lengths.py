@@ -10,6 +10,7 @@ from graphsearch.records.tasks import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from graphsearch.cost import ModelLengths
+    from graphsearch.engines.base import Engine
     from graphsearch.records.tasks import Task, TokenProfile
 
 __all__ = ["Lengths", "measure"]
@@ -107,10 +108,6 @@ def measure(
 
 def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
     """What counts the tokens of a text, and how it does."""
-
-    def by_bytes(text: str) -> int:
-        return round(len(text.encode()) / BYTES_PER_TOKEN)
-
     if fleet is not None:
         from graphsearch.engines import engines_for
         from graphsearch.records.models import Fleet
@@ -118,7 +115,15 @@ def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
         models = Fleet.load(fleet)
         for name, engine in engines_for(models, list(models.names)).items():
             if engine.count_tokens(name, "1") is not None:
-                count = partial(engine.count_tokens, name)
                 how = f"mean of whole prompts, by the tokenizer of {name}"
-                return lambda text: by_bytes(text) if (n := count(text)) is None else n, how
-    return by_bytes, "mean of whole prompts, 4 bytes a token"
+                return partial(_counted, engine, name), how
+    return _by_bytes, "mean of whole prompts, 4 bytes a token"
+
+
+def _counted(engine: "Engine", model: str, text: str) -> int:
+    found = engine.count_tokens(model, text)
+    return _by_bytes(text) if found is None else found
+
+
+def _by_bytes(text: str) -> int:
+    return round(len(text.encode()) / BYTES_PER_TOKEN)
