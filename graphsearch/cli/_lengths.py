@@ -90,7 +90,7 @@ def measure(
     """
     from graphsearch.agents.roles import get_roles
     from graphsearch.records.roles import NodeContext, SpeakingRole
-    from graphsearch.study.lengths import lengths_of_run
+    from graphsearch.study.result import lengths_of_run
 
     count, how = _counter(fleet)
     assistant = get_roles(task.prompt_set).role("assistant")

@@ -179,7 +179,7 @@ def _roles(spec: Spec, task: Task) -> "RoleSet":
 def _lengths(spec: Spec, fleet: Fleet) -> "Lengths | None":
     """Measured lengths, for all models of the fleet; None where none were told."""
     from graphsearch.cost import Lengths
-    from graphsearch.study.lengths import lengths_of_run
+    from graphsearch.study.result import lengths_of_run
 
     profile = spec.task.profile
     if profile is None or (profile.models is None and profile.from_run is None):
@@ -325,7 +325,7 @@ def pinned(spec: Spec) -> Spec:
     began with. A fleet that brings its own prices stays the name or the path it is. Token lengths
     of an earlier run are written in as well: that run may be gone.
     """
-    from graphsearch.study.lengths import lengths_of_run
+    from graphsearch.study.result import lengths_of_run
 
     changes: dict[str, Any] = {"prices": None}
     profile = spec.task.profile

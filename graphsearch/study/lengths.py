@@ -5,12 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Lengths, ModelLengths
-from graphsearch.records.errors import ConfigError
 from graphsearch.records.tasks import TokenProfile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from graphsearch.cost import CostModel
     from graphsearch.execution import GraphRun
     from graphsearch.graph import CollaborationGraph
@@ -24,7 +21,6 @@ __all__ = [
     "length_graphs",
     "length_items",
     "length_lines",
-    "lengths_of_run",
     "lengths_part",
     "models_of",
 ]
@@ -302,23 +298,3 @@ def _off(error: float) -> str:
     """How far an expected cost lies from the real one."""
     percent = round(100 * abs(error))
     return f"{percent} % too {'high' if error > 0 else 'low'}" if percent else "right"
-
-
-def lengths_of_run(folder: "str | Path") -> Lengths:
-    """The lengths that a finished study measured.
-
-    Raises:
-        StoreError: it has no result.
-        ConfigError: it measured none.
-    """
-    from graphsearch.study.result import Result
-
-    told = Result.load(folder).lengths or {}
-    found = {
-        name: {key: value for key, value in one["measured"].items() if key != "cost"}
-        for name, one in told.get("models", {}).items()
-        if one["measured"] is not None
-    }
-    if not found:
-        raise ConfigError("holds no measured token lengths", where=str(folder))
-    return Lengths.from_json(found, where=str(folder))

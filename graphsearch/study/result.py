@@ -2,22 +2,40 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.records.errors import StoreError
+from graphsearch.cost import Lengths
+from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.fits import Fit
+from graphsearch.registry import Registry
 from graphsearch.study.evidence import Difference, Evidence, rounded
 
 if TYPE_CHECKING:
     from graphsearch.export import Bundle
     from graphsearch.graph import CollaborationGraph
 
-__all__ = ["SCHEMA_VERSION", "BreakEven", "Finalist", "Result", "Row", "Winner"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "BreakEven",
+    "Finalist",
+    "Result",
+    "Row",
+    "Winner",
+    "lengths_of_run",
+]
 
 SCHEMA_VERSION = 1
+
+# Those that write a result elsewhere read results, so a result knows them by name alone.
+_EXPORTERS: Registry[Callable[..., Any]] = Registry(
+    "graphsearch.exporters",
+    {"bundle": "graphsearch.export:write_bundle", "report": "graphsearch.report:write_report"},
+    kind="exporter",
+    error=ConfigError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +306,8 @@ class Result:
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file; returns where it is."""
-        from graphsearch.report import write_report
-
-        return write_report(self if self.folder is None else self.folder, path)
+        write: Callable[..., Path] = _EXPORTERS.find("report")
+        return write(self if self.folder is None else self.folder, path)
 
     def export(self, folder: str | Path, **options: Any) -> "Bundle":
         """Write the bundle that serves the winner elsewhere, and load it.
@@ -299,9 +316,8 @@ class Result:
             folder: where to.
             **options: those of `graphsearch.export.write_bundle`.
         """
-        from graphsearch.export import write_bundle
-
-        return write_bundle(self if self.folder is None else self.folder, folder, **options)
+        write: Callable[..., Bundle] = _EXPORTERS.find("bundle")
+        return write(self if self.folder is None else self.folder, folder, **options)
 
     def without_folder(self) -> "Result":
         """The same result, for a run folder that is gone."""
@@ -343,3 +359,21 @@ def _read_winner(values: Mapping[str, Any]) -> Winner:
 
 def _read_finalist(values: Mapping[str, Any]) -> Finalist:
     return Finalist(values["key"], values["text"], Evidence.from_json(values["evidence"]))
+
+
+def lengths_of_run(folder: str | Path) -> Lengths:
+    """The lengths that a finished study measured.
+
+    Raises:
+        StoreError: it has no result.
+        ConfigError: it measured none.
+    """
+    told = Result.load(folder).lengths or {}
+    found = {
+        name: {key: value for key, value in one["measured"].items() if key != "cost"}
+        for name, one in told.get("models", {}).items()
+        if one["measured"] is not None
+    }
+    if not found:
+        raise ConfigError("holds no measured token lengths", where=str(folder))
+    return Lengths.from_json(found, where=str(folder))

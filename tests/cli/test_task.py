@@ -86,7 +86,7 @@ def test_show_of_a_task_that_is_not_made_of_rows():
 
 def test_show_of_lengths_that_a_run_measured(sums, tmp_path, monkeypatch):
     lengths = {"small": ModelLengths(question=97, answer=41, heard=41, reading=40)}
-    monkeypatch.setattr("graphsearch.study.lengths.lengths_of_run", lambda _: Lengths.of(lengths))
+    monkeypatch.setattr("graphsearch.study.result.lengths_of_run", lambda _: Lengths.of(lengths))
     code, out, _ = call("show", "sums.jsonl", "--run", tmp_path)
     assert code == 0
     assert "A recorded   97  recorded calls of small" in out

@@ -287,11 +287,11 @@ def test_paths_of_servers_stay_where_they_were_when_prices_are_pinned(tmp_path):
 
 def test_lengths_of_an_earlier_run_are_written_into_the_study(tmp_path, monkeypatch):
     from graphsearch.cost import Lengths, ModelLengths
-    from graphsearch.study import lengths
+    from graphsearch.study import result
 
     known = Lengths.of({"xs": ModelLengths(12, 20, 21, 22, 8, 4)})
     asked = []
-    monkeypatch.setattr(lengths, "lengths_of_run", lambda run: asked.append(run) or known)
+    monkeypatch.setattr(result, "lengths_of_run", lambda run: asked.append(run) or known)
     path = tmp_path / "c.yaml"
     path.write_text(dump_yaml({**BASE, "task": {"name": "puzzle", "profile": {"from": "runs/x"}}}))
     config = load_spec(path)
