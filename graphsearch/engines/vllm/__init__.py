@@ -9,7 +9,7 @@ from typing import Any
 
 _HOMES = {
     "Serve": "graphsearch.engines.vllm.serve",
-    "ServerFailed": "graphsearch.engines.vllm._starting",
+    "ServerFailed": "graphsearch.engines.vllm._server",
     "ServerPlan": "graphsearch.engines.vllm.plan",
     "ServerStatus": "graphsearch.engines.vllm.launcher",
     "Servers": "graphsearch.engines.vllm.launcher",

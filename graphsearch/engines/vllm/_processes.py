@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["Process", "boot_id", "holder_of", "identity", "running", "session_of", "with_word"]
 
@@ -40,15 +40,6 @@ class Process:
             os.kill(self.pid, number)
             return True
         return False
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {"pid": self.pid, "started": self.started, "boot": self.boot}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Process":
-        """What `to_json` made."""
-        return cls(int(data["pid"]), int(data["started"]), str(data["boot"]))
 
 
 def boot_id() -> str:

@@ -9,9 +9,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
 
 from graphsearch.engines.vllm._processes import Process
 from graphsearch.records.errors import FleetError
@@ -21,8 +22,7 @@ __all__ = ["Record", "State"]
 _SCHEMA: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(BaseModel):
     """One server that was started, or is about to be.
 
     Attributes:
@@ -40,6 +40,9 @@ class Record:
         ready: whether it ever answered.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = _SCHEMA
     fleet: str
     model: str
     served_name: str
@@ -58,31 +61,6 @@ class Record:
         """Whether its keeper runs."""
         return self.keeper is not None and self.keeper.alive
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields, with the version of this format."""
-        return {
-            "schema_version": _SCHEMA,
-            "fleet": self.fleet,
-            "model": self.model,
-            "served_name": self.served_name,
-            "host": self.host,
-            "port": self.port,
-            "digest": self.digest,
-            "token": self.token,
-            "log": str(self.log),
-            "created": self.created,
-            "keeper": None if self.keeper is None else self.keeper.to_json(),
-            "sleeps": self.sleeps,
-            "ready": self.ready,
-        }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Record":
-        """What `to_json` made."""
-        values = {name: value for name, value in data.items() if name != "schema_version"}
-        keeper = values["keeper"] and Process.from_json(values["keeper"])
-        return cls(**{**values, "log": Path(values["log"]), "keeper": keeper})
-
 
 class State:
     """The folder of records.
@@ -93,7 +71,9 @@ class State:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or _default_folder()
+        home = Path(os.environ.get("XDG_STATE_HOME", ""))
+        base = home if home.is_absolute() else Path.home() / ".local" / "state"
+        self.folder = folder or base / "graphsearch" / "servers"
 
     def log(self, port: int) -> Path:
         """Where the server of a port writes."""
@@ -105,7 +85,24 @@ class State:
         Raises:
             FleetError: one of them cannot be read; nothing may be lost in silence.
         """
-        found = (self._read(path) for path in sorted(self.folder.glob("*.json")))
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                data = json.loads(path.read_text(encoding="utf-8"))
+                version = data["schema_version"]
+                found += [Record.model_validate(data)] if version == _SCHEMA else []
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise FleetError(
+                    f"cannot be read as a server's record ({' '.join(str(error).split())}); end "
+                    "the server by hand and delete the file",
+                    where=str(path),
+                ) from error
+            if version != _SCHEMA:
+                raise FleetError(
+                    f"was written by another release (version {version}, here {_SCHEMA}); end its "
+                    "server with that release",
+                    where=str(path),
+                )
         return sorted(found, key=lambda record: record.port)
 
     def put(self, record: Record) -> None:
@@ -114,7 +111,7 @@ class State:
         path = self._path(record.port)
         beside = path.with_suffix(".part")
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(record.to_json(), file, indent=1)
+            file.write(record.model_dump_json(indent=1))
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -143,26 +140,3 @@ class State:
 
     def _path(self, port: int) -> Path:
         return self.folder / f"{port}.json"
-
-    def _read(self, path: Path) -> Record:
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["schema_version"] != _SCHEMA:
-                raise FleetError(
-                    f"was written by another release (version {data['schema_version']}, here "
-                    f"{_SCHEMA}); end its server with that release",
-                    where=str(path),
-                )
-            return Record.from_json(data)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FleetError(
-                f"cannot be read as a server's record ({error}); end the server by hand and "
-                "delete the file",
-                where=str(path),
-            ) from error
-
-
-def _default_folder() -> Path:
-    home = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
-    return base / "graphsearch" / "servers"

@@ -9,7 +9,7 @@ is on disk before its process is (`_state`), and a keeper stands between us and 
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,9 +17,14 @@ from urllib.parse import urlsplit
 
 from graphsearch.engines.vllm._probe import ask
 from graphsearch.engines.vllm._processes import holder_of
-from graphsearch.engines.vllm._starting import server_failed, spawn, wait_until_up
+from graphsearch.engines.vllm._server import (
+    keepers_of,
+    server_failed,
+    spawn,
+    stop,
+    wait_until_up,
+)
 from graphsearch.engines.vllm._state import Record, State
-from graphsearch.engines.vllm._stopping import keepers_of, stop
 from graphsearch.engines.vllm.machine import Machine, find_machine
 from graphsearch.engines.vllm.plan import ServerPlan, plan_servers
 from graphsearch.engines.vllm.serve import serve_of
@@ -60,15 +65,7 @@ class ServerStatus:
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
-        return {
-            "model": self.model,
-            "url": self.url,
-            "phase": self.phase,
-            "pid": self.pid,
-            "fleet": self.fleet,
-            "log": str(self.log),
-            "started_now": self.started_now,
-        }
+        return {**asdict(self), "log": str(self.log)}
 
 
 class Servers:
@@ -82,7 +79,7 @@ class Servers:
         machine: where they run; looked at when None.
         state: where they are recorded, for `graphsearch fleet status`.
         timeout_s: seconds each has to come up.
-        say: hears, in a sentence, what is going on.
+        say: is told, in a sentence, what is going on.
     """
 
     def __init__(
@@ -127,10 +124,8 @@ class Servers:
         """End what was started here. May be called twice."""
         mine = {(one.url, one.pid) for one in self._started if one.started_now}
         self._started = ()
-        stop(
-            self._state,
-            [r for r in self._state.records() if (_url(r.host, r.port), _pid(r)) in mine],
-        )
+        records = [r for r in self._state.records() if r.keeper is not None]
+        stop(self._state, [r for r in records if (_url(r), r.keeper and r.keeper.pid) in mine])
 
     @property
     def status(self) -> tuple[ServerStatus, ...]:
@@ -159,7 +154,7 @@ def start_servers(
         state: where they are recorded.
         timeout_s: seconds each has to come up.
         attached: whether they end when this process does, even by SIGKILL.
-        say: hears, in a sentence, what is going on.
+        say: is told, in a sentence, what is going on.
 
     Returns:
         All servers of the fleet, in its order.
@@ -168,7 +163,7 @@ def start_servers(
         FleetError: the fleet cannot be served so, or a port is taken.
         ServerFailed: a server did not come up.
     """
-    state, say = state or State(), say or _hush
+    state, say = state or State(), say or (lambda sentence: None)
     plans = plan_servers(fleet, machine or find_machine(), models=models)
     for plan in plans:
         if plan.missing:
@@ -181,9 +176,16 @@ def start_servers(
                 record = there.get(plan.port)
                 if record is None:
                     new.add(plan.port)
-                    say(f"starting {plan.model} at {_url(plan.host, plan.port)}")
+                    say(f"starting {plan.model} at {_url(plan)}")
                     record = spawn(plan, state, fleet=fleet.name, attached=attached)
-                _bring_up(record, plan, state, timeout_s)
+                wait_until_up(record, plan, timeout_s=timeout_s)
+                if not record.ready:
+                    state.put(record.model_copy(update={"ready": True}))
+                if plan.sleeps:  # so that the next one fits
+                    path = "/sleep?level=1"
+                    answer = ask(plan.host, plan.port, path, method="POST", timeout_s=timeout_s)
+                    if answer is None or answer.status != 200:
+                        raise server_failed(record, "cannot be put to sleep")
                 say(f"{plan.model} is {'asleep' if plan.sleeps else 'up'}")
         except BaseException:
             stop(state, [record for record in state.records() if record.port in new])
@@ -243,56 +245,50 @@ def _already_there(plans: Sequence[ServerPlan], state: State) -> dict[int, Recor
     for plan in plans:
         record = by_port.get(plan.port)
         if record is not None and record.alive:
-            _check_same(plan, record)
+            if record.digest != plan.digest:
+                raise FleetError(
+                    f"port {plan.port} has model {record.model} of fleet {record.fleet}, started "
+                    "with other settings; end it with 'graphsearch fleet down'",
+                    where=f"model {plan.model}",
+                )
             found[plan.port] = record
             continue
         if record is not None:
             stop(state, [record])
-        _check_free(plan)
-    return found
-
-
-def _check_same(plan: ServerPlan, record: Record) -> None:
-    if record.digest != plan.digest:
+        try:
+            socket.create_connection((plan.host, plan.port), timeout=5.0).close()
+        except OSError:
+            continue
+        answer = ask(plan.host, plan.port, "/v1/models", timeout_s=0.5)
+        serves = f" and serves {', '.join(answer.models)}" if answer and answer.models else ""
+        holder = holder_of(plan.port) or "another process"
         raise FleetError(
-            f"port {plan.port} has model {record.model} of fleet {record.fleet}, started with "
-            "other settings; end it with 'graphsearch fleet down'",
-            where=f"model {plan.model}",
+            f"port {plan.port} is taken: {holder} listens there{serves}, and was not started "
+            "here; end it, or give the model another port",
+            where=f"model {plan.model}: endpoint",
         )
-
-
-def _check_free(plan: ServerPlan) -> None:
-    try:
-        socket.create_connection((plan.host, plan.port), timeout=5.0).close()
-    except OSError:
-        return
-    answer = ask(plan.host, plan.port, "/v1/models", timeout_s=0.5)
-    serves = f" and serves {', '.join(answer.models)}" if answer and answer.models else ""
-    holder = holder_of(plan.port) or "another process"
-    raise FleetError(
-        f"port {plan.port} is taken: {holder} listens there{serves}, and was not started here; "
-        "end it, or give the model another port",
-        where=f"model {plan.model}: endpoint",
-    )
-
-
-def _bring_up(record: Record, plan: ServerPlan, state: State, timeout_s: float) -> None:
-    """Wait for a server and, where it takes turns, put it to sleep, so that the next one fits."""
-    wait_until_up(record, plan, timeout_s=timeout_s)
-    if not record.ready:
-        state.put(replace(record, ready=True))
-    if plan.sleeps:
-        answer = ask(plan.host, plan.port, "/sleep?level=1", method="POST", timeout_s=timeout_s)
-        if answer is None or answer.status != 200:
-            raise server_failed(record, "cannot be put to sleep")
+    return found
 
 
 def _status(record: Record, *, new: bool = False) -> ServerStatus:
     keepers = keepers_of(record)
+    phase: Phase = "gone"
+    if keepers:
+        health = ask(record.host, record.port, "/health")
+        up = health is not None and health.status == 200
+        asleep = ask(record.host, record.port, "/is_sleeping") if up and record.sleeps else None
+        if not up:
+            phase = "stuck" if record.ready else "starting"
+        elif (
+            asleep is not None and isinstance(asleep.body, dict) and asleep.body.get("is_sleeping")
+        ):
+            phase = "asleep"
+        else:
+            phase = "up"
     return ServerStatus(
         model=record.model,
-        url=_url(record.host, record.port),
-        phase=_phase(record) if keepers else "gone",
+        url=_url(record),
+        phase=phase,
         pid=keepers[0].pid if keepers else None,
         fleet=record.fleet,
         log=record.log,
@@ -300,25 +296,6 @@ def _status(record: Record, *, new: bool = False) -> ServerStatus:
     )
 
 
-def _phase(record: Record) -> Phase:
-    answer = ask(record.host, record.port, "/health")
-    if answer is None or answer.status != 200:
-        return "stuck" if record.ready else "starting"
-    if record.sleeps:
-        answer = ask(record.host, record.port, "/is_sleeping")
-        if answer is not None and isinstance(answer.body, dict) and answer.body.get("is_sleeping"):
-            return "asleep"
-    return "up"
-
-
-def _pid(record: Record) -> int | None:
-    return None if record.keeper is None else record.keeper.pid
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-
-
-def _hush(sentence: str) -> None:
-    """Nobody listens."""
-    del sentence
+def _url(place: Record | ServerPlan) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"http://{host}:{place.port}/v1"

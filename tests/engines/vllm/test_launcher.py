@@ -133,7 +133,7 @@ def test_a_killed_keeper_leaves_nobody_that_down_does_not_find(state, ports):
 
 
 def test_a_server_that_does_not_listen_is_killed(state, ports, monkeypatch):
-    monkeypatch.setattr("graphsearch.engines.vllm._starting.GRACE", 0.2)
+    monkeypatch.setattr("graphsearch.engines.vllm._server.GRACE", 0.2)
     up(fleet(model("a", ports[0], serve={"env": {"FAKE": "stubborn"}})), state)
     everybody = family(state.records()[0])
     stop_servers(state=state)
@@ -144,7 +144,8 @@ def test_a_launcher_that_died_before_it_knew_the_process_is_no_loss(state, ports
     up(fleet(model("a", ports[0])), state)
     (record,) = state.records()
     everybody = family(record)
-    state.put(replace(record, keeper=None))  # what is on disk before the process is there
+    # What is on disk before the process is there:
+    state.put(record.model_copy(update={"keeper": None}))
     stop_servers(state=state)
     assert not any(map(alive, everybody))
 
@@ -156,9 +157,9 @@ def test_a_foreign_process_under_an_old_number_is_not_touched(state, ports):
     try:
         now = identity(other.pid)
         stop_servers(state=state)
-        state.put(replace(record, keeper=replace(now, started=now.started - 1)))
+        state.put(record.model_copy(update={"keeper": replace(now, started=now.started - 1)}))
         stop_servers(state=state)
-        state.put(replace(record, keeper=replace(now, boot="another")))
+        state.put(record.model_copy(update={"keeper": replace(now, boot="another")}))
         stop_servers(state=state)
         assert other.poll() is None
         assert state.records() == []
@@ -256,7 +257,7 @@ def test_a_record_of_another_release_is_not_lost_in_silence(state, ports):
     with pytest.raises(FleetError, match="cannot be read as a server's record"):
         list_servers(state=state)
     path.write_text(whole)
-    assert state.records() == [replace(record)]
+    assert state.records() == [record]
 
 
 def test_servers_that_take_turns_are_asleep_when_they_are_up(state, ports):

@@ -1,25 +1,27 @@
-"""Starts one server and waits until it answers."""
+"""Starts one server, waits until it answers, and ends servers whatever state they are in."""
 
 import os
 import re
 import secrets
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from graphsearch.engines.vllm._probe import ask
-from graphsearch.engines.vllm._processes import identity
+from graphsearch.engines.vllm._processes import Process, identity, session_of, with_word
 from graphsearch.engines.vllm._state import Record, State
-from graphsearch.engines.vllm._stopping import GRACE
 from graphsearch.engines.vllm.plan import ServerPlan
 from graphsearch.records.errors import FleetError, GraphsearchError
 
-__all__ = ["ServerFailed", "server_failed", "spawn", "wait_until_up"]
+__all__ = ["ServerFailed", "keepers_of", "server_failed", "spawn", "stop", "wait_until_up"]
 
+GRACE: Final = 10.0
+"""Seconds a server has to end by itself before its keeper kills it."""
+_MORE: Final = 10.0
 _KEEPER: Final = Path(__file__).with_name("_keeper.py")
 _LAST_LINES: Final = 15
 _LAST_BYTES: Final = 200_000
@@ -54,7 +56,17 @@ def spawn(plan: ServerPlan, state: State, *, fleet: str, attached: bool) -> Reco
     Raises:
         FleetError: a key that it shall ask for is not in the environment.
     """
-    env = _environment(plan)
+    env = {name: value for name, value in os.environ.items() if name not in plan.without}
+    env |= plan.env
+    if plan.key_env is not None:
+        key = os.environ.get(plan.key_env)
+        if not key:
+            raise FleetError(
+                f"the environment variable {plan.key_env}, which holds the key its server shall "
+                "ask for, is not set",
+                where=f"model {plan.model}: api_key_env",
+            )
+        env["VLLM_API_KEY"] = key
     record = Record(
         fleet=fleet,
         model=plan.model,
@@ -85,24 +97,9 @@ def spawn(plan: ServerPlan, state: State, *, fleet: str, attached: bool) -> Reco
         ],
         setsid=True,
     )
-    record = replace(record, keeper=identity(pid))
+    record = record.model_copy(update={"keeper": identity(pid)})
     state.put(record)
     return record
-
-
-def _environment(plan: ServerPlan) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if name not in plan.without}
-    env |= plan.env
-    if plan.key_env is not None:
-        key = os.environ.get(plan.key_env)
-        if not key:
-            raise FleetError(
-                f"the environment variable {plan.key_env}, which holds the key its server shall "
-                "ask for, is not set",
-                where=f"model {plan.model}: api_key_env",
-            )
-        env["VLLM_API_KEY"] = key
-    return env
 
 
 def wait_until_up(
@@ -122,33 +119,27 @@ def wait_until_up(
     pause, longest = _LOOK_EVERY
     while True:
         if not record.alive:
-            raise server_failed(record, f"ended{_exit_code(record)} before it was up")
+            code = ""
+            if record.keeper is not None:
+                with suppress(ChildProcessError):  # not ours: an earlier process started it
+                    pid, status = os.waitpid(record.keeper.pid, os.WNOHANG)
+                    code = f" with code {os.waitstatus_to_exitcode(status)}" if pid else ""
+            raise server_failed(record, f"ended{code} before it was up")
         answer = ask(record.host, record.port, "/health")
         if answer is not None and answer.status == 200:
-            _check_model(record, plan)
+            key = None if plan.key_env is None else os.environ.get(plan.key_env)
+            listed = ask(record.host, record.port, "/v1/models", key=key)
+            there = () if listed is None else listed.models
+            if record.served_name not in there:
+                named = ", ".join(there) or "no model"
+                raise server_failed(
+                    record, f"is up and has {named} where {record.served_name} was meant"
+                )
             return
         if clock() >= until:
             raise server_failed(record, f"was not up after {timeout_s:.0f} s")
         time.sleep(pause)
         pause = min(longest, 1.5 * pause)
-
-
-def _check_model(record: Record, plan: ServerPlan) -> None:
-    key = None if plan.key_env is None else os.environ.get(plan.key_env)
-    answer = ask(record.host, record.port, "/v1/models", key=key)
-    there = () if answer is None else answer.models
-    if record.served_name not in there:
-        named = ", ".join(there) or "no model"
-        raise server_failed(record, f"is up and has {named} where {record.served_name} was meant")
-
-
-def _exit_code(record: Record) -> str:
-    if record.keeper is not None:
-        with suppress(ChildProcessError):  # not ours: an earlier process started it
-            pid, status = os.waitpid(record.keeper.pid, os.WNOHANG)
-            if pid:
-                return f" with code {os.waitstatus_to_exitcode(status)}"
-    return ""
 
 
 def server_failed(record: Record, what: str) -> ServerFailed:
@@ -157,7 +148,11 @@ def server_failed(record: Record, what: str) -> ServerFailed:
     The last lines alone would not do: vLLM ends with a traceback of the process that waited, and
     what went wrong in another one stands above it.
     """
-    lines = _log(record.log).splitlines()
+    log = b""
+    with suppress(OSError), record.log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+        log = file.read()
+    lines = log.decode("utf-8", errors="replace").splitlines()
     found = (_ERROR.search(line) for line in lines if "WARNING" not in line)
     errors = list(dict.fromkeys(match.group().strip() for match in found if match))
     named = f": {'; '.join(errors[:_MOST_ERRORS])}" if errors else ""
@@ -165,11 +160,37 @@ def server_failed(record: Record, what: str) -> ServerFailed:
     return ServerFailed(message, tail="\n".join(lines[-_LAST_LINES:]))
 
 
-def _log(path: Path) -> str:
-    """The end of a log, "" when there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
-            return file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
+def keepers_of(record: Record) -> list[Process]:
+    """The keeper of a server: the one recorded, or whoever bears the record's word.
+
+    The second is for a launcher that died between the start and the note of it.
+    """
+    if record.keeper is not None:
+        return [record.keeper] if record.keeper.alive else []
+    return with_word(record.token)
+
+
+def stop(state: State, records: Sequence[Record], *, grace: float = GRACE) -> None:
+    """End servers, all at once, and forget them; those that are gone are only forgotten."""
+    kept = {record.port: keepers_of(record) for record in records}
+    for keepers in kept.values():
+        for keeper in keepers:
+            keeper.signal(signal.SIGTERM)
+    until = time.monotonic() + grace + _MORE
+    for record in records:
+        leaders = [*kept[record.port], *([record.keeper] if record.keeper is not None else [])]
+        _wait(kept[record.port], until)
+        # For those whose keeper could not: it was killed, or hangs.
+        rest = [one for leader in leaders for one in (leader, *session_of(leader))]
+        for one in rest:
+            one.signal(signal.SIGKILL)
+        _wait(rest, time.monotonic() + _MORE)
+        state.drop(record)
+
+
+def _wait(processes: Sequence[Process], until: float) -> None:
+    while any(one.alive for one in processes) and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY[0])
+    for one in processes:  # those that are our own children stay in the table until buried
+        with suppress(ChildProcessError):
+            os.waitpid(one.pid, os.WNOHANG)
