@@ -1,4 +1,4 @@
-"""What `graphsearch doctor` asks of a model: is it there, does it answer, how fast, how dear."""
+"""What `graphsearch doctor` asks of a model: is it there, how fast it answers, what it costs."""
 
 import asyncio
 import difflib

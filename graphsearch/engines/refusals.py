@@ -1,4 +1,4 @@
-"""What a server's refusal means, whoever the server is and whichever client heard it.
+"""What a server's refusal means, for every server and every client.
 
 Servers agree on little beyond the status: vLLM, SGLang, llama.cpp, Ollama and TGI each word a
 context that is too short in their own way, some of them with status 200 or 500. So the words are

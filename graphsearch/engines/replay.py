@@ -20,13 +20,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 from urllib.parse import parse_qsl
+
+from pydantic import NonNegativeInt
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.records import Record, Sample, read_record
 from graphsearch.records.calls import Call, Outcome, Reply, Usage, digest
 from graphsearch.records.errors import FleetError, Rejected, UnknownModel
+from graphsearch.records.fields import Text
+from graphsearch.records.options import EngineOptions
 
 if TYPE_CHECKING:
     from graphsearch.records.models import Fleet, ModelSpec
@@ -35,6 +39,16 @@ __all__ = ["ReplayEngine", "at_record"]
 
 
 Order = Literal["drawn", "recorded"]
+
+
+class ReplayOptions(EngineOptions):
+    """How a fleet has a record read; see `ReplayEngine`."""
+
+    order: Order = "drawn"
+    repeat: bool = False
+    field: Text | None = None
+    score: Text | None = None
+    seed: NonNegativeInt = 0
 
 
 class ReplayEngine:
@@ -63,6 +77,8 @@ class ReplayEngine:
         field: field of a sample that is the reply, in place of `text` or `answer`.
         score: field of a sample that its reply carries as its own score (`Reply.detail`).
     """
+
+    Options: ClassVar = ReplayOptions
 
     def __init__(
         self,
@@ -96,19 +112,21 @@ class ReplayEngine:
     def for_models(cls, specs: "Sequence[ModelSpec]") -> Self:
         """The engine of models of one record.
 
-        Their `endpoint` is its path, from the current folder, with options after a `?` if need be:
-        `records/date?order=recorded&field=date`. Options are `order`, `field`, `score`,
-        `repeat=true` and `seed`.
+        Their `endpoint` is its path, from the current folder. What `ReplayOptions` holds may stand
+        in the fleet's `options`, or after a `?`: `records/date?order=recorded&field=date`.
 
         Raises:
-            FleetError: they name none, or an option is wrong.
+            FleetError: they name none, an option is wrong, or they differ in them.
         """
         where = f"model {specs[0].name}"
         path, _, options = (specs[0].endpoint or "").partition("?")
         if not path:
             raise FleetError("needs an endpoint, the folder of its record", where=where)
         served = {spec.name: spec.served_name for spec in specs if spec.served_name is not None}
-        return cls(path, served, **_options(options, f"{where}: endpoint"))
+        told = [ReplayOptions.of(spec).to_json() for spec in specs]
+        if any(one != told[0] for one in told):
+            raise FleetError("another model of this record has other options", where=where)
+        return cls(path, served, **{**_options(options, f"{where}: endpoint"), **told[0]})
 
     def info(self, model: str) -> EngineInfo:
         """Facts about a model; the fingerprint is that of the files.
@@ -145,18 +163,21 @@ class ReplayEngine:
         """
         begun = time.perf_counter()
         sample = self._sample(call)
-        usage = Usage(
-            self._tokens(sum(len(message.content) for message in call.messages)),
-            self._tokens(sample.characters),
-            calls=1,
-        )
-        outcome = _outcome(sample)
-        text = sample.text or "" if outcome is Outcome.ANSWERED else ""
+        read = self._tokens(sum(len(message.content) for message in call.messages))
+        written, most = self._tokens(sample.characters), call.sampling.max_tokens
+        text, outcome = sample.text or "", Outcome.ANSWERED
+        if sample.text is None:
+            outcome = Outcome.UNPARSED if sample.characters else Outcome.EMPTY
+        elif not text.strip():
+            text, outcome = "", Outcome.EMPTY
         detail: dict[str, Any] = {} if self._rate is None else {"usage": "estimated"}
-        if sample.score is not None:
+        if most is not None and written is not None and written > most:
+            # The answer stands at the end of a reply, so it is lost first.
+            text, outcome, written = "", Outcome.TRUNCATED, most
+        elif sample.score is not None:
             detail["score"] = sample.score
-        reply = Reply(text, usage, outcome, time.perf_counter() - begun, detail)
-        return _bounded(reply, call.sampling.max_tokens)
+        seconds = time.perf_counter() - begun
+        return Reply(text, Usage(read, written, calls=1), outcome, seconds, detail)
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -219,30 +240,12 @@ def at_record(fleet: "Fleet", path: str | Path) -> "Fleet":
 
     Models that name a folder of their own keep it; others may name options of the engine alone.
     """
-    return replace(fleet, models=tuple(_at(spec, str(path)) for spec in fleet.models))
-
-
-def _at(spec: "ModelSpec", path: str) -> "ModelSpec":
-    own, _, options = (spec.endpoint or "").partition("?")
-    if spec.engine != "replay" or own:
-        return spec
-    return replace(spec, endpoint=f"{path}?{options}" if options else path)
-
-
-def _bounded(reply: Reply, most: int | None) -> Reply:
-    """A reply as `max_tokens` leaves it: the answer stands at its end, so it is lost first."""
-    written = reply.usage.completion_tokens
-    if most is None or written is None or written <= most:
-        return reply
-    usage = Usage(reply.usage.prompt_tokens, most, calls=1)
-    detail = {key: value for key, value in reply.detail.items() if key != "score"}
-    return Reply("", usage, Outcome.TRUNCATED, reply.seconds, detail)
-
-
-def _outcome(sample: Sample) -> Outcome:
-    if sample.text is None:
-        return Outcome.UNPARSED if sample.characters else Outcome.EMPTY
-    return Outcome.ANSWERED if sample.text.strip() else Outcome.EMPTY
+    models = []
+    for spec in fleet.models:
+        own, mark, options = (spec.endpoint or "").partition("?")
+        here = spec.engine == "replay" and not own
+        models.append(replace(spec, endpoint=f"{path}{mark}{options}") if here else spec)
+    return replace(fleet, models=tuple(models))
 
 
 def _options(text: str, where: str) -> dict[str, Any]:

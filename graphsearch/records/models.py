@@ -82,7 +82,7 @@ class ModelSpec:
         output_price: USD per million completion tokens, None when unknown.
         prefill_rate: prompt tokens read per second, None when unknown.
         decode_rate: completion tokens written per second, None when unknown.
-        overhead_s: seconds a call takes beside its tokens, None when unknown.
+        overhead_s: seconds a call takes on top of its tokens, None when unknown.
         engine: registered name of the engine that serves it.
         endpoint: what the engine needs to find it: the base URL of a server (`http`), a folder
             or file of records (`replay`); None for engines that need nothing.

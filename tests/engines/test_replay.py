@@ -1,5 +1,6 @@
 import gzip
 import json
+from typing import ClassVar
 
 import pytest
 
@@ -49,6 +50,7 @@ def call(item="q0", sample=0, *, model="big", prompt=None, **options):
 
 class TestReplay(EngineConformance):
     unknown_model = "no-such-model"
+    options: ClassVar = {"order": "recorded", "seed": 3}
 
     @pytest.fixture(autouse=True)
     def _folder(self, folder):
@@ -268,6 +270,25 @@ async def test_an_endpoint_may_bring_options(tmp_path):
     for wrong in ("?order=any", "?colour=red", "?repeat=1", "?seed=x"):
         with pytest.raises(FleetError, match=r"must be drawn|unknown option"):
             engine(wrong)
+
+
+def test_options_of_a_record_stand_in_the_fleet_too(tmp_path):
+    lines(tmp_path / "records.jsonl", [{"qid": "q", "model": "m", "samples": [{"date": "b"}]}])
+    told = {"order": "recorded", "field": "date"}
+
+    def engine(*options, endpoint=str(tmp_path)):
+        specs = [
+            ModelSpec(n, engine="replay", endpoint=endpoint, served_name="m", options=one)
+            for n, one in zip("ab", options, strict=False)
+        ]
+        return ReplayEngine.for_models(specs)
+
+    query = engine({}, endpoint=f"{tmp_path}?order=recorded&field=date")
+    assert engine(told).info("a").fingerprint == query.info("a").fingerprint
+    with pytest.raises(FleetError, match=r"^model a: options\.order: expected drawn or recorded"):
+        engine({"order": "any"})
+    with pytest.raises(FleetError, match=r"^model a: another model of this record has other opt"):
+        engine(told, {})
 
 
 async def test_other_layouts_are_letters_and_numbered_completions(tmp_path):

@@ -19,7 +19,7 @@ import time
 
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-_HEARD = {*_ENDING, signal.SIGCHLD}
+_SIGNALS = {*_ENDING, signal.SIGCHLD}
 _LOOK_EVERY = 0.5
 _GRACE_OF_ORPHANS = 2.0
 
@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--cwd", default=".")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     told = parser.parse_args()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     _prctl(_SET_CHILD_SUBREAPER, 1)
     try:
         server = subprocess.Popen(
@@ -54,9 +54,9 @@ def main() -> int:
 
 
 def _before_the_server() -> None:
-    """Runs in the child: what the keeper blocks is not blocked there, and it outlives nobody."""
+    """Runs in the child: unblocks what the keeper blocks, and has it end with the keeper."""
     _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _prctl(option: int, value: int) -> None:
@@ -73,8 +73,8 @@ def _wait(server: int, parent: int, *, until: float | None = None) -> int | None
         left = _LOOK_EVERY if until is None else min(_LOOK_EVERY, until - time.monotonic())
         if left <= 0:
             return None
-        heard = signal.sigtimedwait(_HEARD, left)
-        ending = heard is not None and heard.si_signo in _ENDING
+        got = signal.sigtimedwait(_SIGNALS, left)
+        ending = got is not None and got.si_signo in _ENDING
         if until is None and (ending or (parent and os.getppid() != parent)):
             return None
 
