@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from graphsearch.evaluators.patience import Patience
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start
-from graphsearch.evaluators.sandbox._limits import START_SECONDS, Limits
+from graphsearch.evaluators.sandbox._limits import CPU_ACCOUNT, START_SECONDS, Limits
 from graphsearch.evaluators.sandbox._submission import Submission, asked_of_program
 from graphsearch.records.errors import GraderFailed
 
@@ -153,7 +153,7 @@ class Checker:
         said = json.loads(line)
         reason = "".join(c if c.isprintable() else " " for c in said["reason"])[:_SHOWN]
         if said["state"] == "ended":
-            if said["cpu"] >= seconds:
+            if said["cpu"] >= seconds * CPU_ACCOUNT:
                 return Checked("time", f"the tests took longer than {seconds:g} s")
             raise GraderFailed(f"the tests ended without a verdict: {reason}")
         if said["state"] == "gone":
@@ -165,7 +165,7 @@ class Checker:
         code = jail.wait(_LAST_WORDS)
         if code is None:
             return Checked("gone", f"{reason} (it closed its pipes)")
-        if code == -signal.SIGKILL and (jail.cpu or 0.0) >= self._limits.seconds:
+        if code == -signal.SIGKILL and (jail.cpu or 0.0) >= self._limits.seconds * CPU_ACCOUNT:
             return Checked("time", f"took too much time (CPU {jail.cpu:.1f} s)")
         if code == -signal.SIGKILL and self._level.strong:
             raise GraderFailed("the program was killed from outside (is memory short here?)")

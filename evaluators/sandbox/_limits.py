@@ -5,10 +5,14 @@ from typing import Literal
 
 from graphsearch.records.errors import TaskError
 
-__all__ = ["START_SECONDS", "Finished", "Limits"]
+__all__ = ["CPU_ACCOUNT", "START_SECONDS", "Finished", "Limits"]
 
 START_SECONDS = 20.0
 """How long a sandbox may take to start; longer is a fault of the machine."""
+
+CPU_ACCOUNT = 0.8
+"""Part of the CPU limit from which on a SIGKILL is taken for the limit's: the kernel counts ticks
+for it, and tells afterwards what it has measured, which on a virtual machine is less."""
 
 _LEAST_MEMORY_MB = 64
 _MOST_SECONDS = 3600

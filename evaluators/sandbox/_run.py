@@ -11,7 +11,7 @@ from typing import Literal
 from graphsearch.evaluators.patience import Patience
 from graphsearch.evaluators.sandbox._jail import Jail
 from graphsearch.evaluators.sandbox._levels import Level, Start, in_memory
-from graphsearch.evaluators.sandbox._limits import START_SECONDS, Finished, Limits
+from graphsearch.evaluators.sandbox._limits import CPU_ACCOUNT, START_SECONDS, Finished, Limits
 from graphsearch.records.errors import GraderFailed
 
 __all__ = ["run_once"]
@@ -76,7 +76,7 @@ def _watched(jail: Jail, limits: Limits) -> Finished:
     jail.kill()
     used = max(used, jail.cpu or 0.0)
     out, err = (bytes(text[: limits.output_bytes]) for text in texts.values())
-    if code == -signal.SIGKILL and used >= limits.seconds:  # by its limit on CPU time
+    if code == -signal.SIGKILL and used >= limits.seconds * CPU_ACCOUNT:  # by its limit on CPU time
         passed = passed or "time"
     if passed is not None or code is None:
         return Finished(passed or "time", None, out, err, seconds, used)

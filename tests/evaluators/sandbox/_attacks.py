@@ -10,6 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+EVERYTHING = os.environ.get("GRAPHSEARCH_ATTACKS") == "all"
+"""Whether this run takes all attacks, as `make test-sandbox` does."""
+
 HERE = Path(__file__).parent / "attacks"
 _HEAD = re.compile(
     r"^# --- (?P<name>[\w -]+?)(?P<quick> \(quick\))?: (?P<escape>.+)$", re.MULTILINE
@@ -50,5 +53,4 @@ def read(kind):
 def chosen(*kinds):
     """The attacks of these kinds that this run takes: all of them in `make test-sandbox`."""
     found = [attack for kind in kinds for attack in read(kind)]
-    everything = os.environ.get("GRAPHSEARCH_ATTACKS") == "all"
-    return [attack for attack in found if attack.quick or everything]
+    return [attack for attack in found if attack.quick or EVERYTHING]

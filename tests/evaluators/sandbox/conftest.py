@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import subprocess
@@ -145,6 +146,15 @@ def descendants(number):
     found, left = [], [number]
     while left:
         for task in Path(f"/proc/{left.pop()}/task").glob("*/children"):
-            left += (children := [int(child) for child in task.read_text().split()])
-            found += children
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                left += (children := [int(child) for child in task.read_text().split()])
+                found += children
     return found
+
+
+def comm(number):
+    """What a process calls itself; "" when it is gone."""
+    try:
+        return Path(f"/proc/{number}/comm").read_text().strip()
+    except OSError:
+        return ""

@@ -5,11 +5,10 @@ import select
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.evaluators.sandbox.conftest import descendants
+from tests.evaluators.sandbox.conftest import comm, descendants
 from tests.support import ROOT, sandbox
 
 LEVELS = ("bubblewrap", "process")
@@ -61,18 +60,11 @@ def grading(level, *texts):
     )
 
 
-def named(number):
-    try:
-        return Path(f"/proc/{number}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
 def gone_after_kill(grader):
     """Kill a grader once its program has called itself `outlives`; whether all below it ends."""
     try:
         until = time.monotonic() + 30
-        while not any(named(number) == "outlives" for number in descendants(grader.pid)):
+        while not any(comm(number) == "outlives" for number in descendants(grader.pid)):
             assert grader.poll() is None, "the grader came to an end"
             assert time.monotonic() < until
             time.sleep(0.01)
