@@ -1,10 +1,13 @@
 """Programs in replies: how they are found, and how they are judged."""
 
+import json
 import threading
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from graphsearch.cli._app import app
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders._program import program_of
 from graphsearch.records.calls import Outcome
@@ -397,6 +400,69 @@ def test_threads(grader):
 def test_items_that_cannot_be_graded(meta, message):
     with pytest.raises(TaskError, match=message):
         get_grader("code").check(item(**meta))
+
+
+CASES = "import unittest\nclass Tests(unittest.TestCase):\n    def test(self): assert f(2) == 4"
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"tests": ["assert sum([1, 2]) == 3"]}, "never call the program"),
+        ({"test_list": ["assert len('ab') == 2", "assert math.pi > 3"]}, "never call the program"),
+        ({"tests": "def test_f():\n    assert f(2) == 4"}, "never call the program"),
+        ({"tests": f"{CASES}\nunittest.main()"}, "never call the program"),
+        ({"tests": "f = abs\nassert f(-2) == 2"}, "never call the program"),
+        ({"tests": "assert g(2) == 4", "setup": "def g(x): return 4"}, "never call the program"),
+        (
+            {"test": "def check(candidate):\n    assert True", "entry_point": "f"},
+            "never call the program",
+        ),
+        ({"tests": ["assert bisect([1, 3], 2) == 1"]}, "call bisect, which is a module"),
+        ({"test_list": ["assert queue([1]) == [1]"]}, "call queue, which is a module"),
+        ({"tests": ["assert f(2) == 4", "assert heapq([2, 1]) == 1"]}, "call heapq, which is a"),
+        ({"tests": "assert all(map(lambda x: string(x) == 'a', [1]))"}, "call string, which is a"),
+    ],
+)
+def test_tests_that_say_the_same_of_every_program_are_refused(meta, message, tmp_path):
+    with pytest.raises(TaskError, match=message):
+        get_grader("code").check(item(**meta))
+    row = {"question": "Write it.", "answer": "unknown", **meta}
+    file = tmp_path / "questions.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    done = CliRunner().invoke(app, ["task", "check", str(file), "--grader", "code"])
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        item(tests=["assert bisect.bisect([1, 3], f(2)) == 1"]),
+        item(tests=["assert f(bisect) == 4"]),
+        item(tests=["from bisect import bisect\nassert bisect([1, 3], f(2)) == 1"]),
+        item("def queue(x): return x", test_list=["assert queue(1) == 1"]),
+        item(tests=["assert candidate(bisect) == 4", "def check(candidate): pass"][:1]),
+        item(test="def check(queue):\n    assert queue(1) == 1", entry_point="queue"),
+        item(test="def check(*given):\n    assert given[0](1) == 1", entry_point="f"),
+        item(tests="def helper(f): return f\nassert f(2) == 4"),
+        item(tests="def run():\n    assert f(2) == 4\nif __name__ == '__main__':\n    run()"),
+        item(tests="class Case:\n    def test(self): assert f(2) == 4\nCase().test()"),
+        item(tests="@lambda test: test()\ndef test_f():\n    assert f(2) == 4"),
+        item(tests="assert LIMIT == 3"),
+    ],
+)
+def test_tests_that_ask_something_of_the_program_are_taken(asked):
+    sandbox()
+    get_grader("code").check(asked)
+
+
+def test_a_program_that_feigns_a_failure_of_the_machine_is_wrong(grader):
+    one = item(tests=["assert f(2) == 4"])
+    for ending in ("os._exit(137)", "resource.setrlimit(0, (0, 0))\n    while True: pass"):
+        program = f"import os, resource\ndef f(x):\n    {ending}"
+        verdict = grader.grade(one, f"```python\n{program}\n```")
+        assert (verdict.score, verdict.outcome) == (0.0, Outcome.ANSWERED)
 
 
 def test_tests_that_hand_over_objects_are_refused(grader):
