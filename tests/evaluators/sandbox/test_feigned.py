@@ -38,7 +38,6 @@ ENDINGS = {
         "resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\n    while True: pass"
     ),
     "SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
-    "SIGKILL to all": "os.kill(-1, signal.SIGKILL)",
     "SIGKILL with a value": ("libc.syscall(129, os.getpid(), 9, (ctypes.c_int * 32)(9, 0, -1))"),
     "SIGKILL from a thread": ("signal.pthread_kill(threading.main_thread().ident, signal.SIGKILL)"),
     "SIGXCPU": (
