@@ -19,8 +19,8 @@ is imported before its name is asked for. What each group's entry points name:
     graphsearch.engines         a class, or a callable, that makes an `engines.Engine`; see there
     graphsearch.searchers       `make(space, *, seed, options, folder)`, a `searchers.Searcher`
     graphsearch.search_agents   `make(options, complete)`, a `searchers.base.Agent`
-    graphsearch.exporters       what writes a `Result` elsewhere (ours: `bundle`, `report`);
-                                nothing asks for others yet
+    graphsearch.exporters       `write(source, target, **options)`, an `exporters.Exporter`, which
+                                `Result.export(target, exporter=NAME)` calls
 
 In a script, a notebook or a test `register` does the same for one process:
 

@@ -39,7 +39,10 @@ def make_agent(
     options: Mapping[str, Any] | None = None,
     complete: Complete | None = None,
 ) -> Agent:
-    """An agent by name.
+    """An agent by name: what looks at a search after each round and says what to change.
+
+    Outside packages add agents under the entry point group `graphsearch.search_agents`: a function
+    `make(options, complete)` that returns a `searchers.base.Agent`.
 
     Args:
         name: one of `agent_names()`.

@@ -2,19 +2,18 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Lengths
+from graphsearch.exporters import EXPORTERS
 from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.fits import Fit
-from graphsearch.registry import Registry
 from graphsearch.study.evidence import Difference, Evidence, rounded
 
 if TYPE_CHECKING:
-    from graphsearch.export import Bundle
     from graphsearch.graph import CollaborationGraph
 
 __all__ = [
@@ -28,14 +27,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-
-# Those that write a result elsewhere read results, so a result knows them by name alone.
-_EXPORTERS: Registry[Callable[..., Any]] = Registry(
-    "graphsearch.exporters",
-    {"bundle": "graphsearch.export:write_bundle", "report": "graphsearch.report:write_report"},
-    kind="exporter",
-    error=ConfigError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,18 +297,20 @@ class Result:
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one HTML file; returns where it is."""
-        write: Callable[..., Path] = _EXPORTERS.find("report")
-        return write(self if self.folder is None else self.folder, path)
+        found: Path = self.export(path, exporter="report")
+        return found
 
-    def export(self, folder: str | Path, **options: Any) -> "Bundle":
-        """Write the bundle that serves the winner elsewhere, and load it.
+    def export(self, target: str | Path, *, exporter: str = "bundle", **options: Any) -> Any:
+        """Write this result in another form.
 
         Args:
-            folder: where to.
-            **options: those of `graphsearch.export.write_bundle`.
+            target: where to.
+            exporter: `bundle`, which serves the winner elsewhere and is returned as a `Bundle`,
+                `report`, or one that a package brings.
+            **options: the exporter's; those of `graphsearch.export.write_bundle` for a bundle.
         """
-        write: Callable[..., Bundle] = _EXPORTERS.find("bundle")
-        return write(self if self.folder is None else self.folder, folder, **options)
+        source = self if self.folder is None else self.folder
+        return EXPORTERS.find(exporter)(source, target, **options)
 
     def without_folder(self) -> "Result":
         """The same result, for a run folder that is gone."""

@@ -8,8 +8,13 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "AgentConformance": "graphsearch.testing.agents",
     "EngineConformance": "graphsearch.testing.engines",
+    "ExporterConformance": "graphsearch.testing.exporters",
     "GraderConformance": "graphsearch.testing.graders",
+    "RoleConformance": "graphsearch.testing.roles",
+    "RoleFamilyConformance": "graphsearch.testing.roles",
+    "SearcherConformance": "graphsearch.testing.searchers",
     "Served": "graphsearch.testing.stub",
     "StoreConformance": "graphsearch.testing.stores",
     "StubFault": "graphsearch.testing.stub",
@@ -21,8 +26,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentConformance",
     "EngineConformance",
+    "ExporterConformance",
     "GraderConformance",
+    "RoleConformance",
+    "RoleFamilyConformance",
+    "SearcherConformance",
     "Served",
     "StoreConformance",
     "StubFault",
