@@ -8,39 +8,32 @@ Where a file has a name, Python may have the object: a `Task`, a `Fleet`, a `Spa
 JSON Schema shows what a file can hold.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    PlainSerializer,
-    PlainValidator,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
-from graphsearch.checked import BadValue, Checked, shown
-from graphsearch.cost import Amount, Lengths, ModelLengths
-from graphsearch.engines.base import Engine
+from graphsearch.checked import Checked
 from graphsearch.execution import RetryPolicy
-from graphsearch.prices import PriceList
-from graphsearch.records.errors import GraphsearchError, InputError
-from graphsearch.records.models import Fleet
-from graphsearch.records.tasks import Task
-from graphsearch.searchers.base import Agent, Searcher
-from graphsearch.space import RoleOption, SinkOption, Space
-from graphsearch.spec._fleets import written_fleet
+from graphsearch.space import Space
+from graphsearch.spec._types import (
+    AmountField,
+    Amounts,
+    EnginesField,
+    FleetField,
+    LengthsField,
+    Name,
+    NamedAgent,
+    NamedSearcher,
+    NamedTask,
+    Object,
+    Options,
+    PricesField,
+    RoleField,
+    Short,
+    SinkField,
+)
 
 __all__ = [
     "BASELINES",
@@ -57,183 +50,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Final = 1
-_LONGEST_NAME: Final = 4096
 
 
-# -- fields that hold objects ----------------------------------------------------------------------
-
-
-_WRITTEN = (str, Path, Mapping, list, tuple, type(None))
-
-
-@dataclass(frozen=True)
-class _Object:
-    """Marks a field that takes an object as it is, or what a file writes in its place.
-
-    Attributes:
-        fits: a class, or what such an object can do.
-        written: type of what a file writes.
-        make: makes the object of it; None: it stays as it is until names are looked up.
-        show: writes an object again; None where there is no way.
-        words: what the field may be, for errors; None where the type says it.
-    """
-
-    fits: type | tuple[str, ...]
-    written: Any
-    make: Callable[[Any], Any] | None = None
-    show: Callable[[Any], Any] | None = None
-    words: str | None = None
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        def read(value: Any, check: Callable[[Any], Any]) -> Any:
-            if self.is_one(value):
-                return value
-            if self.words is not None and not isinstance(value, _WRITTEN):
-                raise BadValue(f"must be {self.words}, got {shown(value)}")
-            try:
-                told = check(value)
-                return told if self.make is None else self.make(told)
-            except GraphsearchError as error:  # of the object, which checks itself
-                message = error.message if isinstance(error, InputError) else str(error)
-                raise BadValue(message, getattr(error, "where", None)) from error
-
-        show = None
-        if self.show is not None:
-            show = core_schema.plain_serializer_function_ser_schema(self.show)
-        written = handler.generate_schema(self.written)
-        return core_schema.no_info_wrap_validator_function(read, written, serialization=show)
-
-    def is_one(self, value: Any) -> bool:
-        """Whether a value is such an object."""
-        if isinstance(self.fits, type):
-            return isinstance(value, self.fits)
-        return all(hasattr(value, name) for name in self.fits)
-
-
-def _as_text(value: Any) -> Any:
-    """A path may stand where a file has its text."""
-    return str(value) if isinstance(value, Path) else value
-
-
-_Text = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
-Name = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Text)]
-Options = Annotated[
-    dict[str, Any],
-    WithJsonSchema({"type": "object", "additionalProperties": True}),
-]
-"""Options of a part, which checks them; in Python their values may be any objects."""
-
-
-def _amount(text: Any) -> Amount:
-    _refuse_bare(text)
-    exponent = re.search(r"[eE]\+?0*([0-9]+)", str(text))
-    if isinstance(text, str) and (len(text) > 60 or (exponent and len(exponent[1]) > 2)):
-        raise BadValue(f"is too large a number: {text[:40]}")
-    return Amount.parse(text)
-
-
-def _listed(told: Any) -> Any:
-    _refuse_bare(told)
-    return [told] if isinstance(told, str | Amount) else told
-
-
-def _refuse_bare(number: Any) -> None:
-    if isinstance(number, int | float) and not isinstance(number, bool):
-        raise BadValue(f"needs a currency, such as '{number} units'; got {number}")
-
-
-def _fleet(value: Any) -> str | Fleet:
-    """A fleet given whole is made at once; a name is looked up when all is built."""
-    if isinstance(value, Fleet):
-        return value
-    if isinstance(value, Mapping):
-        try:
-            return Fleet.from_json(value)
-        except GraphsearchError as error:
-            raise ValueError(str(error).removeprefix("fleet: ").removeprefix("fleet.")) from error
-    name = _as_text(value)
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
-        raise ValueError("must be the name of a fleet, a path to one, or one given whole")
-    return name
-
-
-def _one_per_currency(amounts: tuple[Amount, ...]) -> tuple[Amount, ...]:
-    currencies = [amount.currency for amount in amounts]
-    twice = sorted({c for c in currencies if currencies.count(c) > 1})
-    if twice:
-        raise ValueError(f"two budgets in {twice[0]}")
-    return amounts
-
-
-def _engines(told: Any) -> Mapping[str, Engine] | None:
-    if told is not None and not isinstance(told, Mapping):
-        raise ValueError(f"must be a mapping of engines by model, got {shown(told)}")
-    for name, engine in (told or {}).items():
-        if not hasattr(engine, "generate") or not hasattr(engine, "info"):
-            raise BadValue(f"must be an engine, got {shown(engine)}", f"[{name!r}]")
-    return told
-
-
-_AmountText = Annotated[Any, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})]
-AmountField = Annotated[Amount, _Object(Amount, _AmountText, _amount, str)]
-Amounts = Annotated[
-    tuple[AmountField, ...],
-    BeforeValidator(
-        _listed,
-        json_schema_input_type=str | tuple[AmountField, ...],
-    ),
-    AfterValidator(_one_per_currency),
-    Field(min_length=1, max_length=16, strict=False),
-]
-
-
-# -- the parts -------------------------------------------------------------------------------------
-
-
-class _Short(Checked):
-    """A mapping that may be given as its one main key alone: `rules` for `{name: rules}`."""
-
-    main: ClassVar[str] = "name"
-    objects: ClassVar[str]
-    """What may stand for the main key in Python."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:
-        if isinstance(value, Mapping | cls):
-            return value
-        field: Any = cls.model_fields[cls.main].metadata
-        is_object = any(one.is_one(value) for one in field if isinstance(one, _Object))
-        if not isinstance(value, str) and not is_object:
-            words = f"must be a {cls.main} or a mapping (in Python, also {cls.objects})"
-            raise ValueError(f"{words}, got {shown(value)}")
-        return {cls.main: value}
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        full = handler.resolve_ref_schema(handler(schema))
-        return {
-            "anyOf": [{"type": "string", "minLength": 1}, dict(full)],
-            "description": full.get("description", ""),
-        }
-
-
-class _AsMapping:
-    """Marks a dataclass that a file writes as a mapping, though types are strict."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        schema = handler(source)
-        cast("dict[str, Any]", handler.resolve_ref_schema(schema))["strict"] = False
-        return schema
-
-
-_Measured = Annotated[ModelLengths, _Object(ModelLengths, Annotated[ModelLengths, _AsMapping()])]
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -248,10 +66,7 @@ class ProfileSpec(Checked):
     """Tokens of an answer (B), of all models."""
     from_run: Annotated[Name | None, Field(alias="from")] = None
     """Folder of a finished run whose measured lengths are taken; relative to the configuration."""
-    models: (
-        Annotated[Lengths, _Object(Lengths, dict[str, _Measured], Lengths.of, Lengths.to_json)]
-        | None
-    ) = None
+    models: LengthsField | None = None
     """Lengths of single models, in place of `from`."""
 
     @model_validator(mode="after")
@@ -265,14 +80,12 @@ class ProfileSpec(Checked):
         return self
 
 
-class TaskSpec(_Short):
+class TaskSpec(Short):
     """What is asked: a task by name, or a file of questions with answers."""
 
     objects: ClassVar[str] = "a Task"
 
-    name: Annotated[
-        str | Task | None, _Object(Task, Name | None, words="a name (in Python, also a Task)")
-    ] = None
+    name: NamedTask = None
     """A registered task: `puzzle`, `recall`, a benchmark such as `gsm8k` (with the option `path`,
     relative to the configuration), or one that an installed package brings."""
     file: Name | None = None
@@ -304,27 +117,12 @@ class SpaceSpec(Checked):
     """Most nodes besides the sink; as many as the budget allows, 12 at most, when left out."""
     models: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
     """Models a node may use; all of the fleet when left out."""
-    roles: Annotated[
-        tuple[
-            Annotated[
-                str | RoleOption,
-                _Object(RoleOption, Name, words="a name (in Python, also a RoleOption)"),
-            ],
-            ...,
-        ],
-        Field(min_length=1, strict=False),
-    ] = ("assistant", "fuser")
+    roles: Annotated[tuple[RoleField, ...], Field(min_length=1, strict=False)] = (
+        "assistant",
+        "fuser",
+    )
     """Roles a node besides the sink may have."""
-    sinks: Annotated[
-        tuple[
-            Annotated[
-                str | SinkOption,
-                _Object(SinkOption, Name, words="a name (in Python, also a SinkOption)"),
-            ],
-            ...,
-        ],
-        Field(min_length=1, strict=False),
-    ] = SINKS
+    sinks: Annotated[tuple[SinkField, ...], Field(min_length=1, strict=False)] = SINKS
     """What may give the final answer: `vote`, `select`, a role on one model (`fuser:m`) or on
     each (`fuser`)."""
     max_in_degree: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -353,23 +151,23 @@ class SpaceSpec(Checked):
         return self
 
 
-class SearcherSpec(_Short):
+class SearcherSpec(Short):
     """Who proposes graphs."""
 
     objects: ClassVar[str] = "a searcher"
 
-    name: Annotated[str | Searcher, _Object(("ask", "tell"), Name)] = "agent-reinforce"
+    name: NamedSearcher = "agent-reinforce"
     """`agent-reinforce`, `reinforce`, `optuna`, `random`, `exhaustive`, or an installed one."""
     options: Options = Field(default_factory=dict)
     """Options of that searcher."""
 
 
-class AgentSpec(_Short):
+class AgentSpec(Short):
     """Who advises the searcher in words."""
 
     objects: ClassVar[str] = "an agent"
 
-    name: Annotated[str | Agent, _Object(("advise",), Name)] = "rules"
+    name: NamedAgent = "rules"
     """`rules` (needs no model), `chat` (a model of the fleet), or an installed one."""
     model: Name | None = None
     """The model that speaks, for `chat`."""
@@ -473,21 +271,14 @@ class Spec(Checked):
     """Version of this shape."""
     task: TaskSpec
     """What is asked."""
-    fleet: Annotated[
-        str | Fleet,
-        PlainValidator(_fleet, json_schema_input_type=Name | Options),
-        PlainSerializer(lambda fleet: written_fleet(fleet) if isinstance(fleet, Fleet) else fleet),
-    ]
+    fleet: FleetField
     """Name of a fleet that comes along, a path to one (relative to the configuration), or the
     fleet itself: what its file would hold."""
-    prices: Annotated[
-        str | PriceList | None,
-        _Object(PriceList, Name | None, words="a file (in Python, also a PriceList)"),
-    ] = None
+    prices: PricesField = None
     """A file of prices and contexts (relative to the configuration) for models whose fleet does
     not tell them."""
     space: Annotated[
-        SpaceSpec | Space, _Object(Space, SpaceSpec, words="a mapping (in Python, also a Space)")
+        SpaceSpec | Space, Object(Space, SpaceSpec, "a mapping (in Python, also a Space)")
     ] = Field(default_factory=SpaceSpec)
     """Which graphs are allowed."""
     graph_budget: AmountField
@@ -508,9 +299,7 @@ class Spec(Checked):
     """Everything random follows from it."""
     out: Name | None = None
     """Run folder; `runs/NAME` of the configuration when left out."""
-    engines: SkipJsonSchema[Annotated[Mapping[str, Engine] | None, PlainValidator(_engines)]] = (
-        Field(default=None, exclude=True)
-    )
+    engines: SkipJsonSchema[EnginesField] = Field(default=None, exclude=True)
     """Where the calls of each model go; made from the fleet when None. From Python alone."""
 
     def at(self, folder: str | Path | None) -> Self:
