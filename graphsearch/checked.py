@@ -40,7 +40,8 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
     "less_than": ("lt", "must be below"),
     "less_than_equal": ("le", "must be at most"),
 }
-_WITHOUT_VALUE = frozenset({"invalid_key", "missing", "string_too_short", "value_error"})
+_UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+_WITHOUT_VALUE = _UNKNOWN | {"invalid_key", "missing", "string_too_short", "value_error"}
 
 
 class Checked(BaseModel):
@@ -93,20 +94,11 @@ def fault_of(error: ValidationError, model: type[BaseModel]) -> Fault:
     path = ""
     for part in fault["loc"]:
         path = joined(path, f"[{part}]" if isinstance(part, int) else part)
-    within = getattr(fault.get("ctx", {}).get("error"), "where", None)
-    return Fault(joined(path, within or ""), _sentence(fault, model) + more)
-
-
-def joined(path: str, rest: str) -> str:
-    """A path and a path within its value: `space` and `models[1]`, `blocks` and `[0]`."""
-    return path + rest if not path or not rest or rest[0] == "[" else f"{path}.{rest}"
-
-
-def _sentence(fault: Any, model: type[BaseModel]) -> str:
-    kind, context = fault["type"], fault.get("ctx", {})
-    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return unknown_key(str(fault["loc"][-1]), _known(model, fault["loc"][:-1]))
-    if kind in _BOUNDS:
+    kind, context, loc = fault["type"], fault.get("ctx", {}), fault["loc"]
+    within = getattr(context.get("error"), "where", None)
+    if kind in _UNKNOWN:
+        said = unknown_key(str(loc[-1]), _known(model, loc[:-1]))
+    elif kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         said = f"{words} {context[name]}"
     elif kind in {"too_short", "too_long"}:
@@ -119,7 +111,13 @@ def _sentence(fault: Any, model: type[BaseModel]) -> str:
         said = str(context["error"])
     else:
         said = _PLAIN.get(kind, fault["msg"][0].lower() + fault["msg"][1:])
-    return said if kind in _WITHOUT_VALUE else f"{said}, got {shown(fault['input'])}"
+    got = "" if kind in _WITHOUT_VALUE else f", got {shown(fault['input'])}"
+    return Fault(joined(path, within or ""), said + got + more)
+
+
+def joined(path: str, rest: str) -> str:
+    """A path and a path within its value: `space` and `models[1]`, `blocks` and `[0]`."""
+    return path + rest if not path or not rest or rest[0] == "[" else f"{path}.{rest}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -201,11 +201,11 @@ def _one_per_currency(amounts: tuple[Amount, ...]) -> tuple[Amount, ...]:
 _AmountText = Annotated[Any, WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})]
 AmountField = Annotated[Amount, Object(Amount, _AmountText, make=_amount, show=str)]
 """A number with its currency."""
+_AmountList = Annotated[tuple[AmountField, ...], Field(min_length=1, max_length=16, strict=False)]
 Amounts = Annotated[
-    tuple[AmountField, ...],
-    BeforeValidator(_listed, json_schema_input_type=str | tuple[AmountField, ...]),
+    _AmountList,
+    BeforeValidator(_listed, json_schema_input_type=_AmountText | _AmountList),
     AfterValidator(_one_per_currency),
-    Field(min_length=1, max_length=16, strict=False),
 ]
 """One amount, or one in each of several currencies."""
 

@@ -26,10 +26,9 @@ from graphsearch.spec.models import AgentSpec, SearcherSpec, Spec
 from graphsearch.study.experiment import AgentMaker, Complete, Experiment, judges_of
 
 if TYPE_CHECKING:
-    from graphsearch.agents.roles import RoleSet
     from graphsearch.cost import Lengths
     from graphsearch.records.roles import Role
-    from graphsearch.space import RoleOption, Space
+    from graphsearch.space import Space
 
 __all__ = ["build", "fleet_of", "pinned"]
 
@@ -43,10 +42,19 @@ def build(spec: Spec) -> Experiment:
         InputError: something in it is wrong (with its path).
         BudgetRefused: a budget cannot be kept or fits nothing.
     """
+    from graphsearch.agents.roles import get_roles
+    from graphsearch.engines import engines_for
+    from graphsearch.evaluators.graders import grader_recipe
+
     fleet = fleet_of(spec)
     model, make_agent = _agent(spec.agent)
     task = _task(spec)
-    roles = _roles(spec, task)
+    try:
+        roles = get_roles(spec.task.prompt_set or task.prompt_set)
+    except ConfigError as error:
+        if error.where is not None:  # a place in its files
+            raise
+        raise ConfigError(str(error), where="task.prompt_set") from error
     known = _lengths(spec, fleet)
     plan = partial(_space, spec, fleet, task, roles)
     search = _searcher(spec)
@@ -54,8 +62,6 @@ def build(spec: Spec) -> Experiment:
     fleet = _with_judges(spec, fleet, task)
     engines = spec.engines
     if engines is None:
-        from graphsearch.engines import engines_for
-
         sinks = [sink.model for sink in space.sinks if sink.model is not None]
         speaker = [] if model is None else [model]
         asked = dict.fromkeys([*space.models, *sinks, *speaker, *judges_of(task)])
@@ -80,7 +86,13 @@ def build(spec: Spec) -> Experiment:
         concurrency=spec.calls.concurrency,
         retries=spec.calls,
         space_at=plan if isinstance(spec.searcher.name, str) and known is None else None,
-        names=_names(spec, task, roles),
+        names={
+            "searcher": _named(spec.searcher),
+            "agent": None if spec.agent is None else _named(spec.agent),
+            "grader": grader_recipe(task.grader) or {"name": task.grader.name, "options": None},
+            "prompts": roles.version,
+            "prompt_set": roles.prompts.name,
+        },
     )
 
 
@@ -97,29 +109,21 @@ def fleet_of(spec: Spec) -> Fleet:
         ConfigError: a model is not of the fleet, with the path to its name.
     """
     from graphsearch.engines.replay import at_record
+    from graphsearch.space import Space
 
     fleet = _priced(spec, spec.fleet if isinstance(spec.fleet, Fleet) else Fleet.load(spec.fleet))
-    for path, name in _model_names(spec):
-        if name not in fleet.names:
+    space, named = spec.space, [("agent.model", spec.agent and spec.agent.model)]
+    if not isinstance(space, Space):
+        named += [(f"space.models[{i}]", name) for i, name in enumerate(space.models or ())]
+        sinks = [(i, sink) for i, sink in enumerate(space.sinks) if isinstance(sink, str)]
+        named += [(f"space.sinks[{i}]", s.partition(":")[2]) for i, s in sinks if ":" in s]
+        named.append(("space.sink_model", space.sink_model))
+    for path, name in named:
+        if name is not None and name not in fleet.names:
             message = f"fleet {fleet.name} has no model {name!r}; it has {', '.join(fleet.names)}"
             raise ConfigError(message, where=path)
     record = spec.task.options.get("path") if spec.task.name == "replay" else None
     return fleet if record is None else at_record(fleet, record)
-
-
-def _model_names(spec: Spec) -> list[tuple[str, str]]:
-    """Each model that is named, with the path to its name."""
-    from graphsearch.space import Space
-
-    space, found = spec.space, []
-    if not isinstance(space, Space):
-        found += [(f"space.models[{i}]", name) for i, name in enumerate(space.models or ())]
-        sinks = [(i, sink) for i, sink in enumerate(space.sinks) if isinstance(sink, str)]
-        found += [(f"space.sinks[{i}]", s.partition(":")[2]) for i, s in sinks if ":" in s]
-        found += [("space.sink_model", space.sink_model)] if space.sink_model is not None else []
-    if spec.agent is not None and spec.agent.model is not None:
-        found.append(("agent.model", spec.agent.model))
-    return found
 
 
 def _priced(spec: Spec, fleet: Fleet) -> Fleet:
@@ -162,17 +166,6 @@ def _task(spec: Spec) -> Task:
     return replace(found, profile=lengths, is_estimated=False)
 
 
-def _roles(spec: Spec, task: Task) -> "RoleSet":
-    from graphsearch.agents.roles import get_roles
-
-    try:
-        return get_roles(spec.task.prompt_set or task.prompt_set)
-    except ConfigError as error:
-        if error.where is not None:  # a place in its files
-            raise
-        raise ConfigError(str(error), where="task.prompt_set") from error
-
-
 # -- space -----------------------------------------------------------------------------------------
 
 
@@ -202,7 +195,7 @@ def _space(
     """The space under the graph budget, priced with these lengths."""
     from graphsearch.cost import CostModel
     from graphsearch.records.roles import split_name
-    from graphsearch.space import SinkOption, Space
+    from graphsearch.space import RoleOption, SinkOption, Space
 
     told, budget = spec.space, spec.graph_budget
     if isinstance(told, Space):
@@ -221,17 +214,20 @@ def _space(
     sinks: Sequence[str | SinkOption] = told.sinks
     if told.sink_model is not None:
         sinks = (SinkOption("assistant", told.sink_model, min_parents=1),)
+    # A role has at most as many parents as its prompt can show, and at least as many.
+    limits = {
+        name: RoleOption(name, role.min_parents, role.max_parents) for name, role in roles.items()
+    }
     built = Space.build(
         CostModel(fleet, task.profile, budget.currency, lengths=lengths, roles=roles),
         budget,
         slots=told.slots,
         models=told.models,
-        roles=[_as_read(role, roles) for role in told.roles],
+        roles=[limits.get(role, role) if isinstance(role, str) else role for role in told.roles],
         sinks=sinks,
         max_in_degree=told.max_in_degree,
         edges=told.edges,
     )
-    # A sink, too, has at most as many parents as its prompt can show, and at least as many.
     limited = []
     for sink in built.sinks:
         role = roles[sink.role]
@@ -239,15 +235,6 @@ def _space(
         least = max(sink.min_parents, role.min_parents)
         limited.append(replace(sink, min_parents=least, max_parents=min(most, default=None)))
     return replace(built, sinks=tuple(limited))
-
-
-def _as_read(role: "str | RoleOption", roles: "Mapping[str, Role]") -> "str | RoleOption":
-    """A role with the number of parents it can read, which its prompts decide."""
-    from graphsearch.space import RoleOption
-
-    if not isinstance(role, str) or role not in roles:
-        return role
-    return RoleOption(role, roles[role].min_parents, roles[role].max_parents)
 
 
 # -- searcher and agent ----------------------------------------------------------------------------
@@ -293,26 +280,13 @@ async def _nobody(messages: Sequence[Message]) -> Reply:
     raise Cancelled(f"{len(messages)} messages were sent before the search began")
 
 
-def _names(spec: Spec, task: Task, roles: "RoleSet") -> Mapping[str, Any]:
-    """What the record of a study calls its parts: `Experiment.names`."""
-    from graphsearch.evaluators.graders import grader_recipe
-
-    agent = spec.agent
-    speaker = {} if agent is None or agent.model is None else {"model": agent.model}
-    return {
-        "searcher": _named(spec.searcher),
-        "agent": None if agent is None else _named(agent, **speaker),
-        "grader": grader_recipe(task.grader) or {"name": task.grader.name, "options": None},
-        "prompts": roles.version,
-        "prompt_set": roles.prompts.name,
-    }
-
-
-def _named(part: SearcherSpec | AgentSpec, **more: Any) -> dict[str, Any]:
+def _named(part: SearcherSpec | AgentSpec) -> dict[str, Any]:
+    """What the record of a study calls its searcher or agent."""
     name: Any = part.name
     if not isinstance(name, str):
         name = str(getattr(name, "name", type(name).__name__))
-    return {"name": name, "options": {**part.options, **more}}
+    model = part.model if isinstance(part, AgentSpec) else None
+    return {"name": name, "options": {**part.options, **({"model": model} if model else {})}}
 
 
 # -- what a run folder keeps -----------------------------------------------------------------------

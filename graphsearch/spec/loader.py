@@ -109,7 +109,12 @@ def parse_spec(
         message = f"is {version}, newer than the {SCHEMA_VERSION} that this graphsearch reads"
         raise ConfigError(message, where=origin.place("schema_version"))
     _check_finite(value, "", origin)
-    spec = checked_spec({**value, **_effective(value, overrides or {})}, origin)
+    told = {**value, **(overrides or {})}
+    for key in ("searcher", "agent"):
+        before = value.get(key)
+        if isinstance(before, Mapping) and before.get("name") == told[key]:
+            told[key] = before  # who is named again keeps the options of the file
+    spec = checked_spec(told, origin)
     if base is None:
         return spec
     _refuse_code(spec, origin)
@@ -155,16 +160,6 @@ def _check_finite(value: Any, path: str, origin: Origin) -> None:
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
             _check_finite(part, f"{path}[{i}]", origin)
-
-
-def _effective(value: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides without those that name what the file names already: its options stay."""
-    kept = dict(overrides)
-    for key in ("searcher", "agent"):
-        before = value.get(key)
-        if key in kept and isinstance(before, Mapping) and before.get("name") == kept[key]:
-            del kept[key]
-    return kept
 
 
 def _with_absolute_paths(spec: Spec, base: Path) -> Spec:

@@ -333,3 +333,12 @@ def test_a_grader_from_outside_that_runs_code_is_known_by_what_it_declares(tmp_p
     path.write_text(dump_yaml({**BASE, "task": {"file": "q.jsonl", "options": options}}))
     with pytest.raises(ConfigError, match=r"task\.options\.grader: names Python code \(mine\)"):
         load_spec(path)
+
+
+@pytest.mark.parametrize("key", ["search_budget", "evaluation_budget"])
+def test_a_budget_in_the_schema_may_be_as_long_as_one_that_is_read(key):
+    text = "20000000000000 tokens"  # longer than a list may be
+    assert getattr(parse_spec({**BASE, key: text}), key) == (Amount(2 * 10**13, "tokens"),)
+    told = json_schema()["properties"][key]
+    assert "maxLength" not in told
+    assert {one.get("maxLength", len(text)) >= len(text) for one in told["anyOf"]} == {True}
