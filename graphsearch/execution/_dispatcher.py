@@ -203,8 +203,14 @@ class Dispatcher:
                 )
             except EngineError as failure:
                 error = failure
+                # The limiter first: a commit gathers failures, which would seem to come in a row.
                 limiter.leave(entered, error)
                 health.failed(error, loop.time())
+                if error.was_sent:
+                    waste, number = _waste(error, worst), attempts.failed
+                    await self._journal.put_failure(
+                        order.key, call, error, account="waste", spend=waste, attempt=number
+                    )
             except BaseException:
                 limiter.leave(entered, None, is_known=False)
                 raise
@@ -238,12 +244,7 @@ class Dispatcher:
             self._ledger.settle(reservation, spend)
         except EngineError as error:
             if error.was_sent:
-                # Nobody knows what a call that was lost on its way has used: it may be all of it.
-                waste = worst if error.may_have_cost else _ONE_CALL
-                self._ledger.settle(reservation, waste, account="waste")
-                await self._journal.put_failure(
-                    order.key, call, error, account="waste", spend=waste, attempt=number
-                )
+                self._ledger.settle(reservation, _waste(error, worst), account="waste")
             raise
         except asyncio.CancelledError:
             if route.info.endpoint:
@@ -343,6 +344,11 @@ class Dispatcher:
                 self._changed(state)
             except Exception as error:  # raised between two calls, see `raise_listener_error`
                 self._listener_error = error
+
+
+def _waste(error: EngineError, worst: Spend) -> Spend:
+    """What a failed attempt costs; nobody knows what one lost on its way used: maybe all of it."""
+    return worst if error.may_have_cost else _ONE_CALL
 
 
 def _tokens(spend: Spend) -> int:

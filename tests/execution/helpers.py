@@ -110,14 +110,18 @@ def executor(
     fleet=FLEET,
     halts=False,
     grader=None,
+    changed=None,
 ):
-    """An executor over a store in `folder`, its ledger restored as a study does it."""
+    """An executor over a store in `folder`, its ledger restored as a study does it.
+
+    `engine` serves both models, or is one for each.
+    """
     engine = engine or ScriptedEngine(answer)
     ledger = Ledger() if ledger is None else ledger
     with Store.open(folder) as store:
         ledger.restore(store.totals())
         ready = Executor(
-            {"a": engine, "b": engine},
+            engine if isinstance(engine, dict) else {"a": engine, "b": engine},
             roles,
             fleet,
             store,
@@ -128,6 +132,7 @@ def executor(
             concurrency=concurrency,
             policy=policy,
             halts=halts,
+            changed=changed,
         )
         ready.ledger, ready.store, ready.engine = ledger, store, engine
         yield ready

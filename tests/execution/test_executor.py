@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from graphsearch.cost import CostModel
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.execution import RetryPolicy
-from graphsearch.execution._retries import Attempts
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.calls import Call, Message, Outcome, Reply, Sampling, Usage
 from graphsearch.records.errors import (
@@ -22,7 +22,8 @@ from graphsearch.records.errors import (
     TaskError,
 )
 from graphsearch.records.roles import NodeContext
-from graphsearch.records.tasks import Verdict
+from graphsearch.records.tasks import TokenProfile, Verdict
+from graphsearch.testing import run_virtual
 from tests.execution.helpers import FLEET, ITEMS, ROLES, LastWord, Shuffled, answer, executor, until
 
 SINGLE = CollaborationGraph.single("a")
@@ -189,7 +190,7 @@ async def test_a_run_tells_usage_price_and_transcript(tmp_path):
     # "question 0" is two words; a reply of two words and its end are three tokens.
     assert run.usage["a"] == Usage(6, 9, 3)
     assert run.usage["b"] == Usage(2 + 3 * 3, 3, 1)
-    model = CostModel(FLEET, ready.pricer._models["units"].profile, "flops")
+    model = CostModel(FLEET, TokenProfile(10, 5), "flops")
     expected = 3 * model.usage_ticks("a", Usage(2, 3, 1)) + model.usage_ticks("b", run.usage["b"])
     assert run.price.get("flops") == expected
     assert run.price.get("tokens") == 15 + 14
@@ -383,14 +384,26 @@ async def test_the_first_failing_node_names_the_outcome_and_the_others_are_kept(
             assert len(ready.store.journal) == 1
 
 
-def test_waits_between_attempts_grow_and_honour_the_server():
-    policy = RetryPolicy(first_wait=1, longest_wait=5, attempts=7)
-    attempts = Attempts(policy, 0.0)
-    for most in (1, 2, 4, 5, 5):
-        wait = attempts.wait_after(CallTimeout("x"), 0.0)
-        assert most / 2 <= wait <= most
-    assert attempts.wait_after(CallTimeout("x", retry_after=9), 0.0) == 9
-    assert attempts.wait_after(CallTimeout("x"), 0.0) is None
+def test_waits_between_attempts_grow_and_honour_the_server(tmp_path):
+    sent, errors = [], [CallTimeout("x")] * 5 + [CallTimeout("x", retry_after=9)]
+
+    class Late(ScriptedEngine):
+        async def generate(self, call):
+            sent.append(asyncio.get_running_loop().time())
+            raise errors[len(sent) - 1] if len(sent) <= len(errors) else CallTimeout("x")
+
+    async def main():
+        policy = RetryPolicy(first_wait=1, longest_wait=5, attempts=7)
+        with executor(tmp_path, Late(answer), policy=policy) as ready:
+            (run,) = await search(ready, SINGLE, ITEMS[:1])
+            assert run.outcome is Outcome.TIMEOUT
+
+    run_virtual(main())
+    waits = [later - earlier for earlier, later in pairwise(sent)]
+    assert len(waits) == 6
+    for most, wait in zip((1, 2, 4, 5, 5), waits, strict=False):
+        assert most / 2 <= wait <= most + 0.01
+    assert waits[-1] == pytest.approx(9, abs=0.01)
 
 
 async def test_an_error_of_our_own_ends_the_run_and_leaves_nothing_behind(tmp_path):

@@ -237,16 +237,16 @@ async def test_another_item_text_or_fingerprint_is_another_verdict(tmp_path, fic
         (Item("other", item.question, item.gold), "says 1", None),
         (item, "says 1", "fickle, another limit"),
     ]
-    with ready(tmp_path, fickle()) as ex:
-        for number, (asked, text, fingerprint) in enumerate(others, start=1):
+    for number, (asked, text, fingerprint) in enumerate(others, start=1):
+        first = None
+        for _ in range(2):  # the second time nothing is remembered but what is on disk
             grader = fickle()
             if fingerprint:
                 grader.fingerprint = fingerprint
-            ex._grader = grader
-            first = await ex.verdict(asked, text, account="search")
-            assert sum(fickle.asked.values()) == number
-            ex._grading._known = type(ex._grading._known)(1)  # it is forgotten
-            assert await ex.verdict(asked, text, account="search") == first
+            with ready(tmp_path, grader) as ex:
+                found = await ex.verdict(asked, text, account="search")
+            assert first in (None, found)
+            first = found
             assert sum(fickle.asked.values()) == number
 
 

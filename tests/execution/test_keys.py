@@ -1,7 +1,8 @@
 """The key of a call: whatever may change its reply changes it, and nothing else does."""
 
+import asyncio
 from dataclasses import replace
-from itertools import permutations
+from itertools import count, permutations
 
 import pytest
 from hypothesis import given, settings
@@ -9,19 +10,22 @@ from hypothesis import strategies as st
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.scripted import ScriptedEngine
-from graphsearch.execution._plan import Identity, draw_of, prompt_body
+from graphsearch.execution import Executor
 from graphsearch.graph import CollaborationGraph
+from graphsearch.ledger import Ledger
 from graphsearch.records.calls import Message, Outcome, Reply, Sampling, Usage
 from graphsearch.records.errors import Unavailable
 from graphsearch.records.models import Fleet
-from tests.execution.helpers import FLEET, ITEMS, executor
+from graphsearch.records.tasks import TokenProfile
+from graphsearch.store import Store
+from tests.execution.helpers import FLEET, ITEMS, LastWord, executor
 
 texts = st.text(max_size=6) | st.sampled_from(["", " ", "a", "a b", "b", '"', '","', "0", "1 "])
 samplings = st.builds(
     Sampling,
     temperature=st.sampled_from([0.0, 0.5, 1.0]),
     top_p=st.sampled_from([0.5, 1.0]),
-    max_tokens=st.sampled_from([None, 1, 10]),
+    max_tokens=st.sampled_from([8, 10]),
     stop=st.lists(texts, max_size=2).map(tuple),
 )
 messages = st.lists(st.builds(Message, role=texts, content=texts), min_size=1, max_size=2)
@@ -41,32 +45,62 @@ calls = st.fixed_dictionaries(
 )
 
 
-def key_of(call):
-    """The key as an executor makes it, by way of its own `_version`."""
-    engine = ScriptedEngine("x", fingerprint=call["fingerprint"])
-    spec = replace(FLEET.models[0], name="a", revision=call["revision"] or None)
-    version = versions(Fleet("f", (spec,), "a"), engine)("a")
-    identity = Identity(call["seed"], call["stream"], lambda model: version)
-    prefixes = identity.prefixes(call["model"], call["sampling"], call["prompt_version"])
-    return draw_of(*prefixes, call["sample"], prompt_body(call["item"], call["messages"]))[1]
+class Numbered(ScriptedEngine):
+    """Never says the same twice, whatever is asked."""
+
+    def __init__(self, made, fingerprint):
+        super().__init__("x")
+        self.made = made
+        self.fingerprint = fingerprint
+
+    def info(self, model):
+        return EngineInfo("numbered", self.fingerprint)
+
+    async def generate(self, call):
+        return Reply(f"says {next(self.made)}", Usage(1, 1, 1))
 
 
-def versions(fleet, engine):
-    from types import SimpleNamespace
+@pytest.fixture(scope="module")
+def reply_to(tmp_path_factory):
+    """Asks executors over one store; equal replies are those of one key, since no two are made."""
+    made = count()
 
-    from graphsearch.execution import Executor
+    def ask(*asked):
+        return asyncio.run(main(asked))
 
-    half = SimpleNamespace(_fleet=fleet, _dispatcher=SimpleNamespace(engine=lambda model: engine))
-    return lambda model: Executor._version(half, model)
+    async def main(asked):
+        replies = []
+        for call in asked:
+            engine = Numbered(made, call["fingerprint"])
+            spec = replace(FLEET.models[0], name=call["model"], revision=call["revision"] or None)
+            executor = Executor(
+                {spec.name: engine},
+                {},
+                Fleet("f", (spec,), spec.name),
+                store,
+                Ledger(),
+                seed=call["seed"],
+                profile=TokenProfile(10, 5),
+                grader=LastWord(),
+            )
+            names = ("sampling", "stream", "sample", "item", "prompt_version")
+            rest = {name: call[name] for name in names}
+            reply = await executor.ask(call["model"], call["messages"], account="agent", **rest)
+            replies.append(reply.text)
+        return replies
+
+    with Store.open(tmp_path_factory.mktemp("keys")) as store:
+        yield ask
 
 
 @settings(max_examples=150)
 @given(calls, calls, st.data())
-def test_a_change_of_any_part_changes_the_key(call, other, data):
-    assert key_of(call) == key_of(dict(call))
+def test_a_change_of_any_part_changes_the_key(reply_to, call, other, data):
     parts = data.draw(st.sets(st.sampled_from(sorted(call)), min_size=1))
     changed = {name: other[name] if name in parts else call[name] for name in call}
-    assert (key_of(changed) == key_of(call)) == (changed == call)
+    first, again, third = reply_to(call, dict(call), changed)
+    assert first == again
+    assert (first == third) == (changed == call)
 
 
 PLAIN = {
@@ -76,21 +110,39 @@ PLAIN = {
     "revision": "",
     "fingerprint": "",
     "prompt_version": "1",
-    "sampling": Sampling(),
+    "sampling": Sampling(max_tokens=8),
     "sample": 0,
     "item": "i",
     "messages": (Message("user", "hello"),),
 }
+OTHER = {
+    "seed": 1,
+    "stream": "test",
+    "model": "b",
+    "revision": "r2",
+    "fingerprint": "awq",
+    "prompt_version": "2",
+    "sampling": Sampling(max_tokens=9),
+    "sample": 1,
+    "item": "j",
+    "messages": (Message("user", "hello "),),
+}
 TEXTS = sorted(name for name, value in PLAIN.items() if isinstance(value, str))
 
 
+@pytest.mark.parametrize("part", sorted(PLAIN))
+def test_each_part_alone_changes_the_key(reply_to, part):
+    first, second = reply_to(PLAIN, {**PLAIN, part: OTHER[part]})
+    assert first != second
+
+
 @pytest.mark.parametrize("names", list(permutations(TEXTS, 2)), ids=lambda names: "-".join(names))
-def test_no_part_can_be_taken_for_the_end_of_another(names):
+def test_no_part_can_be_taken_for_the_end_of_another(reply_to, names):
     for between in (" ", "", ",", '","'):
         words = ["a", "b", "c"]
         cuts = [(between.join(words[:at]), between.join(words[at:])) for at in range(4)]
-        keys = {key_of({**PLAIN, **dict(zip(names, cut, strict=True))}) for cut in cuts}
-        assert len(keys) == len(cuts)
+        calls = [{**PLAIN, **dict(zip(names, cut, strict=True))} for cut in cuts]
+        assert len(set(reply_to(*calls))) == len(cuts)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +154,11 @@ def test_no_part_can_be_taken_for_the_end_of_another(names):
         {"stop": ("x",)},
     ],
 )
-def test_every_parameter_of_sampling_counts(change):
+def test_every_parameter_of_sampling_counts(reply_to, change):
     """And a new one must be added here."""
     assert {"temperature", "top_p", "max_tokens", "stop"} == set(Sampling.__dataclass_fields__)
-    assert key_of(PLAIN) != key_of({**PLAIN, "sampling": replace(Sampling(), **change)})
+    first, second = reply_to(PLAIN, {**PLAIN, "sampling": replace(PLAIN["sampling"], **change)})
+    assert first != second
 
 
 SINGLE = CollaborationGraph.single("a")

@@ -1,8 +1,8 @@
 """Retries, time limits and dead endpoints, as a run on items meets them."""
 
 import asyncio
-import threading
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
 import pytest
@@ -12,10 +12,9 @@ from graphsearch.engines.faulty import Fault, FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.execution import RetryPolicy
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.calls import Outcome
+from graphsearch.records.calls import Message, Outcome, Sampling
 from graphsearch.records.errors import Rejected, Unavailable, Unreachable
 from graphsearch.records.models import Fleet
-from graphsearch.records.tasks import Item
 from graphsearch.testing import run_virtual
 from tests.execution.helpers import FLEET, ITEMS, answer, executor, until
 
@@ -165,9 +164,9 @@ def test_once_an_endpoint_is_dead_a_study_sends_nothing_to_the_others(tmp_path):
 
     async def main(*, halts):
         policy = RetryPolicy()
-        with executor(tmp_path / str(halts), alive, halts=halts, policy=policy) as ready:
-            ready._dispatcher._engines = {"a": dead, "b": alive}
-            alive.calls.clear()
+        alive.calls.clear()
+        both = {"a": dead, "b": alive}
+        with executor(tmp_path / str(halts), both, halts=halts, policy=policy) as ready:
             await asyncio.gather(
                 run(ready, items=ITEMS[:1]),
                 *(run(ready, CollaborationGraph.single("b"), [item]) for item in ITEMS * 20),
@@ -185,11 +184,10 @@ def test_once_an_endpoint_is_dead_a_study_sends_nothing_to_the_others(tmp_path):
 
 def test_limits_a_minute_are_kept(tmp_path):
     fleet = Fleet("slow", tuple(replace(m, requests_per_minute=30) for m in FLEET.models), "a")
-    engine = Remote(answer)
 
     async def main():
         loop, sent = asyncio.get_running_loop(), []
-        engine._latency = lambda call: sent.append(loop.time()) or 0.1
+        engine = Remote(answer, latency=lambda call: sent.append(loop.time()) or 0.1)
         with executor(tmp_path, engine, fleet=fleet) as ready:
             await run(ready, items=[replace(ITEMS[0], id=f"n{n}") for n in range(33)])
         return sent
@@ -226,7 +224,7 @@ def test_a_reply_that_was_being_written_when_its_loop_ended_is_not_paid_again(tm
 
     async def begin(ready):
         task = asyncio.ensure_future(run(ready, items=ITEMS[:1]))
-        while not ready.store.journal._posted:  # noqa: ASYNC110  (every turn counts)
+        while not engine.calls:  # noqa: ASYNC110  (every turn counts)
             await asyncio.sleep(0)
         task.cancel()
 
@@ -263,24 +261,29 @@ def test_waiting_for_a_turn_is_no_part_of_an_attempt(tmp_path):
 
 
 async def test_on_a_slow_disk_calls_wait_until_replies_are_written(tmp_path):
-    engine, disk = Remote(answer), threading.Event()
-    many = [Item(f"n{number}", f"question {number}", "1") for number in range(40)]
-    with executor(tmp_path, engine, concurrency=8) as ready:
-        writer = threading.Thread(
-            target=ready.store._writer.run, args=(lambda connection: disk.wait(30) or None,)
-        )
-        writer.start()
-        try:
-            task = asyncio.ensure_future(run(ready, items=many))
-            await until(lambda: len(ready.store.journal._posted) == 16)
-            for _ in range(100):
-                await asyncio.sleep(0)
-            asked = len(engine.calls)
-        finally:
-            disk.set()
-        found = await task
-        writer.join()
+    engine = Remote(answer)
+    with (
+        executor(tmp_path, engine, concurrency=8) as ready,
+        closing(sqlite3.connect(tmp_path / "study.db", isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")  # nobody else can write
+        calls = [
+            ready.ask(
+                "a",
+                [Message("user", f"question {number}")],
+                sampling=Sampling(max_tokens=8),
+                stream="agent",
+                account="agent",
+            )
+            for number in range(40)
+        ]
+        everything = asyncio.gather(*calls)
+        await until(lambda: len(engine.calls) >= 16)
+        await asyncio.sleep(0.05)
+        asked = len(engine.calls)
+        other.execute("ROLLBACK")
+        replies = await everything
     # Eight at a time and eight whose replies are being written: what a kill would have lost.
     assert asked == 16
-    assert {run.outcome for run in found} == {Outcome.ANSWERED}
+    assert {reply.outcome for reply in replies} == {Outcome.ANSWERED}
     assert len(engine.calls) == 40
