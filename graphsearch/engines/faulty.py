@@ -127,19 +127,15 @@ class FaultyEngine:
             return self._script[made]
         if self._most is not None and attempt >= self._most:
             return None
-        left = _share(self._seed, call, attempt)
+        # A number in [0, 1) that follows from seed, call and attempt alone.
+        text = repr((self._seed, attempt, astuple(call)))
+        drawn = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        left = (int.from_bytes(drawn, "little") >> 11) * 2.0**-53
         for fault, rate in self._rates.items():
             left -= rate
             if left < 0:
                 return fault
         return None
-
-
-def _share(seed: int, call: Call, attempt: int) -> float:
-    """A number in [0, 1) that follows from its arguments alone."""
-    text = repr((seed, attempt, astuple(call)))
-    found = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return (int.from_bytes(found, "little") >> 11) * 2.0**-53
 
 
 def _first_half(reply: Reply) -> Reply:

@@ -17,6 +17,7 @@ _UNREAD: Final = "-"
 
 _FILES: Final = ("records", "questions", "completions")
 _MODELS: Final = "models.json"
+_NOT_OF_A_QUESTION: Final = frozenset({"model", "method", "samples", "preds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ def _read(
     questions: dict[str, Row] = {}
     for row in _rows(files["records"], mark):
         qid = _qid(row)
-        facts = {**_facts(row.values), "qid": qid, "question": qid}
+        # What a line of a record without questions says of the question itself.
+        facts = {key: value for key, value in row.values.items() if key not in _NOT_OF_A_QUESTION}
+        facts |= {"qid": qid, "question": qid}
         questions.setdefault(qid, row._replace(values=facts))
         for model, found in reader.of(row, qid):
             if (model, qid) in samples:
@@ -112,12 +115,6 @@ def _qid(row: Row) -> str:
         said = "has no 'qid'" if found is None else f"its 'qid' is {found!r}"
         raise FleetError(f"{said}; a line says by a text or a number whose it is", where=row.where)
     return str(found)
-
-
-def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a line of a record without questions says of the question itself."""
-    apart = {"model", "method", "samples", "preds"}
-    return {key: value for key, value in values.items() if key not in apart}
 
 
 class _Reader:

@@ -96,27 +96,23 @@ class ScriptedEngine:
         script = self._script
         if isinstance(script, str | Reply | EngineError):
             return script
-        if isinstance(script, Mapping):
-            return _looked_up(script, call)
         if callable(script):
             return script(call)
-        if number >= len(script):
-            raise Rejected(f"the script has {len(script)} answers, this is call {number + 1}")
-        return script[number]
-
-
-def _looked_up(script: Mapping[str, Answers], call: Call) -> Answer:
-    prompt = call.messages[-1].content
-    if prompt not in script:
-        raise Rejected(f"the script has no answer to {prompt!r}")
-    found = script[prompt]
-    if isinstance(found, str | Reply | EngineError):
-        return found
-    if call.sample >= len(found):
-        raise Rejected(
-            f"the script has {len(found)} answers to {prompt!r}, this is sample {call.sample}"
-        )
-    return found[call.sample]
+        if not isinstance(script, Mapping):
+            if number >= len(script):
+                raise Rejected(f"the script has {len(script)} answers, this is call {number + 1}")
+            return script[number]
+        prompt = call.messages[-1].content
+        if prompt not in script:
+            raise Rejected(f"the script has no answer to {prompt!r}")
+        found = script[prompt]
+        if isinstance(found, str | Reply | EngineError):
+            return found
+        if call.sample >= len(found):
+            raise Rejected(
+                f"the script has {len(found)} answers to {prompt!r}, this is sample {call.sample}"
+            )
+        return found[call.sample]
 
 
 def _reply(call: Call, text: str, seconds: float) -> Reply:

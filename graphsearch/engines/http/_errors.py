@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -51,60 +52,34 @@ def error_of(response: _Response, endpoint: Endpoint, served_name: str) -> Engin
         endpoint: who answered.
         served_name: the model asked for, as the server calls it.
     """
-    found = _details(response.body)
-    status = _status(response.status, found)
-    said = _said(response.body, found)
-    wait = seconds_to_wait(response.retry_after)
-    kind = kind_of(status, said)
-    if kind is BadRequest and status in _NOT_THERE:
-        kind = NotThere
-    advice = _advice(kind, endpoint)
-    about = f" for {served_name!r}" if served_name else ""
-    message = f"{endpoint.url} answered {status}{about}: {short(said) or 'nothing'}{advice}"
-    return kind(message, retry_after=wait)
-
-
-def _advice(kind: type[EngineError], endpoint: Endpoint) -> str:
-    if kind is AccessDenied:
-        return _about_key(endpoint)
-    if kind is ContextTooLong:
-        return TOO_LONG_ADVICE
-    if kind is NotThere:
-        return " (is the endpoint the server's base URL, which mostly ends in /v1?)"
-    return ""
-
-
-def _about_key(endpoint: Endpoint) -> str:
-    if endpoint.key_name is None:
-        return " (no key was sent; name its environment variable as api_key_env in the fleet)"
-    return f" (the key is that of the environment variable {endpoint.key_name})"
-
-
-def _details(body: bytes) -> Mapping[str, Any]:
-    """The object that tells of the error: the body's `error`, or the body itself."""
-    try:
+    body = response.body
+    found: Mapping[str, Any] = {}  # tells of the error: the body's `error`, or the body itself
+    with suppress(ValueError, RecursionError):
         data = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(data, Mapping):
-        return {}
-    inner = data.get("error")
-    if isinstance(inner, Mapping):
-        return inner
-    return {"message": inner, **data} if isinstance(inner, str) else data
-
-
-def _status(status: int, found: Mapping[str, Any]) -> int:
-    """The status, or the one that the body of a seeming success tells."""
-    code = found.get("code")
-    if status != 200 or isinstance(code, bool) or not isinstance(code, int):
-        return status
-    return code if 400 <= code < 600 else status
-
-
-def _said(body: bytes, found: Mapping[str, Any]) -> str:
-    """The server's words, on one line: message, and its code and type where they are words."""
+        if isinstance(data, Mapping):
+            inner = data.get("error")
+            told = {"message": inner, **data} if isinstance(inner, str) else data
+            found = inner if isinstance(inner, Mapping) else told
+    # The body of a seeming success may tell another status.
+    status, code = response.status, found.get("code")
+    if status == 200 and isinstance(code, int) and not isinstance(code, bool):
+        status = code if 400 <= code < 600 else status
+    # The server's words, on one line: message, and its code and type where they are words.
     parts = [found.get(name) for name in ("message", "detail", "code", "type")]
     words = [part if isinstance(part, str) else json.dumps(part) for part in parts[:2] if part]
     words += [f"[{part}]" for part in parts[2:] if isinstance(part, str) and part]
-    return " ".join(" ".join(words).split() or body.decode(errors="replace").split())
+    said = " ".join(" ".join(words).split() or body.decode(errors="replace").split())
+    kind = kind_of(status, said)
+    advice = ""
+    if kind is BadRequest and status in _NOT_THERE:
+        kind = NotThere
+        advice = " (is the endpoint the server's base URL, which mostly ends in /v1?)"
+    elif kind is AccessDenied and endpoint.key_name is None:
+        advice = " (no key was sent; name its environment variable as api_key_env in the fleet)"
+    elif kind is AccessDenied:
+        advice = f" (the key is that of the environment variable {endpoint.key_name})"
+    elif kind is ContextTooLong:
+        advice = TOO_LONG_ADVICE
+    about = f" for {served_name!r}" if served_name else ""
+    message = f"{endpoint.url} answered {status}{about}: {short(said) or 'nothing'}{advice}"
+    return kind(message, retry_after=seconds_to_wait(response.retry_after))

@@ -74,16 +74,34 @@ def error_of(
     """
     name = type(error).__name__
     status = _status(error)
-    said = _said(error, key)
-    kind = _kind(error, name, status, said)
+    # What the provider said, on one line, without the names of types and traces around it.
+    words = str(error) if key is None else key.hide_in(str(error))
+    words = _AROUND.sub("", without_secrets(words)).partition("Traceback (most recent")[0]
+    said = " ".join(words.split())
+    headers = _headers(error)
+    kind = _kind(error, name, status, said, answered=headers is not None)
     if at_provider and kind is BadRequest and status == 404:
         kind = UnknownModel
+    advice = ""
+    if kind is UnknownModel:
+        advice = " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
+    elif kind is ContextTooLong:
+        advice = TOO_LONG_ADVICE
+    elif key is None and issubclass(kind, AccessDenied):
+        advice = (
+            " (set the environment variable of this provider's key, or name one as api_key_env)"
+        )
+    elif key is not None and issubclass(kind, AccessDenied):
+        advice = f" (the key is that of the environment variable {key.name})"
     shown = name if status is None else f"{name} {status}"
-    message = f"litellm {served_name}: {shown}: {short(said) or 'nothing said'}"
-    return kind(message + _advice(kind, key), retry_after=_wait(error))
+    message = f"litellm {served_name}: {shown}: {short(said) or 'nothing said'}{advice}"
+    wait = None if headers is None else headers.get("retry-after")
+    return kind(message, retry_after=None if wait is None else seconds_to_wait(str(wait)))
 
 
-def _kind(error: Exception, name: str, status: int | None, said: str) -> type[EngineError]:
+def _kind(
+    error: Exception, name: str, status: int | None, said: str, *, answered: bool
+) -> type[EngineError]:
     if name == "RateLimitError" and kind_of(429, said) is AccessDenied:
         return AccessDenied  # for want of credit: waiting does not help
     if name in _BY_NAME:
@@ -92,30 +110,12 @@ def _kind(error: Exception, name: str, status: int | None, said: str) -> type[En
         return Unavailable
     if "LLM Provider NOT provided" in said:
         return UnknownModel
-    if status >= 500 and (_headers(error) is None or name == "APIConnectionError"):
+    if status >= 500 and (not answered or name == "APIConnectionError"):
         if _NO_KEY.search(said):
             return NoKey
-        return Unreachable if _has_no_connection(error) else BrokenReply
+        unconnected = any(type(cause).__name__ in _CONNECTION for cause in _causes(error))
+        return Unreachable if unconnected else BrokenReply
     return kind_of(status, said)
-
-
-def _said(error: Exception, key: Key | None) -> str:
-    """What the provider said, on one line, without the names of types and traces around it."""
-    words = str(error) if key is None else key.hide_in(str(error))
-    words = _AROUND.sub("", without_secrets(words)).partition("Traceback (most recent")[0]
-    return " ".join(words.split())
-
-
-def _advice(kind: type[EngineError], key: Key | None) -> str:
-    if kind is UnknownModel:
-        return " (served_name is provider/model as LiteLLM writes it, such as openai/gpt-4o-mini)"
-    if kind is ContextTooLong:
-        return TOO_LONG_ADVICE
-    if not issubclass(kind, AccessDenied):
-        return ""
-    if key is None:
-        return " (set the environment variable of this provider's key, or name one as api_key_env)"
-    return f" (the key is that of the environment variable {key.name})"
 
 
 def _status(error: Exception) -> int | None:
@@ -134,15 +134,6 @@ def _headers(error: Exception) -> Mapping[str, Any] | None:
             if found:
                 return {str(key).lower(): value for key, value in dict(found).items()}
     return None
-
-
-def _wait(error: Exception) -> float | None:
-    found = (_headers(error) or {}).get("retry-after")
-    return None if found is None else seconds_to_wait(str(found))
-
-
-def _has_no_connection(error: Exception) -> bool:
-    return any(type(cause).__name__ in _CONNECTION for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -27,8 +27,8 @@ _INSTALL: Final = "pip install 'graphsearch[litellm]'"
 _MALICIOUS: Final = frozenset({(1, 82, 7), (1, 82, 8)})
 _REPORTED: Final = (1, 107)
 _FOR_THE_IMPORT: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
-_LOADED_LATE: Final = ("litellm.litellm_core_utils.default_encoding",)
-"""Modules that it imports with the first call, and that change the environment then."""
+_LOADED_LATE: Final = "litellm.litellm_core_utils.default_encoding"
+"""Imported with the first call, and changes the environment then."""
 _NOT_FOR_USERS: Final = (
     ".*`ReadOnly` qualifier",  # pydantic, of types of LiteLLM's that are imported late
     r"coroutine '.*\.acompletion' was never awaited",  # a call given up while it is prepared
@@ -83,41 +83,33 @@ def load_litellm() -> Any:
     with _LOADING:
         if is_loaded():
             return sys.modules["litellm"]
-        return _load()
-
-
-def _load() -> Any:
-    check_release()
-    for name in _SILENCED:
-        logging.getLogger(name).disabled = True
-    for name in _HUSHED:
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
-    try:
-        with _unchanged_environment(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            litellm: Any = import_module("litellm")
-            for name in _LOADED_LATE:
-                _import_if_there(name)
-    except ImportError as error:
-        raise FleetError(f"LiteLLM cannot be imported ({error}); try: {_INSTALL}") from error
-    for message in _NOT_FOR_USERS:
-        warnings.filterwarnings("ignore", message=message)
-    litellm.suppress_debug_info = True
-    litellm.set_verbose = False
-    litellm.telemetry = False
-    litellm.turn_off_message_logging = True
-    litellm.disable_hf_tokenizer_download = True
-    _LOADED.add(litellm)
-    return litellm
-
-
-def _import_if_there(name: str) -> None:
-    try:
-        import_module(name)
-    except ModuleNotFoundError as error:
-        if not name.startswith(error.name or "?"):  # another release need not have this module
-            raise
+        check_release()
+        for name in _SILENCED:
+            logging.getLogger(name).disabled = True
+        for name in _HUSHED:
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, logging.WARNING))
+        try:
+            with _unchanged_environment(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                litellm: Any = import_module("litellm")
+                try:
+                    import_module(_LOADED_LATE)
+                except ModuleNotFoundError as error:
+                    # Another release need not have this module, but all that it needs itself.
+                    if not _LOADED_LATE.startswith(error.name or "?"):
+                        raise
+        except ImportError as error:
+            raise FleetError(f"LiteLLM cannot be imported ({error}); try: {_INSTALL}") from error
+        for message in _NOT_FOR_USERS:
+            warnings.filterwarnings("ignore", message=message)
+        litellm.suppress_debug_info = True
+        litellm.set_verbose = False
+        litellm.telemetry = False
+        litellm.turn_off_message_logging = True
+        litellm.disable_hf_tokenizer_download = True
+        _LOADED.add(litellm)
+        return litellm
 
 
 @contextmanager

@@ -161,7 +161,14 @@ class SleepingServers:
         self._servers: dict[str, list[_Server]] = {}
         for spec in specs:
             servers = self._servers.setdefault(_group(spec), [])
-            server = _server(spec)
+            url = urlsplit(spec.endpoint or "")
+            if url.scheme != "http" or url.hostname is None:
+                raise FleetError(
+                    "wants a server without TLS, such as http://127.0.0.1:8000/v1, since it also "
+                    "asks it to sleep",
+                    where=f"model {spec.name}: endpoint",
+                )
+            server = _Server(spec.name, url.hostname, url.port or 80, spec.api_key_env)
             if server.port not in {other.port for other in servers}:
                 servers.append(server)
         self._turn = turn
@@ -245,17 +252,6 @@ class SleepingServers:
 def _group(spec: ModelSpec) -> str:
     serve = serve_of(spec)
     return f"model {spec.name}" if serve is None or serve.group is None else serve.group
-
-
-def _server(spec: ModelSpec) -> _Server:
-    url = urlsplit(spec.endpoint or "")
-    if url.scheme != "http" or url.hostname is None:
-        raise FleetError(
-            "wants a server without TLS, such as http://127.0.0.1:8000/v1, since it also asks "
-            "it to sleep",
-            where=f"model {spec.name}: endpoint",
-        )
-    return _Server(spec.name, url.hostname, url.port or 80, spec.api_key_env)
 
 
 async def _asleep(server: _Server) -> bool | None:
