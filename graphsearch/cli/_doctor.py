@@ -11,7 +11,6 @@ from graphsearch.cli._output import emit, table
 from graphsearch.records.errors import ConfigError
 
 if TYPE_CHECKING:
-    from graphsearch.cli._checks import Check
     from graphsearch.cli._probe import ModelReport, ServerReport
     from graphsearch.records.models import Fleet
 
@@ -57,17 +56,23 @@ def doctor(
     checks += [check for report in reports for check in model_checks(report)]
     healthy = all(check.state != "bad" for check in checks)
     if as_json:
-        rows = [check.to_json() for check in checks]
         emit(
             {
                 "healthy": healthy,
-                "checks": rows,
+                "checks": [check.to_json() for check in checks],
                 "servers": [report.to_json() for report in listed],
                 "models": [report.to_json() for report in reports],
             }
         )
     else:
-        _show(checks)
+        rows = [(check.name, check.state, check.found) for check in checks]
+        table(("check", "state", "found"), rows, align="lll")
+        troubled = [check for check in checks if check.advice]
+        typer.echo("")
+        for check in troubled:
+            typer.echo(f"{check.name}: {check.advice}")
+        if not troubled:
+            typer.echo("all is well")
     if not healthy:
         raise typer.Exit(1)
 
@@ -112,13 +117,3 @@ def _ask(
         return listed, reports
 
     return asyncio.run(main())
-
-
-def _show(checks: "list[Check]") -> None:
-    table(("check", "state", "found"), [(c.name, c.state, c.found) for c in checks], align="lll")
-    troubled = [check for check in checks if check.advice]
-    typer.echo("")
-    for check in troubled:
-        typer.echo(f"{check.name}: {check.advice}")
-    if not troubled:
-        typer.echo("all is well")

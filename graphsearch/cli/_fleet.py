@@ -1,15 +1,12 @@
 """`graphsearch fleet`: the fleets there are, what is in one, their servers, the embedded one."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from graphsearch.cli import _servers
 from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import UNKNOWN, emit, table
-
-if TYPE_CHECKING:
-    from graphsearch.records.models import ModelSpec
 
 __all__ = ["app"]
 
@@ -56,18 +53,19 @@ def show(
         "USD/Mtok in",
         "out",
     )
-    table(head, [_row(spec) for spec in found.models], align="ll" + "r" * 7)
-
-
-def _row(spec: "ModelSpec") -> tuple[str, ...]:
-    numbers = (spec.parameters, spec.active_parameters, spec.layers, spec.width, spec.bits)
-    prices = (spec.input_price, spec.output_price)
-    return (
-        spec.name,
-        spec.engine,
-        *(UNKNOWN if n is None else f"{n:,}" for n in numbers),
-        *(UNKNOWN if p is None else f"{p}" for p in prices),
-    )
+    rows = []
+    for spec in found.models:
+        numbers = (spec.parameters, spec.active_parameters, spec.layers, spec.width, spec.bits)
+        prices = (spec.input_price, spec.output_price)
+        rows.append(
+            (
+                spec.name,
+                spec.engine,
+                *(UNKNOWN if n is None else f"{n:,}" for n in numbers),
+                *(UNKNOWN if p is None else f"{p}" for p in prices),
+            )
+        )
+    table(head, rows, align="ll" + "r" * 7)
 
 
 @app.command(

@@ -58,7 +58,15 @@ def up(
     found, chosen = Fleet.load(fleet), _names(models)
     machine = find_machine(device)
     if plan:
-        _show_plans(found, plan_servers(found, machine, models=chosen), as_json=as_json)
+        plans = plan_servers(found, machine, models=chosen)
+        if as_json:
+            emit({"fleet": found.name, "plans": [_plan_json(one) for one in plans]})
+            return
+        for one in plans:
+            gpus = f" of GPU {', '.join(map(str, one.share.devices))}" if one.share.devices else ""
+            typer.echo(f"{one.model}: {one.share.memory / GiB:.1f} GiB{gpus}\n  {one.line}")
+        for missing in dict.fromkeys(one.missing for one in plans if one.missing):
+            typer.echo(f"note: {missing}", err=True)
         return
     try:
         servers = start_servers(
@@ -162,17 +170,6 @@ def _show(servers: "tuple[ServerStatus, ...]", *, as_json: bool, fleet: str | No
         for one in servers
     ]
     table(("model", "state", "endpoint", "pid", "log"), rows, align="lllrl")
-
-
-def _show_plans(fleet: "Fleet", plans: "tuple[ServerPlan, ...]", *, as_json: bool) -> None:
-    if as_json:
-        emit({"fleet": fleet.name, "plans": [_plan_json(plan) for plan in plans]})
-        return
-    for plan in plans:
-        where = f" of GPU {', '.join(map(str, plan.share.devices))}" if plan.share.devices else ""
-        typer.echo(f"{plan.model}: {plan.share.memory / GiB:.1f} GiB{where}\n  {plan.line}")
-    for missing in dict.fromkeys(plan.missing for plan in plans if plan.missing):
-        typer.echo(f"note: {missing}", err=True)
 
 
 def _plan_json(plan: "ServerPlan") -> dict[str, Any]:
