@@ -9,11 +9,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
-
 __all__ = [
     "Estimate",
-    "confidence_sequence",
     "evidence_above_zero",
     "log_evidence_above_zero",
     "mean_estimate",
@@ -29,9 +26,6 @@ Group = Hashable | None
 _BETS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9)
 """Fractions of the largest safe bet. Small ones find small differences late, large ones find large
 differences early; their mixture loses at most a factor 8 against the best of them."""
-
-_GRID = 801
-"""Means tried by `confidence_sequence`; its ends are exact to 2 / 800."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,39 +170,6 @@ def evidence_above_zero(
 ) -> bool:
     """True when the mean is above 0 by an anytime-valid test with error at most `alpha`."""
     return log_evidence_above_zero(differences, groups) >= -math.log(alpha)
-
-
-def confidence_sequence(
-    differences: Sequence[float],
-    groups: Sequence[Group] | None = None,
-    *,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Interval of a mean difference in [-1, 1] that holds at all sample sizes at once.
-
-    The hedged capital process of Waudby-Smith and Ramdas (2024, section 4.4) with fixed bets:
-    every mean at which neither the player who bets above it nor the one who bets below it has
-    earned 2 / alpha is kept.
-
-    Args:
-        differences: one value in [-1, 1] an item.
-        groups: group of each item; items of one group enter as their mean.
-        level: probability to cover at all times.
-    """
-    values = np.asarray(_group_means(differences, groups), dtype=np.float64)
-    means = np.linspace(-1.0, 1.0, _GRID)[1:-1]
-    kept = np.ones(means.shape, dtype=bool)
-    threshold = math.log(2 / (1 - level))
-    for largest in (1 / (1 + means), -1 / (1 - means)):
-        logs = np.zeros((len(_BETS), means.size))
-        for row, bet in enumerate(_BETS):
-            logs[row] = np.log1p((bet * largest)[:, None] * (values - means[:, None])).sum(axis=1)
-        kept &= np.logaddexp.reduce(logs, axis=0) - math.log(len(_BETS)) < threshold
-    if not kept.any():  # every grid point refuted: the truth lies between two of them
-        mean = float(values.mean())
-        return mean - 2 / (_GRID - 1), mean + 2 / (_GRID - 1)
-    step = 2 / (_GRID - 1)  # the end lies between the last mean kept and the next one
-    return float(means[kept][0]) - step, float(means[kept][-1]) + step
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
