@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from graphsearch.evaluators.graders._final import after_thoughts
+from graphsearch.evaluators.graders.final import after_thoughts
 from graphsearch.records.calls import Message, Outcome, Reply
 
 __all__ = ["VERSION", "fenced", "prompts", "read_verdict", "repair"]

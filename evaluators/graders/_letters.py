@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
-from graphsearch.evaluators.graders._base import LETTER, UNSPACED
+from graphsearch.evaluators.graders.base import LETTER, UNSPACED
 
 __all__ = ["chosen", "concluded", "is_no_choice", "last_letter", "marked_letter", "upright"]
 

@@ -1,4 +1,4 @@
-r"""Mathematics as text: the final answer of a reply, cleaned, in canonical form.
+r"""Mathematics as text: the final answer of a reply, cleaned.
 
 Everything here is cheap and safe on any text; nothing is evaluated.
 """
@@ -8,59 +8,38 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-from graphsearch.evaluators.graders._final import Extract, final_answer, last_line
-from graphsearch.evaluators.graders._math_limits import LONGEST
-from graphsearch.evaluators.graders._math_numbers import read_number, with_fractions
+from graphsearch.evaluators.graders._math_numbers import with_fractions
+from graphsearch.evaluators.graders._math_prose import formula_in
+from graphsearch.evaluators.graders.final import Extract, final_answer, unlabelled
 
-__all__ = ["canonical", "clean", "final_math", "words_of"]
+__all__ = ["clean", "final_math", "words_of"]
 
 
 # -- where the answer is ---------------------------------------------------------------------------
 
-_MATH: Final = re.compile(r"\$\$([^$]+)\$\$|\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_JOINT: Final = re.compile(r"(?:\s|,|;|\.|and|or|&)*", re.IGNORECASE)
-_PROSE: Final = re.compile(r"^.*\b(?:is|are|be|equals)\b[:\s]*(?=\S)")
-_CHINESE: Final = re.compile(  # and Japanese
-    r"^.*(?:答案|答え|结果|結果)\s*(?:就|应该|應該)?(?:[是为為は][:：]?|[:：])\s*"
-    r"(?P<said>[^\u3040-\u30ff\u3400-\u9fff。．]++)(?:です)?[。．]?\s*\Z"
-)
+_TAIL: Final = 20_000
+_MOST_LINES: Final = 30
 
 
 def final_math(text: str, how: Extract) -> str | None:
     r"""The final answer of a reply as it stands there.
 
-    Where the reply marks none, it is the mathematics (`$...$`, `\(...\)`, `\[...\]`) of its last
-    line, and where there is none, the words after that line's last `is`, or the line.
+    Where the reply marks none, it is the last number or formula of its last line, or a word or two
+    of it; where there is nothing of the kind, the last number or formula before it.
     """
     found = final_answer(text, how)
-    if found is None and how == "auto":
-        found = last_line(text)
-    return _math_in(found) if found else None
-
-
-def _math_in(line: str) -> str:
-    if len(line) > 4 * LONGEST:
-        return line
-    found = list(_MATH.finditer(line))
-    if not found:
-        chinese = _CHINESE.match(line)
-        if chinese and chinese["said"].strip():
-            return chinese["said"].strip()
-        if "\\" not in line and len(re.findall(r"[^\W\d_]{2,}", line)) > 2:
-            return _PROSE.sub("", line)
-        return line
-    chosen = [found[-1]]
-    for match in reversed(found[:-1]):
-        if not _JOINT.fullmatch(line[match.end() : chosen[0].start()]):
-            break
-        chosen.insert(0, match)
-    after = line[chosen[-1].end() :]
-    unit = after if re.match(r"\s*(?:\\?%|percent|°|degrees)", after, re.I) else ""
-    return ", ".join(_inside(match) for match in chosen) + unit
-
-
-def _inside(match: re.Match[str]) -> str:
-    return next(group for group in match.groups() if group is not None)
+    if found is not None:
+        return formula_in(found, marked=True)
+    if how != "auto":
+        return None
+    lines = [line for line in text[-_TAIL:].splitlines() if line.strip()][-_MOST_LINES:]
+    for line in reversed(lines):
+        said = formula_in(unlabelled(line), marked=False)
+        if said == "":
+            return None
+        if said and (line is lines[-1] or re.search(r"[\d\\]", said)):
+            return said
+    return None
 
 
 # -- cleaning --------------------------------------------------------------------------------------
@@ -87,8 +66,6 @@ _REPLACED: Final = {
     "∅": r"\emptyset ",
     "ℝ": r"\mathbb{R}",
     "°": r"^\circ ",
-    "²": "^2",
-    "³": "^3",
     "½": r"\frac{1}{2}",
     "¼": r"\frac{1}{4}",
     "¾": r"\frac{3}{4}",
@@ -102,9 +79,11 @@ _REPLACED: Final = {
     r"\displaystyle": "",
     r"\limits": "",
     r"\$": "",
-    "$": "",
+    **dict.fromkeys("$€£¥₹", ""),
     "**": "^",
 }
+_SMALL: Final = re.compile(r"([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+)|([₀₁₂₃₄₅₆₇₈₉₊₋]+)")
+_SMALL_SIGNS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-0123456789+-")
 _NEGATIVE_SPACE: Final = re.compile(r"\\!\s*")
 _REPLACE: Final = re.compile("|".join(re.escape(k) for k in sorted(_REPLACED, key=len)[::-1]))
 _MARKED_THOUSANDS: Final = re.compile(r"(?<=\d)(?:\{,\}|\\,|\\ )\s?(?=\d{3}(?!\d))")
@@ -140,6 +119,7 @@ _SCALED: Final = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s*({'|'.join(_SCALES)})", re
 def clean(text: str) -> str:
     """The text in one spelling: signs, thousands separators, units, percent, brackets, roots."""
     text = _NEGATIVE_SPACE.sub("", _CONTROL.sub("", text))
+    text = _SMALL.sub(_spelt, text)
     text = _REPLACE.sub(lambda match: _REPLACED[match[0]], text).replace("~", " ")
     text = " ".join(_LEFT_RIGHT.sub("", text).split())
     text = _ROMAN.sub(r"\1", text)
@@ -150,6 +130,12 @@ def clean(text: str) -> str:
     text = with_fractions(_without_unit(text))
     text = _BARE.sub(r"\\\1", _SQRT_CALL.sub(r"\\sqrt{\1}", text)).replace(r"\infinity", r"\infty")
     return text.strip()
+
+
+def _spelt(small: re.Match[str]) -> str:
+    """Unicode's small digits as LaTeX has them."""
+    said = small[0].translate(_SMALL_SIGNS)
+    return ("^" if small[1] else "_") + (said if len(said) == 1 else f"{{{said}}}")
 
 
 def _without_end(text: str) -> str:
@@ -204,43 +190,3 @@ def words_of(text: str) -> tuple[str, ...] | None:
         return None
     parts = [" ".join(part.split()) for part in re.split(r",|&|\band\b|\bor\b", plain.casefold())]
     return tuple(sorted(_ARTICLE.sub("", part) for part in parts if part)) or None
-
-
-# -- canonical form -------------------------------------------------------------------------------
-
-# A blank stays where it ends a command (\pi r) or parts two numbers.
-_BLANKS: Final = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=\d)(\s+)(?=\d)|\s+")
-_MOST_ROUNDS: Final = 8
-
-
-@lru_cache(maxsize=1024)
-def canonical(cleaned: str) -> str:
-    """Equal for answers that are equal by rules of spelling; the input of votes.
-
-    Numbers become reduced fractions, words lose case and articles, mathematics its blanks. It is
-    itself an answer: what it gives for its own output is that output.
-    """
-    said = _respelled(cleaned)
-    for _ in range(_MOST_ROUNDS):
-        again = _respelled(clean(said))
-        if again == said:
-            break
-        said = again
-    return said
-
-
-def _respelled(cleaned: str) -> str:
-    number = read_number(cleaned)
-    if number is not None:
-        return f"{number.value}" + (r"\%" if number.percent else "")
-    words = words_of(cleaned)
-    if words is not None:
-        return r"\text{" + ",".join(words) + "}"
-    text = re.sub(r"\\[dtc]frac", r"\\frac", cleaned)
-    text = re.sub(r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}", text)
-    text = re.sub(r"\\sqrt\s*(\d)", r"\\sqrt{\1}", text)
-    text = re.sub(r"\\(?:[,;: ]|quad|qquad)(?![A-Za-z])", " ", text)
-    text = re.sub(r"\\([lg])eq(?![A-Za-z])", r"\\\1e", text)
-    text = re.sub(r"\^\s*\{\s*(\w)\s*\}", r"^\1", text)
-    text = re.sub(r"\^\{?\\circ\s*\}?", "", text)
-    return _BLANKS.sub(lambda match: f"{match[1] or ''} " if match[1] or match[2] else "", text)

@@ -128,7 +128,7 @@ _LARGE_VALUES: Final = {
 _MONEY_LETTERS: Final = {"k": 10**3, "K": 10**3, "M": 10**6}
 _UNIT_POWER: Final = re.compile(r"\^(?:[23](?!\d)|\{[23]\})")
 _UNIT_WORDS: Final = """
-mm cm dm m km in ft yd mi mg g kg lb lbs oz ml cl l s sec secs min mins h hr hrs ms am pm
+mm cm dm m km kms in ft yd mi mg g kg kgs lb lbs oz ml cl l s sec secs min mins h hr hrs ms am pm
 mph kmh kph kmph kwh kw w v st nd rd th pts usd eur gbp inr cad aud cny rmb meter meters
 metre metres mile miles foot feet inch inches yard yards kilometer kilometers kilometre
 kilometres centimeter centimeters gram grams kilogram kilograms pound pounds ounce ounces

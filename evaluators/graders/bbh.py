@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from graphsearch.evaluators.graders._base import ComparesAnswers, ReadsReplies
+from graphsearch.evaluators.graders.base import ComparesAnswers, ReadsReplies
 from graphsearch.evaluators.graders.choice import ChoiceGrader
 from graphsearch.evaluators.graders.exact import ExactGrader
 from graphsearch.evaluators.graders.numeric import NumericGrader

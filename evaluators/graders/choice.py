@@ -4,8 +4,6 @@ import re
 from string import ascii_uppercase
 from typing import ClassVar, Final
 
-from graphsearch.evaluators.graders._base import ComparesAnswers
-from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._letters import (
     chosen,
     concluded,
@@ -14,6 +12,8 @@ from graphsearch.evaluators.graders._letters import (
     marked_letter,
     upright,
 )
+from graphsearch.evaluators.graders.base import ComparesAnswers
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 

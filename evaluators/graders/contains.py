@@ -4,15 +4,15 @@ import re
 import unicodedata
 from typing import Final, Literal
 
-from graphsearch.evaluators.graders._base import (
+from graphsearch.evaluators.graders.base import (
     LETTER,
     UNSPACED,
     ComparesAnswers,
     shown,
     straight,
 )
-from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders.exact import gold_texts
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 

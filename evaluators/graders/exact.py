@@ -4,8 +4,8 @@ import re
 import unicodedata
 from typing import Any, Final
 
-from graphsearch.evaluators.graders._base import ComparesAnswers, shown, straight
-from graphsearch.evaluators.graders._final import Extract, answer_or_last_line
+from graphsearch.evaluators.graders.base import ComparesAnswers, shown, straight
+from graphsearch.evaluators.graders.final import Extract, answer_or_last_line
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 

@@ -5,9 +5,9 @@ import string
 from collections import Counter
 from typing import ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._base import ComparesAnswers, shown
-from graphsearch.evaluators.graders._final import Extract, answer_or_last_line
+from graphsearch.evaluators.graders.base import ComparesAnswers, shown
 from graphsearch.evaluators.graders.exact import gold_texts
+from graphsearch.evaluators.graders.final import Extract, answer_or_last_line
 from graphsearch.records.tasks import Item
 
 __all__ = ["F1Grader", "normal_words", "token_f1"]

@@ -11,8 +11,8 @@ from graphsearch.evaluators.graders._arithmetic import (
     ArithmeticFault,
     read_arithmetic,
 )
-from graphsearch.evaluators.graders._base import ReadsReplies, unparsed
-from graphsearch.evaluators.graders._final import Extract, final_answer
+from graphsearch.evaluators.graders.base import ReadsReplies, unparsed
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict

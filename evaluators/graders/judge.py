@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.graders._base import ReadsReplies
 from graphsearch.evaluators.graders._judge_prompts import (
     VERSION,
     prompts,
     read_verdict,
     repair,
 )
+from graphsearch.evaluators.graders.base import ReadsReplies
 from graphsearch.records.calls import Message, Outcome, Reply, Sampling, Usage
 from graphsearch.records.errors import NoVerdict, TaskError
 from graphsearch.records.models import ModelSpec

@@ -1,15 +1,18 @@
 r"""Mathematical answers: LaTeX or plain, compared by meaning."""
 
+import re
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, shown, unparsed
-from graphsearch.evaluators.graders._final import Extract
+from graphsearch.evaluators.graders._math_forms import canonical, entries, solved
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
-from graphsearch.evaluators.graders._math_text import canonical, clean, final_math, words_of
+from graphsearch.evaluators.graders._math_prose import formula_in
+from graphsearch.evaluators.graders._math_text import clean, final_math, words_of
+from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, shown, unparsed
+from graphsearch.evaluators.graders.final import Extract
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError
@@ -18,9 +21,13 @@ from graphsearch.records.tasks import Item, Verdict
 __all__ = ["MathGrader"]
 
 _LONGEST_READ: Final = 4_000
+_MOST_ROUNDS: Final = 4
 _PLACES: Final = 6
-_RULES: Final = 2
+_RULES: Final = 3
 """To be raised with every change that may change a verdict."""
+
+_MANY: Final = re.compile(r"[,;&]|\\(?:pm|mp|text|in|cup|mathbb|quad|\{)|\b(?:or|and)\b|±")
+"""What may stand for several values."""
 
 _JOB: Final = "graphsearch.evaluators.workers._job_math"
 
@@ -106,10 +113,18 @@ class MathGrader(ReadsReplies):
 
     def _final(self, text: str) -> str | None:
         found = final_math(text, self._extract)
-        if found is None or len(found) > _LONGEST_READ:
-            return None
-        cleaned = clean(found)
-        return cleaned if canonical(cleaned) else None
+        for _ in range(_MOST_ROUNDS):
+            if found is None or len(found) > _LONGEST_READ:
+                return None
+            cleaned = clean(found)
+            said = canonical(cleaned)
+            if not said:
+                return None
+            # What is read of an answer in canonical form must be that answer again, or it is junk.
+            found = formula_in(said, marked=True)
+            if found is not None and canonical(clean(found)) == said:
+                return cleaned
+        return None
 
     @staticmethod
     def _golds(item: Item) -> list[str]:
@@ -125,7 +140,15 @@ class MathGrader(ReadsReplies):
 
     def _compare(self, item: Item, gold: str, said: str) -> tuple[bool, str]:
         """Whether an answer is right, and why, in a sentence."""
-        if canonical(gold) == canonical(said):
+        known, given = solved(gold), solved(said)
+        if known.open != given.open and not ("=" in gold and "=" in said):
+            return False, f"{said}, gold is {gold}; an equation is no value"
+        others = bool(known.names) and bool(given.names - known.names)
+        if not (known.open or given.open or others):
+            gold, said = known.value, given.value
+            if _is_one_of_several(gold, said) or _is_one_of_several(said, gold):
+                return False, f"{said}, gold is {gold}"
+        if gold == said or (not others and canonical(gold) == canonical(said)):
             return True, "the same as the gold answer"
         for by in (_by_number, _by_list, _by_words):
             quick = by(gold, said)
@@ -221,6 +244,12 @@ def _by_list(gold: str, said: str) -> bool | None:
     if known.brackets in ("", r"\{\}"):
         return set(known.values) == set(given.values)
     return known.values == given.values
+
+
+def _is_one_of_several(listed: str, one: str) -> bool:
+    """Whether an answer is a bare list of different values, and the other a value alone."""
+    several = {canonical(part) for part in entries(listed)}
+    return len(several) > 1 and not _MANY.search(one)
 
 
 def _equal(gold: Number, said: Number) -> bool:

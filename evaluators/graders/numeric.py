@@ -1,17 +1,18 @@
 """Answers that are one number."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite
 from typing import ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._base import ComparesAnswers, shown
-from graphsearch.evaluators.graders._final import Extract, final_answer
 from graphsearch.evaluators.graders._numerals import Numeral, find_numerals, one_number, plainly
+from graphsearch.evaluators.graders.base import ComparesAnswers, shown
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 
-__all__ = ["NumericGrader", "Pick"]
+__all__ = ["NumericGrader", "Pick", "last_number"]
 
 Pick = Literal["auto", "first", "last"]
 """Which number of a final answer counts."""
@@ -106,12 +107,12 @@ class NumericGrader(ComparesAnswers):
     def _read(self, text: str) -> Fraction | None:
         final = final_answer(text, self._extract)
         if final is None:
-            return _last(text) if self._extract == "auto" else None
+            return last_number(text) if self._extract == "auto" else None
         said = plainly(final[-_TAIL:])
         if find_numerals(said, most=1) or self._extract != "auto":
             return self._picked(said)
         # "The answer is as follows:" has it after that; a number before it is a step.
-        return _last(text.rpartition(final)[2])
+        return last_number(text.rpartition(final)[2])
 
     def _picked(self, final: str) -> Fraction | None:
         if self._pick == "auto":
@@ -128,8 +129,10 @@ def _said(final: str) -> Fraction | None:
             return head
     sides = final.split("=")
     last = _first(sides[-1])
-    if last is not None or not find_numerals(sides[-1], most=1):
-        return last
+    if last is not None:
+        return last if _gives_value(sides) else None
+    if not find_numerals(sides[-1], most=1) and not _NAME.fullmatch(sides[-1]):
+        return None
     for side in reversed(sides[:-1]):
         number = one_number(side)
         if number is not None:
@@ -140,7 +143,7 @@ def _said(final: str) -> Fraction | None:
 def _first(text: str) -> Fraction | None:
     """The first number, unless it is denied or a second one goes with it."""
     numerals = find_numerals(text, most=2)
-    if not numerals or _NOT.search(_before(text, numerals[0])):
+    if not numerals or _is_denied(text, numerals[0]):
         return None
     if len(numerals) > 1 and _are_two(text, *numerals[:2]):
         return None
@@ -162,7 +165,7 @@ def _are_two(text: str, first: Numeral, second: Numeral) -> bool:
     return first.value != second.value and values[0] != values[1]
 
 
-def _last(text: str) -> Fraction | None:
+def last_number(text: str) -> Fraction | None:
     """The last number of a reply that marks none, unless it is one of two."""
     whole, numerals = plainly(text[-_TAIL:]), list[Numeral]()
     for tail in (_NEAR_TAIL, _TAIL):
@@ -170,7 +173,10 @@ def _last(text: str) -> Fraction | None:
         numerals = find_numerals(text)
         if len(numerals) > 2:  # the first of them may be cut off
             break
-    if not numerals or _NOT.search(_before(text, numerals[-1])):
+    if not numerals or _is_denied(text, numerals[-1]) or _BARE_LIST.fullmatch(text):
+        return None
+    clause = text[: numerals[-1].end].rpartition("\n")[2]
+    if not _gives_value(clause.split("=")):
         return None
     return None if len(numerals) > 1 and _is_either(text, *numerals[-2:]) else numerals[-1].value
 
@@ -199,5 +205,51 @@ def _between(text: str, first: Numeral, second: Numeral) -> str:
     return f"{glued}{text[first.end : second.begin]}"
 
 
-def _before(text: str, numeral: Numeral) -> str:
-    return text[max(0, numeral.begin - _BETWEEN) : numeral.begin]
+def _is_denied(text: str, numeral: Numeral) -> bool:
+    """Whether a number is said not to be it, or is but a part of a formula with unknowns."""
+    before = text[max(0, numeral.begin - _BETWEEN) : numeral.begin]
+    after = text[numeral.end : numeral.end + _BETWEEN]
+    return bool(_NOT.search(before) or _PART_OF.search(before) or _GOES_ON.match(after))
+
+
+def _gives_value(sides: Sequence[str]) -> bool:
+    """Whether the last side of an equation is the value of something: not that of `2x + 1 = 3`.
+
+    The side before it names what has the value (`x`, `f(2)`, words), or is a calculation.
+    """
+    left = _CLAUSE.split("=".join(sides[:-1]))[-1].split("=")
+    name, formula = _NAME.search(left[0]), _FORMULA.search(left[-1])
+    if name is not None and not _SIGN_LAST.search(left[0][: name.start()]):
+        return True
+    if formula is None:
+        return True
+    calculation = _TIMES.sub("*", formula[0])
+    unit = _UNIT_LETTER.match(sides[-1])  # 60g + 20g = 80g
+    if unit is not None:
+        calculation = re.sub(rf"(?<=\d)\s*{unit[1]}\b", "", calculation)
+    return _UNKNOWN.search(calculation) is None
+
+
+_LETTER: Final = r"(?<![^\W\d_]|\\)[A-Za-z](?![^\W\d_])"
+_NAME: Final = re.compile(
+    rf"[\s(|{{]*{_LETTER}(?:_\{{?\w+\}}?|[₀-₉])*'*(?:\([^()=]*\))?[\s)}}]*(?:\.\s*)?\Z"
+)
+"""What may be given a value at the end of a side: x, x_1, f(2)."""
+_FORMULA: Final = re.compile(
+    r"(?:[\d\s.+\-*/^(){}|÷]|\\(?:frac|sqrt|cdot|times)|(?<![^\W\d_]|\\)[A-Za-z](?![^\W\d_]))+\Z"
+)
+_CLAUSE: Final = re.compile(r"[,;:.]\s|\b(?:so|then|thus|hence|that|get|because|since|know)\b")
+_SIGN_LAST: Final = re.compile(r"[-+*/^|\d]\s*\Z")
+_TIMES: Final = re.compile(r"(?<=[\d)])\s*[xX]\s*(?=[\d(.$])")
+_UNKNOWN: Final = re.compile(rf"\d{_LETTER}|{_LETTER}\s*[-+*/^|÷]|[-+*/|÷]\s*{_LETTER}")
+_UNIT_LETTER: Final = re.compile(r"\s*[\d.,]+\s*([A-Za-z])\b")
+_PART_OF: Final = re.compile(
+    rf"{_LETTER}[-+]\Z|{_LETTER}\s+[-+*/^]\s*\Z|{_LETTER}\(\Z"
+    rf"|(?<![<\w/])[A-Za-z][ \t]*[<>]=?[ \t]*\Z|[\w)][ \t]+[<>]=?[ \t]*\Z"
+    rf"|(?:[≤≥]|\\[lg]eq?)[ \t]*\Z"
+)
+"""What makes a number that follows a part of a formula: `p-2`, `x > 5`, `P(5)`."""
+_GOES_ON: Final = re.compile(r"\s*[-+*/^]\s*(?![aAI]\b)[A-Za-z](?![^\W\d_])|[ \t]+[<>≤≥]=?[ \t]")
+_BARE_LIST: Final = re.compile(
+    r"\s*[(\[{]?\s*[-+]?[\d.]+(?:\s*[,;]\s+[-+]?[\d.]+)+\s*[)\]}]?[\s.]*"
+)

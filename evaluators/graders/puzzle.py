@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from graphsearch.evaluators.graders._base import ReadsReplies, unparsed
+from graphsearch.evaluators.graders.base import ReadsReplies, unparsed
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item, Verdict

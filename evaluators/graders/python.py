@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, unparsed
-from graphsearch.evaluators.graders._final import Extract, final_answer
+from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, unparsed
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.evaluators.workers import Done, Stopped, WorkerPool
 from graphsearch.functions import reference
 from graphsearch.records.calls import Outcome, digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from graphsearch.evaluators.graders._base import ComparesAnswers
+from graphsearch.evaluators.graders.base import ComparesAnswers
 from graphsearch.records.tasks import Item
 
 _STEP: Final = re.compile(r"([A-Z]|[a-z]\d) s\d+ o\d+ (s\d+)")

@@ -3,8 +3,8 @@
 import re
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._base import ReadsReplies, fingerprint, shown, unparsed
-from graphsearch.evaluators.graders._final import Extract, final_answer
+from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, shown, unparsed
+from graphsearch.evaluators.graders.final import Extract, final_answer
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError

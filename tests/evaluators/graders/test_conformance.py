@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from graphsearch.evaluators.graders import get_grader, grader_names
-from graphsearch.evaluators.graders._base import ReadsReplies
+from graphsearch.evaluators.graders.base import ReadsReplies
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
 from graphsearch.testing import GraderConformance

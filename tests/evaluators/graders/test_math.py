@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.evaluators.graders import _math_text as math_text
 from graphsearch.evaluators.graders import get_grader, math
+from graphsearch.evaluators.graders._math_forms import canonical
+from graphsearch.evaluators.graders._math_text import clean
 from graphsearch.evaluators.workers import WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError
@@ -73,7 +74,7 @@ def test_a_hostile_gold_answer_is_compared_as_text(grader):
         (r"First \boxed{3}. No, it is \boxed{4}.", "4"),
         (r"The roots are $\boxed{3}$ and $\boxed{4}$.", "3,4"),
         (r"Hence \fbox{\frac{1}{2}}", "1/2"),
-        ("I think $x=3$.\nThe answer is $x = 12$.", "x=12"),
+        ("I think $x=3$.\nThe answer is $x = 12$.", "12"),
         ("**Answer:** 1,234 dollars", "1234"),
         ("so we get\n#### 12", "12"),
         ('{"reasoning": "6 + 1", "answer": "7"}', "7"),
@@ -81,17 +82,17 @@ def test_a_hostile_gold_answer_is_compared_as_text(grader):
         ("We add $3$ to $4$.\nSo the sum is $7$.", "7"),
         ("The solutions are $3$ and $4$.", "3,4"),
         ("The probability is 3/8.", "3/8"),
-        ("It grew by $12$%.", "12\\%"),
+        ("It grew by $12$%.", "12"),
         (r"\[x^2+1\]", "x^2+1"),
         ("答案是18", "18"),
         ("3加15等于18。\n所以答案是：18。", "18"),
         ("所以答案是 $18$。", "18"),
         ("答えは 1/2 です。", "1/2"),
         (r"結果は\frac{1}{2}", "1/2"),
-        ("答案不是18", "答案不是18"),
-        ("答案是18或20", "答案是18或20"),
-        ("因为5", "因为5"),
-        ("答案是" + " " * 3_000 + "18" + " " * 500 + "或", "答案是18或"),
+        ("答案不是18", None),
+        ("答案是18或20", None),
+        ("因为5", None),
+        ("答案是" + " " * 3_000 + "18" + " " * 500 + "或", None),
         ("", None),
         (" \n ", None),
         ("\x00", None),
@@ -156,15 +157,15 @@ def broken(how):
 def test_a_library_that_fails_calls_no_answer_wrong(how, said):
     made = broken(how)
     with pytest.raises(GraderFailed, match=said):
-        made.grade(item("x+1"), "1+x")
-    assert made.grade(item("x+1"), "x+1").score == 1  # what needs no library is judged
+        made.grade(item("2x+2"), "2(x+1)")
+    assert made.grade(item("x+1"), "1+x").score == 1  # what needs no library is judged
     assert made.grade(item("1/2"), "0.6").score == 0
     made.close()
 
 
 def test_want_of_memory_that_the_library_hides_is_asked_of_a_fresh_worker():
     made = broken("swallowed_want_of_memory")
-    assert [made.grade(item("x+1"), "1+x").score for _ in range(3)] == [1, 1, 1]
+    assert [made.grade(item("2x+2"), "2(x+1)").score for _ in range(3)] == [1, 1, 1]
     made.close()
 
 
@@ -179,7 +180,7 @@ def test_a_gold_answer_that_is_not_equal_to_itself_is_named_and_calls_nothing_wr
         with pytest.raises(GraderFailed, match=r"item 'i1': the gold answer .* to itself"):
             made.grade(item(gold), answer)
     assert sum(one[0] == one[1] for one in asked) == 1
-    assert made.grade(item([gold, "x+1"]), "1+x").score == 1
+    assert made.grade(item([gold, "2x+2"]), "2(x+1)").score == 1
     assert made.grade(item("x^2+1"), "x+1").score == 0
     made.close()
 
@@ -228,12 +229,11 @@ def test_what_is_decided_without_the_library_it_decides_alike(grader):
             lists[1] = rng.sample(lists[0], len(lists[0]))
         brackets = rng.choice(["", "()", "[]", "{}"])
         gold, said = (
-            math_text.clean(bracketed(", ".join(spelt(n, rng) for n in one), one, brackets))
-            for one in lists
+            clean(bracketed(", ".join(spelt(n, rng) for n in one), one, brackets)) for one in lists
         )
         found = [by(gold, said) for by in (math._by_number, math._by_list)]
         quick = next((right for right in found if right is not None), None)
-        if math_text.canonical(gold) == math_text.canonical(said):
+        if canonical(gold) == canonical(said):
             quick = True
         if quick is not None:
             decided += 1

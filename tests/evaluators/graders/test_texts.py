@@ -3,8 +3,8 @@
 import pytest
 
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._final import after_thoughts, final_answer
 from graphsearch.evaluators.graders.f1 import normal_words, token_f1
+from graphsearch.evaluators.graders.final import after_thoughts, final_answer
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item

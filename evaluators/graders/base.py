@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.graders._final import after_thoughts
+from graphsearch.evaluators.graders.final import after_thoughts
 from graphsearch.records.calls import Outcome, canonical_json
 from graphsearch.records.tasks import Item, Verdict
 
@@ -30,8 +30,8 @@ LETTER: Final = rf"[^\W{UNSPACED}]"
 
 _CURLY: Final = str.maketrans("‘’ʼ“”", "'''\"\"")
 _LONGEST_SHOWN = 200
-_READING: Final = 4
-"""To be raised with every change of what is read in replies (`_final.py`), for all graders."""
+_READING: Final = 5
+"""To be raised with every change of what is read in replies (`final.py`), for all graders."""
 
 
 class ReadsReplies:

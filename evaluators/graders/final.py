@@ -7,7 +7,14 @@ from typing import Final, Literal, NamedTuple, get_args
 
 from graphsearch.evaluators._boxed import last_box, last_boxed
 
-__all__ = ["Extract", "after_thoughts", "answer_or_last_line", "final_answer", "last_line"]
+__all__ = [
+    "Extract",
+    "after_thoughts",
+    "answer_or_last_line",
+    "final_answer",
+    "last_line",
+    "unlabelled",
+]
 
 Extract = Literal[
     "auto", "tags", "line", "hashes", "json", "boxed", "sentence", "last-line", "whole"
@@ -34,10 +41,52 @@ _LINE: Final = re.compile(
 _SENTENCE: Final = re.compile(r"\banswer\s+is\s*(?::\s*)?(?P<found>[^\n]+)", re.IGNORECASE)
 _HASHES: Final = re.compile(r"####\s*(?P<found>[^\n]+)")
 _FIELD: Final = re.compile(
-    r'"(?:final[_ ]?)?answer"\s*:\s*(?P<found>"(?:[^"\\\n]|\\.)*"|[^"\s,}][^,}\n]*)', re.I
+    r"""(?P<quote>["'])(?:final[_ ]?)?answer(?P=quote)\s*:\s*"""
+    r"""(?P<found>"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^"'\s,}][^,}\n]*)""",
+    re.I,
 )
 _CODE: Final = ("```", "{")
 """What follows `Answer:` where a block of JSON or code is the answer."""
+
+_ENDED: Final = re.compile(
+    r"""(?<!["'`])(?:<[|｜](?:im_end|endoftext|end▁of▁sentence|end_of_text|eot_id|eom_id|end|return)[|｜]>
+    |<end_of_turn>|</s>\s*\Z)""",
+    re.VERBOSE,
+)
+"""Marks of the end that some servers leave in a text; what a model writes after one is no reply."""
+
+_TEMPLATE: Final = re.compile(
+    r"[\s_.…?*#-]*|<[A-Za-z_ ]+>"
+    r"|[\[({]\s*(?:your|the|insert|put|final|number|answer|value)\b[^\])}]*[\])}]"
+    r"|(?:your|the)\s+(?:final\s+)?(?:answer|number|value|result)(?:\s+here)?",
+    re.IGNORECASE,
+)
+"""A form that nobody has filled in: `___`, `<answer>`, `[your answer here]`."""
+
+_LABEL: Final = re.compile(
+    r"""["'*_`\s]*(?:the\s+)?(?:final\s+)?answer["'*_`]*\s*(?:\bis\b\s*:?|[:=])[\s"*_`]*(?=\S)""",
+    re.I,
+)
+_TEXT: Final = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+_QUOTED: Final = re.compile(r"""(["“'])([^"“”'\n]+)["”']""")
+
+_LATEX: Final = (
+    "backslash|bar|because|begin|beta|big[lr]?|bigcup|bigg|binom|bmod|boldsymbol|bot|boxed|bullet"
+    "|fbox|flat|forall|frac|nabla|neg|neq|ne|ni|nmid|not|notin|nu"
+    "|rangle|rceil|rfloor|rho|right|rightarrow|rm|root"
+    "|tan|tanh|tau|text|textbf|textit|textrm|tfrac|therefore|theta|tilde|times|to|top|triangle"
+)
+_LATEX_IN_JSON: Final = re.compile(
+    rf"""\\(?:(?P<kept>[\\"/])|(?=(?:{_LATEX})(?![A-Za-z]))|(?![bfnrtu])|(?=u(?![0-9a-fA-F]{{4}})))"""
+)
+"""A backslash that JSON would read as an escape, or not at all, and LaTeX as a command."""
+_LOST: Final = {"\b": "b", "\f": "f", "\t": "t", "\r": "r"}
+_LOST_LATEX: Final = re.compile(
+    r"[\b](?=(?:ar|eta|egin|inom|mod|oxed|ullet)(?![A-Za-z]))|\f(?=(?:box|lat|orall|rac)(?![A-Za-z]))"
+    r"|\t(?=(?:heta|imes|au)(?![A-Za-z])|(?:ext|extbf|extit|extrm|frac)\s*\{|frac\d)"
+    r"|\r(?=(?:ho|ight|angle)(?![A-Za-z]))"
+)
+"""What is left of a command whose beginning somebody has read as an escape."""
 
 
 def after_thoughts(text: str) -> str:
@@ -46,9 +95,12 @@ def after_thoughts(text: str) -> str:
     Thoughts stand between `<think>` and `</think>` (also `<thinking>`, `<thought>`, `<reasoning>`).
     Where only the end is there, the prompt began the thought, and all before it is thought. A
     thought that begins a line and never ends was cut off: the reply answers nothing. Tags in
-    quotes, and a `<think>` within a line that nothing ends, are spoken of. Other texts come back
-    as they are.
+    quotes, and a `<think>` within a line that nothing ends, are spoken of. What stands after a mark
+    of the end (`<|im_end|>`) is no reply any more. Other texts come back as they are.
     """
+    ended = _ENDED.search(text)
+    if ended is not None:
+        text = text[: ended.start()]
     said: list[str] = []
     begin, opened, is_cut = 0, None, False
     for found in _THOUGHT_TAG.finditer(text):
@@ -82,7 +134,7 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
             `auto` takes the last of tags, lines, JSON, boxes and, on the last line, hashes; where
             there is none, the last hashes; where there are none, the last sentence.
     """
-    tail = text[-_TAIL:]
+    tail = _LOST_LATEX.sub(lambda lost: f"\\{_LOST[lost[0]]}", text[-_TAIL:])
     if how in _WHOLE:
         return _WHOLE[how](tail)
     if how != "auto":
@@ -108,7 +160,9 @@ def final_answer(text: str, how: Extract = "auto") -> str | None:
 def answer_or_last_line(text: str, how: Extract) -> str | None:
     """The final answer; the last line where a reply marks none and nobody asks for a mark."""
     found = final_answer(text, how)
-    return last_line(text) if found is None and how == "auto" else found
+    if found is not None or how != "auto":
+        return found
+    return unlabelled(last_line(text) or "") or None
 
 
 def last_line(text: str) -> str | None:
@@ -128,7 +182,7 @@ class _Found(NamedTuple):
 def _matched(pattern: re.Pattern[str]) -> Callable[[str], _Found | None]:
     def find(text: str) -> _Found | None:
         for match in reversed(list(pattern.finditer(text))):
-            said = "" if match["found"].startswith(_CODE) else _unboxed(match["found"])
+            said = "" if match["found"].startswith(_CODE) else unlabelled(match["found"])
             if said:
                 return _Found(said, match.start("found"), match.end())
         return None
@@ -143,50 +197,96 @@ def _tagged(text: str) -> _Found | None:
         if tag[1]:
             end = tag.start()
         elif end is not None:
-            said = _unboxed(text[tag.end() : end])
-            return _Found(said, tag.end(), end, holds=True) if said else None
+            said = unlabelled(text[tag.end() : end])
+            if said:
+                return _Found(said, tag.end(), end, holds=True)
+            end = None
     return None
 
 
 def _field(text: str) -> _Found | None:
-    match = None
-    for match in _FIELD.finditer(text):  # noqa: B007
-        pass
-    if match is None:
-        return None
-    value = match["found"]
-    if value.startswith('"'):
-        try:
-            value = json.loads(value)
-        except ValueError:  # an escape that JSON does not know, as LaTeX has them
-            value = value[1:-1]
-    said = _unboxed(value)
-    return _Found(said, match.start(), _object_end(text, match), holds=True) if said else None
+    """The field `answer` of an object of JSON, of the last one that is filled in."""
+    for match in reversed(list(_FIELD.finditer(text))[-_MOST_FIELDS:]):
+        said = unlabelled(_value(text, match))
+        if not said:
+            continue
+        # The object ends where it can be read; else at the last brace, or with the text.
+        begin, end = text.rfind("{", 0, match.start()), len(text)
+        if begin >= 0:
+            try:
+                end = json.JSONDecoder(strict=False).raw_decode(text, begin)[1]
+            except (ValueError, RecursionError):
+                last = text.rfind("}", match.end())
+                end = last if last >= 0 else end
+        return _Found(said, match.start(), end, holds=True)
+    return None
 
 
-def _object_end(text: str, field: re.Match[str]) -> int:
-    """Where the object ends whose field this is; the end of the text where it cannot be read."""
-    begin = text.rfind("{", 0, field.start())
+def _value(text: str, field: re.Match[str]) -> str:
+    """What a field holds, as a text; of an object its value, of a list its parts."""
+    said: str = field["found"]
+    if said[0] in "\"'":
+        return said[1:-1] if said[0] == "'" else _unescaped(said)
+    if said[0] not in "{[":
+        return said
+    begin = field.start("found")
+    given = _escaped(text[begin : begin + _LONGEST_VALUE])
     try:
-        return (
-            json.JSONDecoder(strict=False).raw_decode(text, begin)[1] if begin >= 0 else len(text)
-        )
+        found = _AS_WRITTEN.raw_decode(given)[0]
     except (ValueError, RecursionError):
-        last = text.rfind("}", field.end())
-        return last if last >= 0 else len(text)
+        return said
+    if isinstance(found, dict):
+        plain = [one for one in found.values() if isinstance(one, str)]
+        named = (found[key] for key in _VALUES if isinstance(found.get(key), str))
+        return next(named, plain[0] if len(plain) == 1 else "")
+    return ", ".join(one for one in found if isinstance(one, str))
+
+
+def _escaped(given: str) -> str:
+    r"""JSON whose backslashes of LaTeX are escaped: `"\frac1"` would be a form feed and `rac1`."""
+    return _LATEX_IN_JSON.sub(lambda m: m[0] if m["kept"] else r"\\", given)
+
+
+def _unescaped(literal: str) -> str:
+    try:
+        found: str = json.loads(_escaped(literal), strict=False)
+    except ValueError:
+        return literal[1:-1]
+    return found
+
+
+_MOST_FIELDS: Final = 20
+_LONGEST_VALUE: Final = 2_000
+_VALUES: Final = ("value", "answer", "final_answer", "result", "number", "expression", "text")
+_AS_WRITTEN: Final = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 
 def _boxed(text: str) -> _Found | None:
     found = last_box(text)
-    if found is None:
-        return None
-    said = _trim(found[1])
-    return _Found(said, found[0], found[0]) if said else None
+    said = "" if found is None else unlabelled(found[1])
+    return None if found is None or not said else _Found(said, found[0], found[0])
 
 
-def _unboxed(text: str) -> str:
+def unlabelled(text: str) -> str:
+    """An answer out of its box, its marks of Markdown, its quotes and its own label.
+
+    Empty where it is a form that nobody has filled in.
+    """
     boxed = last_boxed(text)
-    return _trim(text if boxed is None else boxed)
+    text = _trim(text if boxed is None else boxed)
+    for _ in range(_MOST_LABELS):
+        within = _TEXT.fullmatch(text)
+        inner = text if within is None else within[1].strip()
+        label = _LABEL.match(inner)
+        if label is None:
+            break
+        text = _trim(inner[label.end() :].rstrip('"”'))
+    quoted = _QUOTED.fullmatch(text)
+    text = quoted[2].strip() if quoted else text
+    return "" if _TEMPLATE.fullmatch(text) else text
+
+
+_MOST_LABELS: Final = 4
 
 
 def _trim(text: str) -> str:
