@@ -22,6 +22,12 @@ _PYTHON: Final = re.compile(
     r"(?![\w.-]).*|",
     re.IGNORECASE,
 )
+_MARKED: Final = re.compile(
+    r"^[ \t]*(?:\[(?:END|DONE|/?PYTHON|/?CODE|/?ANS(?:WER)?)\]"
+    r"|</(?:answer|code|python|program|solution|response|reply|output)>)",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What stands after a program where nobody has closed its fence."""
 _WORD: Final = re.compile(r"\s*(?:python|py)\d?\s+", re.IGNORECASE)
 _PROMPT: Final = re.compile(r"[ \t]*(?:>>>|\.\.\.)(?: |$)")
 
@@ -76,7 +82,10 @@ def _end(text: str, opened: re.Match[str], most: int) -> tuple[int, int, int]:
             return *closed.span(), spent
         if not is_within_string(program):
             break
-    return *(first or (len(text), len(text))), spent
+    if first is None:  # never closed: to a mark of the end, or to the end itself
+        marked = _MARKED.search(text, begin)
+        first = (len(text), len(text)) if marked is None else marked.span()
+    return *first, spent
 
 
 def _read(text: str, *, session: bool) -> list[Block]:

@@ -11,7 +11,15 @@ from typing import Final
 
 from graphsearch.evaluators.graders.base import LETTER, UNSPACED
 
-__all__ = ["chosen", "concluded", "is_no_choice", "last_letter", "marked_letter", "upright"]
+__all__ = [
+    "chosen",
+    "concluded",
+    "is_no_choice",
+    "last_letter",
+    "marked_letter",
+    "remaining",
+    "upright",
+]
 
 _L: Final = rf"(?<!{LETTER})(?<!['’.-])(?P<letter>[A-Z])(?!{LETTER})(?!['’]|-\w|\.\w)"
 _END: Final = r"(?=[\s\"”)\]*]*(?:$|[.,;:!?()。、\n]|[–—]|-\s))"
@@ -67,6 +75,15 @@ _SEVERAL: Final = re.compile(
 )
 _DENIES: Final = re.compile(rf"^\W*(?:not|neither)\s+(?:{_SHORT})[A-Z](?!{LETTER})", re.IGNORECASE)
 _NOT_BUT: Final = re.compile(r"^\W*not\s+\W*[A-Z]\W*?[\s,]+but(?:\s+rather)?\s+", re.IGNORECASE)
+_REMAINING: Final = re.compile(
+    r"(?:\b(?:wrong|incorrect|false|out|eliminated|excluded|impossible|not\s+(?:right|correct|true))"
+    rf"|\b(?i:not|neither|nor|eliminating|excluding)\b[^.;\n]{{0,60}}?(?<!{LETTER})[A-Z](?!{LETTER}))"
+    rf"[\s,;.)]*(?:and\s+)?(?:(?:so|hence|thus|therefore|which|that|this)\b[\s,]*)+"
+    rf"(?:(?:we|it|the\s+answer|the\s+choice)\b\s*)?"
+    rf"(?:(?:is|must\s+be|has\s+to\s+be|leaves?|leaving)(?:\s+(?:us|only|with|the|option|answer))*"
+    rf"[\s:]*)?{_SHORT}(?:(?i:option|choice|answer)\s+)?{_SHORT}{_L}{_END}",
+    re.MULTILINE,
+)
 _ALONE: Final = re.compile(r"^\W*([A-Za-z])\W*$")
 _MARKED: Final = re.compile(rf"^\W*(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])[).:\]])(?!{LETTER})")
 _LEADING: Final = re.compile(rf"^\W*{_L}{_AFTER}")
@@ -85,6 +102,12 @@ def is_no_choice(final: str) -> bool:
     """Whether an answer denies a letter and names no other, or names several."""
     final = _bare(final)
     return _DENIES.match(final) is not None or _SEVERAL.match(final) is not None
+
+
+def remaining(text: str, known: str) -> str | None:
+    """The letter that is left where all others are denied: `A, B and D are wrong, so C`."""
+    found = [match["letter"] for match in _REMAINING.finditer(text) if match["letter"] in known]
+    return found[-1] if found else None
 
 
 def chosen(final: str, known: str) -> str | None:

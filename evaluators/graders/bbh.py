@@ -13,8 +13,22 @@ from graphsearch.records.tasks import Item, Verdict
 __all__ = ["BbhGrader"]
 
 
-_VERDICT: Final = re.compile(
-    r"(yes|no|true|false|valid|invalid)(?:\s*[,;:(–—]|\s+-|\s+because\b|\s+since\b).*", re.DOTALL
+_OPPOSITE: Final = {"yes": "no", "true": "false", "valid": "invalid"}
+_OPPOSITE.update({no: yes for yes, no in _OPPOSITE.items()})
+_WORD: Final = rf"(?P<word>{'|'.join(_OPPOSITE)})"
+_VERDICT: Final = re.compile(rf"{_WORD}(?:\s*[,;:(–—]|\s+-|\s+because\b|\s+since\b).*", re.DOTALL)
+
+_SENTENCE: Final = re.compile(
+    rf"(?:[^.]{{0,200}}\b)?(?:argument|statement|sentence|expression|claim|conclusion|reasoning|answer"
+    rf"|result|it|this|that)(?:\s+above|\s+given)?\s*(?:is|evaluates\s+to)(?P<denied>n't|\s+not)?"
+    rf"(?:,?\s+(?:therefore|thus|hence|indeed|in\s+fact|deductively|logically|always|clearly"
+    rf"|definitely|also|an?|the))*,?\s+{_WORD}(?:\s+(?:argument|statement|one))?"
+    rf"(?:\s*[.,;:(–—].*|\s+(?:because|since|as|given)\b.*)?",
+    re.DOTALL,
+)
+"""`The argument is valid.`, `So it is not true, because ...`."""
+_CONCLUSION: Final = re.compile(
+    rf".*\b(?:so|hence|thus|therefore)\b,?\s+(?:the\s+answer\s+is\s+)?{_WORD}", re.DOTALL
 )
 
 
@@ -24,8 +38,14 @@ class _Texts(ExactGrader):
     def parse(self, item: Item, text: str) -> str | None:
         """The answer in the form that is compared."""
         said = super().parse(item, text)
-        verdict = None if said is None else _VERDICT.fullmatch(said)
-        return said if verdict is None else verdict[1]
+        if said is None or said in _OPPOSITE:
+            return said
+        for form in (_VERDICT, _SENTENCE, _CONCLUSION):
+            verdict = form.fullmatch(said)
+            if verdict is not None:
+                denied = "denied" in verdict.groupdict() and verdict["denied"]
+                return _OPPOSITE[verdict["word"]] if denied else verdict["word"]
+        return said
 
 
 class BbhGrader(ReadsReplies):

@@ -10,6 +10,7 @@ from graphsearch.evaluators.graders._letters import (
     is_no_choice,
     last_letter,
     marked_letter,
+    remaining,
     upright,
 )
 from graphsearch.evaluators.graders.base import ComparesAnswers
@@ -20,6 +21,8 @@ from graphsearch.records.tasks import Item
 __all__ = ["ChoiceGrader"]
 
 _TAIL: Final = 20_000
+_LED: Final = re.compile(r"\W*([A-Z])\W{0,2}\s*,?\s*(?:since|because|as)\b")
+"""A letter with its reason: `C, since A, B and D are wrong`."""
 _DRESS: Final = re.compile(r"\\(?:text|textbf|mathbf|mathrm|boxed)\s*\{|[{}$*_`]")
 
 
@@ -62,6 +65,9 @@ class ChoiceGrader(ComparesAnswers):
         if found is not None:
             return found
         letters = upright(final)
+        left = remaining(letters, known)
+        if left is not None:
+            return left
         if is_no_choice(letters):
             return None
         return chosen(letters, known) or self._mentioned(item, final) or last_letter(letters, known)
@@ -82,8 +88,15 @@ class ChoiceGrader(ComparesAnswers):
         by_text = self._by_text(item, lines[-1])
         if by_text is not None:
             return by_text
-        if len(lines) == 1 and is_no_choice(lines[0]):
-            return None
+        left = remaining(lines[-1], known)
+        if left is not None:
+            return left
+        if len(lines) == 1:
+            led = _LED.match(lines[0])
+            if led is not None and led[1] in known:
+                return led[1]
+            if is_no_choice(lines[0]):
+                return concluded(lines[0], known)
         begun = [found for line in lines if (found := marked_letter(line, known))]
         if marked_letter(lines[-1], known) in [(letter, True) for letter in known]:
             return begun[-1][0]

@@ -131,7 +131,7 @@ def _said(final: str) -> Fraction | None:
     last = _first(sides[-1])
     if last is not None:
         return last if _gives_value(sides) else None
-    if not find_numerals(sides[-1], most=1) and not _NAME.fullmatch(sides[-1]):
+    if not find_numerals(sides[-1], most=1) and not _NAMES.fullmatch(sides[-1]):
         return None
     for side in reversed(sides[:-1]):
         number = one_number(side)
@@ -235,6 +235,8 @@ _NAME: Final = re.compile(
     rf"[\s(|{{]*{_LETTER}(?:_\{{?\w+\}}?|[₀-₉])*'*(?:\([^()=]*\))?[\s)}}]*(?:\.\s*)?\Z"
 )
 """What may be given a value at the end of a side: x, x_1, f(2)."""
+_NAMES: Final = re.compile(rf"{_NAME.pattern}|[\s$]*[A-Za-z][A-Za-z' ]{{0,40}}[\s.$]*\Z")
+"""What a number may be given to: `12 = x`, `12 = number of apples`."""
 _FORMULA: Final = re.compile(
     r"(?:[\d\s.+\-*/^(){}|÷]|\\(?:frac|sqrt|cdot|times)|(?<![^\W\d_]|\\)[A-Za-z](?![^\W\d_]))+\Z"
 )

@@ -1,6 +1,7 @@
 """Rows of columnar files, by pyarrow (extra `data`), which is loaded when such a file is read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,48 @@ def _values(
         raise _Unread("needs the package pyarrow: pip install 'graphsearch[data]'") from None
     try:
         for batch in batches(path):
-            yield from batch.to_pylist()
+            parts = {f.name: made for f in batch.schema if (made := _as_written(f.type))}
+            for row in batch.to_pylist():
+                yield {**row, **_made(row, parts)} if parts else row
     except pyarrow.ArrowException as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise _Unread(f"is no {kind} file: {said[0]}") from None
+
+
+def _as_written(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes the number of it that people wrote, of a value of a column; None for most kinds.
+
+    A float of 16 or 32 bits becomes the shortest decimal that stands for it (96.1, and not
+    96.0999984741211), a decimal the number it is, or its text where no float is that number. So do
+    those within lists and structures.
+    """
+    import numpy as np
+    from pyarrow import types
+
+    if types.is_float16(kind) or types.is_float32(kind):
+        width = np.float16 if types.is_float16(kind) else np.float32
+        return lambda found: None if found is None else float(str(width(found)))
+    if types.is_decimal(kind):
+        return lambda found: None if found is None else _exactly(found)
+    if types.is_dictionary(kind):
+        return _as_written(kind.value_type)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        part = _as_written(kind.value_type)
+        return part and (lambda found: None if found is None else [part(one) for one in found])
+    if types.is_struct(kind):
+        parts = {f.name: made for f in kind if (made := _as_written(f.type)) is not None}
+        return (lambda found: found and {**found, **_made(found, parts)}) if parts else None
+    return None
+
+
+def _made(found: dict[str, Any], parts: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    return {name: made(found[name]) for name, made in parts.items()}
+
+
+def _exactly(found: Decimal) -> int | float | str:
+    if found == found.to_integral_value():
+        return int(found)
+    return float(found) if Decimal(str(float(found))) == found else str(found)
 
 
 def _parquet(path: Path) -> Iterator[Any]:
