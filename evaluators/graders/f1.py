@@ -52,9 +52,11 @@ class F1Grader(ComparesAnswers):
         self._extract: Extract = extract
 
     def parse(self, item: Item, text: str) -> str | None:
-        """The answer in SQuAD's normal form."""
+        """The answer in SQuAD's normal form, its words in one order where order scores nothing."""
         final = answer_or_last_line(text, self._extract)
-        return None if final is None else normal_words(final) or None
+        words = "" if final is None else normal_words(final)
+        # Words in any order score the same, so votes see them in one.
+        return (" ".join(sorted(words.split())) if self._metric == "f1" else words) or None
 
     def golds(self, item: Item) -> list[str]:
         """The gold answers in normal form."""

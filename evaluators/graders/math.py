@@ -239,8 +239,9 @@ def _by_list(gold: str, said: str) -> bool | None:
         listed, other = (known, said) if known else (given, gold)
         alone = listed is not None and read_number(other) is not None
         return False if alone and listed and len(set(listed.values)) > 1 else None
-    if known.brackets != given.brackets:
-        return None
+    if known.brackets != given.brackets:  # a pair has an order, a set has none
+        kinds = {known.brackets, given.brackets}
+        return False if r"\{\}" in kinds and "" not in kinds else None
     if known.brackets in ("", r"\{\}"):
         return set(known.values) == set(given.values)
     return known.values == given.values

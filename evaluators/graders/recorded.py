@@ -17,8 +17,9 @@ _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:/\d+)?|-?\.\d+")
 class RecordedGrader:
     """Right when the text is one that was recorded as right; nothing is judged anew.
 
-    The gold answer of an item is the list of those texts. Votes need to know which texts give the
-    same answer, which `read` decides.
+    An empty text too: a record may call right what says nothing, and its figures come out only if
+    that holds. The gold answer of an item is the list of those texts. Votes need to know which
+    texts give the same answer, which `read` decides.
 
     Args:
         read: `exact`: texts that are equal; `text`: texts that are, whatever their capitals and
@@ -49,9 +50,9 @@ class RecordedGrader:
 
     def grade(self, item: Item, text: str) -> Verdict:
         """Score 1 when the text was recorded as right."""
-        if not text:
-            return Verdict(0.0, Outcome.UNPARSED, None, "no answer was recorded")
         right = text in self._golds(item)
+        if not text and not right:
+            return Verdict(0.0, Outcome.UNPARSED, None, "no answer was recorded")
         said = self.parse(item, text)
         reason = f"recorded as {'right' if right else 'wrong'}"
         if said is None and not right:

@@ -159,6 +159,6 @@ class Replay(Source):
                         f"does not tell whether {model!r} is right on {qid!r}; give a grader",
                         where=self.origin,
                     )
-                if sample.correct and sample.text is not None:
-                    found.setdefault(qid, {})[sample.text] = None
+                if sample.correct:
+                    found.setdefault(qid, {})[sample.text or ""] = None
         return {qid: sorted(texts) for qid, texts in found.items()}

@@ -166,7 +166,9 @@ class ReplayEngine:
         read = self._tokens(sum(len(message.content) for message in call.messages))
         written, most = self._tokens(sample.characters), call.sampling.max_tokens
         text, outcome = sample.text or "", Outcome.ANSWERED
-        if sample.text is None:
+        if sample.correct:
+            pass  # recorded as right, so it was an answer, however little it says
+        elif sample.text is None:
             outcome = Outcome.UNPARSED if sample.characters else Outcome.EMPTY
         elif not text.strip():
             text, outcome = "", Outcome.EMPTY

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import pytest
 
 from graphsearch.records.calls import Outcome
-from graphsearch.records.errors import TaskError
+from graphsearch.records.errors import GraderFailed, TaskError
 from graphsearch.records.tasks import Grader, Item, Verdict
 
-__all__ = ["ODD_TEXTS", "GraderConformance"]
+__all__ = ["ODD_TEXTS", "SPELLINGS", "GraderConformance"]
 
 ODD_TEXTS: tuple[str, ...] = (
     "",
@@ -72,6 +72,21 @@ ODD_TEXTS: tuple[str, ...] = (
 """Replies that no grader may stumble over."""
 
 
+SPELLINGS: tuple[str, ...] = (
+    *("23", '"23"', "23.0", "+23", "$23", "23 cm", "`23`", "**23**", r"\boxed{23}", "Answer: 23"),
+    *("5", "x = 5", "5 = x", "$x=5$", "x=5 cm", "2 + 3 = 5", r"x_1 = 5", "f(2) = 5"),
+    *("2, -1", "-1, 2", r"\{2, -1\}", "x = 2 or x = -1", "2 and -1", "-1,2", "2, -1, 2"),
+    *("(2, -1)", "(2,-1)", "( 2 , -1 )", "(x, y) = (2, -1)"),
+    *("1/2", "0.5", r"\frac12", r"\dfrac{1}{2}", "½", "50%", r"50\%", "50 percent", "50"),
+    *("1,234", "1234", "1 234", r"1{,}234", "1234.0", "x+1", "1+x", "x + 1", r"2\pi", "2π"),
+    *("Paris", "paris.", '"Paris"', "the Paris", "**Paris**", r"\text{Paris}", "Answer: Paris"),
+    *("Eiffel Tower", "Tower Eiffel", "the Eiffel tower", "Eiffel  Tower!"),
+    *("B", "(B)", "b", "B.", "option B", "blue", "Yes", "yes.", "No", "valid", "It is valid."),
+    *("4*5", "4 x 5", r"4 \times 5", "A 4 * 6 24", "A 4 * 6 24 24 =", "A s1 o1 s2", "s2"),
+)
+"""Answers of which some are the same to some graders."""
+
+
 class GraderConformance:
     """Tests of the `Grader` protocol; subclasses say how to make one, and give examples.
 
@@ -81,6 +96,7 @@ class GraderConformance:
         unread: items with answers that cannot be read; none where every text is an answer.
         spellings: answers to the item of the first right one that mean the same to votes.
         bad_golds: gold answers that the grader refuses; none where any will do.
+        golds_are_answers: whether a text may be gold answer and answer alike; patterns may not.
     """
 
     right: ClassVar[Sequence[tuple[Item, str]]] = ()
@@ -88,6 +104,7 @@ class GraderConformance:
     unread: ClassVar[Sequence[tuple[Item, str]]] = ()
     spellings: ClassVar[Sequence[str]] = ()
     bad_golds: ClassVar[Sequence[Any]] = ()
+    golds_are_answers: ClassVar[bool] = True
 
     def make(self) -> Grader:
         """A new grader."""
@@ -169,6 +186,31 @@ class GraderConformance:
         """All spellings of an answer have one parsed form."""
         if self.spellings:
             assert len({grader.parse(self.item(), text) for text in self.spellings}) == 1
+
+    def test_answers_that_it_takes_for_equal_share_one_key(self, grader: Grader) -> None:
+        """Of two answers each of which is right where the other is the gold one, votes see one."""
+        if not self.golds_are_answers:
+            return
+        answers = (*SPELLINGS, *self.spellings)
+        right = {(a, b) for a in answers for b in answers if self._takes(grader, a, b)}
+        for one, other in right:
+            if (other, one) in right:
+                keys = [grader.parse(self.item(), text) for text in (one, other)]
+                assert keys[0] == keys[1], (one, other)
+
+    def known(self, gold: str) -> Item:
+        """The item of the first right answer, with another gold answer."""
+        item = self.item()
+        return Item(item.id, item.question, gold, item.group, item.meta)
+
+    def _takes(self, grader: Grader, gold: str, answer: str) -> bool:
+        """Whether an answer is right where another one is the gold one, if that can be graded."""
+        item = self.known(gold)
+        try:
+            getattr(grader, "check", lambda item: None)(item)
+            return grader.grade(item, answer).score == 1.0
+        except (GraderFailed, TaskError):
+            return False
 
     def test_the_same_verdict_each_time(self, grader: Grader) -> None:
         """Pure: order and repetition do not matter, nor does a grader made anew."""

@@ -79,6 +79,7 @@ class TestRegex(GraderConformance):
     wrong = ((item("c[au]t"), "a cot"),)
     unread = ((item("c"), " "),)
     bad_golds = (None, "[", [])
+    golds_are_answers = False
 
     def make(self):
         return get_grader("regex", workers=1)
@@ -153,6 +154,9 @@ class TestRecorded(GraderConformance):
 
     def make(self):
         return get_grader("recorded")
+
+    def known(self, gold):
+        return item([gold])
 
 
 ELSEWHERE = {"code", "llm-judge"}
