@@ -37,6 +37,8 @@ _OR: Final = re.compile(
     r"\\text\s*\{\s*,?\s*(?:or|and)\s*\}|\\(?:lor|land|vee)(?![A-Za-z])|\b(?:or|and)\b"
 )
 _WHOLE: Final = re.compile(r"(\(|\[|\\\{|)(.*?)(\)|\]|\\\}|)", re.DOTALL)
+_LETTER: Final = re.compile(r"\(?\s*([A-Za-z]{1,3})\s*\)?")
+"""Up to three letters alone: to math-verify their case and brackets count for nothing."""
 _DOTS: Final = re.compile(r"\\[lc]?dots|\.\.\.|…")
 # A blank stays where it ends a command (\pi r) or parts two numbers.
 _BLANKS: Final = re.compile(r"(\\[A-Za-z]+)\s+(?=[A-Za-z])|(?<=\d)(\s+)(?=\d)|\s+")
@@ -136,6 +138,9 @@ def _respelled(cleaned: str, *, within: bool = False) -> str:
     number = read_number(cleaned)
     if number is not None:
         return str(number.value)
+    letter = _LETTER.fullmatch(cleaned)
+    if letter is not None and not within:
+        return letter[1].lower()
     words = words_of(cleaned)
     if words is not None:
         return r"\text{" + ",".join(words) + "}"
@@ -163,9 +168,10 @@ def _list(cleaned: str) -> str | None:
         opened, inside, closed = "", cleaned, ""
     elif not (opened and closed):
         return None
+    inside = _OR.sub(",", inside)
     if _UNIT.search(inside):
         return None
-    parts = [_respelled(part, within=True) for part in entries(_OR.sub(",", inside))]
+    parts = [_respelled(part, within=True) for part in entries(inside)]
     if len(parts) < 2:
         return None
     if opened in ("", r"\{"):

@@ -6,7 +6,14 @@ from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._math_limits import LONGEST
 
-__all__ = ["Number", "Numbers", "read_number", "read_numbers", "with_fractions"]
+__all__ = [
+    "Number",
+    "Numbers",
+    "read_number",
+    "read_numbers",
+    "with_fractions",
+    "with_small_digits",
+]
 
 _LARGEST_EXPONENT: Final = 400
 _DECIMAL: Final = r"\d+(?:\.\d*)?|\.\d+"
@@ -89,6 +96,20 @@ def _mixed(match: re.Match[str]) -> Number | None:
         return None
     sign = -1 if match["sign"] == "-" else 1
     return part._replace(value=part.value + sign * int(match["whole"]))
+
+
+_SMALL: Final = re.compile(r"([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+)|([₀₁₂₃₄₅₆₇₈₉₊₋]+)")
+_SMALL_SIGNS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-0123456789+-")
+
+
+def with_small_digits(text: str) -> str:
+    """An answer with Unicode's small digits as LaTeX has them: x^{10} and x_1."""
+
+    def spelt(small: re.Match[str]) -> str:
+        said = small[0].translate(_SMALL_SIGNS)
+        return ("^" if small[1] else "_") + (said if len(said) == 1 else f"{{{said}}}")
+
+    return _SMALL.sub(spelt, text)
 
 
 def with_fractions(text: str) -> str:

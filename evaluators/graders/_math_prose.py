@@ -9,44 +9,16 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._math_limits import LONGEST
+from graphsearch.evaluators.graders._math_numbers import with_small_digits
 from graphsearch.evaluators.graders.base import UNSPACED
 from graphsearch.evaluators.graders.numeric import last_number
 
 __all__ = ["formula_in"]
 
 _FUNCTIONS: Final = frozenset(
-    [
-        "sqrt",
-        "pi",
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "log",
-        "ln",
-        "exp",
-        "lim",
-        "max",
-        "min",
-        "gcd",
-        "lcm",
-        "mod",
-        "det",
-        "deg",
-        "infinity",
-        "infty",
-        "and",
-        "or",
-        "cm",
-        "mm",
-        "km",
-        "kg",
-    ]
+    {"sqrt", "pi", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "log"}
+    | {"ln", "exp", "lim", "max", "min", "gcd", "lcm", "mod", "det", "deg", "infinity", "infty"}
+    | {"and", "or"}
 )
 """Words that stand in formulas, and do not make a sentence."""
 _CONSTANTS: Final = frozenset({"pi", "infinity", "infty"})
@@ -87,11 +59,12 @@ _QUANTITY: Final = re.compile(
 """A number with its unit: no sentence."""
 _IS: Final = re.compile(r"^.*\b(?:is|are|be|equals)\b[:\s]*(?=\S)")
 _DENIED: Final = re.compile(r"(?:\bnot|n['’]t|\bnever|≠|\\neq?)\s*$", re.IGNORECASE)
+_DENIES: Final = re.compile(r"\W*(?:not|never|neither)\b", re.IGNORECASE)
 _LISTED: Final = re.compile(
     r"\b(?:are|were|be|solutions?|roots?|values?|answers?|numbers?|equals?|either)\b"
     r"[^.!?\d\\]{0,20}$"
 )
-_BETWEEN: Final = re.compile(r"\s*(?:,\s*(?:and\s+|or\s+)?|and\s+|or\s+)", re.IGNORECASE)
+_BETWEEN: Final = re.compile(r"\s*(?:,\s+(?:and\s+|or\s+)?|and\s+|or\s+)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[-+]?\s*[$€£¥₹]?\s*[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)\s*%?")
 _CLOSING: Final = re.compile(
     r"\W*(?:i hope|hope (?:this|that)|let me know|that['’]s all|that is all|thank|please"
@@ -126,7 +99,7 @@ def formula_in(line: str, *, marked: bool) -> str | None:
         line: a line of a reply, or what it marks as its answer.
         marked: whether it is that; then it may also be a few words.
     """
-    line = _BOLD.sub(r"\2", line).strip()
+    line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
     if len(line) > _LONGEST_LINE:
         return line
     if not marked and _CLOSING.match(line):
@@ -148,7 +121,8 @@ def formula_in(line: str, *, marked: bool) -> str | None:
             return head
     found = _last_run(line)
     if found is not None:
-        return found or (line if marked and len(words) <= _MOST_MARKED_WORDS else None)
+        unsure = marked and len(words) <= _MOST_MARKED_WORDS and not _DENIES.match(line)
+        return found or (line if unsure else "")
     if marked:
         return line if len(words) <= _MOST_MARKED_WORDS else None
     said = _IS.sub("", line)

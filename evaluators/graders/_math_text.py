@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-from graphsearch.evaluators.graders._math_numbers import with_fractions
+from graphsearch.evaluators.graders._math_numbers import with_fractions, with_small_digits
 from graphsearch.evaluators.graders._math_prose import formula_in
 from graphsearch.evaluators.graders.final import Extract, final_answer, unlabelled
 
@@ -29,7 +29,7 @@ def final_math(text: str, how: Extract) -> str | None:
     """
     found = final_answer(text, how)
     if found is not None:
-        return formula_in(found, marked=True)
+        return formula_in(found, marked=True) or None
     if how != "auto":
         return None
     lines = [line for line in text[-_TAIL:].splitlines() if line.strip()][-_MOST_LINES:]
@@ -82,8 +82,6 @@ _REPLACED: Final = {
     **dict.fromkeys("$€£¥₹", ""),
     "**": "^",
 }
-_SMALL: Final = re.compile(r"([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+)|([₀₁₂₃₄₅₆₇₈₉₊₋]+)")
-_SMALL_SIGNS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-0123456789+-")
 _NEGATIVE_SPACE: Final = re.compile(r"\\!\s*")
 _REPLACE: Final = re.compile("|".join(re.escape(k) for k in sorted(_REPLACED, key=len)[::-1]))
 _MARKED_THOUSANDS: Final = re.compile(r"(?<=\d)(?:\{,\}|\\,|\\ )\s?(?=\d{3}(?!\d))")
@@ -119,7 +117,7 @@ _SCALED: Final = re.compile(rf"([-+]?\d+(?:\.\d+)?)\s*({'|'.join(_SCALES)})", re
 def clean(text: str) -> str:
     """The text in one spelling: signs, thousands separators, units, percent, brackets, roots."""
     text = _NEGATIVE_SPACE.sub("", _CONTROL.sub("", text))
-    text = _SMALL.sub(_spelt, text)
+    text = with_small_digits(text)
     text = _REPLACE.sub(lambda match: _REPLACED[match[0]], text).replace("~", " ")
     text = " ".join(_LEFT_RIGHT.sub("", text).split())
     text = _ROMAN.sub(r"\1", text)
@@ -130,12 +128,6 @@ def clean(text: str) -> str:
     text = with_fractions(_without_unit(text))
     text = _BARE.sub(r"\\\1", _SQRT_CALL.sub(r"\\sqrt{\1}", text)).replace(r"\infinity", r"\infty")
     return text.strip()
-
-
-def _spelt(small: re.Match[str]) -> str:
-    """Unicode's small digits as LaTeX has them."""
-    said = small[0].translate(_SMALL_SIGNS)
-    return ("^" if small[1] else "_") + (said if len(said) == 1 else f"{{{said}}}")
 
 
 def _without_end(text: str) -> str:
