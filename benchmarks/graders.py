@@ -33,6 +33,7 @@ def measure(*, data: Path = DATA) -> dict[str, Any]:
         }
         found["math-verify"] = against_library()
         found["raw_outputs"] = raw_outputs()
+        found["prose"] = prose()
     return found
 
 
@@ -220,6 +221,31 @@ def raw_outputs() -> dict[str, Any]:
                 count.update(answers=1, ours=ours == right, library=theirs == right)
         found[name] = dict(count)
     grader.close()  # type: ignore[attr-defined]
+    return found
+
+
+def prose(*, data: Path = DATA) -> dict[str, Any]:
+    """GSM8K's example solutions: how often `math` reads the answer that `numeric` reads.
+
+    As they are, and without their last line (`A: 18`), which leaves sentences alone.
+    """
+    math, numeric = get_grader("math", workers=1), get_grader("numeric")
+    found = {}
+    for name in ("whole", "sentences"):
+        count: Counter[str] = Counter()
+        for row in _rows(data / "gsm8k" / "example_model_solutions.jsonl.gz"):
+            item = Item("i", row["question"], 0)
+            for value in row.values():
+                if not isinstance(value, dict):
+                    continue
+                text = re.sub(r"<<[^<>]*>>", "", value["solution"])
+                text = text if name == "whole" else text.rpartition("\nA:")[0] or text
+                ours, theirs = math.parse(item, text), numeric.parse(item, text)
+                count.update(solutions=1, read=theirs is not None, same=ours == theirs)
+                count["same_of_read"] += theirs is not None and ours == theirs
+        share = round(100 * count["same_of_read"] / count["read"], 3)
+        found[name] = {**count, "percent_of_read": share}
+    math.close()  # type: ignore[attr-defined]
     return found
 
 

@@ -73,6 +73,7 @@ class Examination:
         task: the task, where nothing is wrong.
         worked_tokens: mean tokens of the worked answers in the files, at 4 bytes a token; None
             where there are none.
+        warnings: what is likely not meant as it was given, in sentences.
     """
 
     questions: int
@@ -85,6 +86,7 @@ class Examination:
     outliers: tuple[Outlier, ...]
     task: Task | None
     worked_tokens: float | None
+    warnings: tuple[str, ...] = ()
 
 
 def examine(source: Source, *, most: int = 20) -> Examination:
@@ -131,6 +133,7 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         tuple(_outliers(entries)[:most]),
         task,
         sum(worked) / len(worked) / BYTES_PER_TOKEN if worked else None,
+        source.warnings(),
     )
 
 

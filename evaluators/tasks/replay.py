@@ -113,6 +113,19 @@ class Replay(Source):
             home=qid,
         )
 
+    def warnings(self) -> tuple[str, ...]:
+        """Answers to questions that the record does not hold: nobody will ask for them."""
+        try:
+            record = self._record()
+        except FleetError:  # complained about where its rows are read
+            return ()
+        lost = [qid for _, qid in record.samples if qid not in record.questions]
+        if not lost:
+            return ()
+        first = ", ".join(map(repr, list(dict.fromkeys(lost))[:3]))
+        said = f"{len(lost):,} lines of the record answer questions that it does not hold: {first}"
+        return (f"{said}, ...; are the ids of both files the same?",)
+
     def seen(self) -> Seen:
         """What notices questions that come again: what models said right is no contradiction."""
         return Seen(self.repeats, None if self.grader is None else self.contradictions)

@@ -101,6 +101,10 @@ class Source:
         """Mean token lengths where none are given."""
         return self.usual_profile or profile_of(items, self.answer_tokens)
 
+    def warnings(self) -> tuple[str, ...]:
+        """What is likely not meant as it was given, in sentences, though it can be used."""
+        return ()
+
     def seen(self) -> Seen:
         """What notices questions that come again."""
         return Seen(self.repeats, self.contradictions)

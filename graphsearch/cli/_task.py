@@ -224,6 +224,7 @@ def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
         "more_near_duplicates": seen.more_near,
         "outliers": [outlier.to_json() for outlier in seen.outliers],
         "splits": splits,
+        "warnings": list(seen.warnings),
     }
 
 
@@ -235,6 +236,8 @@ def _print_checked(origin: str, seen: "Examination") -> None:
         _hang(_near_to(origin, str(error)))
     if seen.more_errors:
         typer.echo(f"  and {seen.more_errors:,} more")
+    for said in seen.warnings:
+        _hang(f"warning: {said}")
     if seen.folded:
         typer.echo(f"{seen.folded:,} more are there twice, and are taken once")
     if seen.left_out:

@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -356,3 +357,44 @@ def test_reading_is_lazy_so_that_import_needs_no_pyarrow():
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
+
+
+def test_numbers_of_columns_are_those_that_people_wrote(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    exact = [Decimal("1.10"), Decimal("12345678901234567890.12"), Decimal("3.00")]
+    columns = {
+        "single": arrow.array([96.1, None, 1e10], arrow.float32()),
+        "half": arrow.array([0.5, None, 2.0], arrow.float32()).cast(arrow.float16()),
+        "money": arrow.array(exact, arrow.decimal128(30, 2)),
+        "listed": arrow.array([[0.1, None], None, [2.7]], arrow.list_(arrow.float32())),
+        "within": arrow.array(
+            [{"v": 0.3, "n": "x"}, None, {"v": None, "n": "y"}],
+            arrow.struct([("v", arrow.float32()), ("n", arrow.string())]),
+        ),
+        "double": arrow.array([0.1, 96.0999984741211, 3.0]),
+    }
+    parquet.write_table(arrow.table(columns), tmp_path / "q.parquet")
+    found = [row.values for row in read_rows(tmp_path / "q.parquet", Faults())]
+    assert found == [
+        {"single": 96.1, "half": 0.5, "money": 1.1, "listed": [0.1, None],
+         "within": {"v": 0.3, "n": "x"}, "double": 0.1},
+        {"single": None, "half": None, "money": "12345678901234567890.12", "listed": None,
+         "within": None, "double": 96.0999984741211},
+        {"single": 1e10, "half": 2.0, "money": 3, "listed": [2.7],
+         "within": {"v": None, "n": "y"}, "double": 3.0},
+    ]  # fmt: skip
+
+
+def test_a_gold_answer_of_a_column_of_singles_is_right_as_it_was_written(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    asked = arrow.array([f"What is {n} and a tenth?" for n in range(60)])
+    golds = arrow.array([n + 0.1 for n in range(60)], arrow.float32())
+    parquet.write_table(arrow.table({"question": asked, "answer": golds}), tmp_path / "q.parquet")
+    task = load_task(tmp_path / "q.parquet", grader="numeric")
+    for item in task.splits["test"]:
+        said = item.question.split()[2]
+        assert task.grader.grade(item, f"Answer: {said}.1").score == 1

@@ -41,3 +41,10 @@ def test_gold_answers_of_mathematics_are_right_and_changed_ones_mostly_wrong():
     ]
     assert sum(changed) < 3
     grader.close()
+
+
+def test_mathematics_is_read_in_prose_as_numbers_are():
+    shared_data("gsm8k/example_model_solutions.jsonl.gz")
+    found = bench.prose()
+    assert found["whole"]["percent_of_read"] > 99.9, found
+    assert found["sentences"]["percent_of_read"] > 99, found

@@ -1,11 +1,14 @@
 """The task `replay`: the questions of a record of real models."""
 
+import asyncio
 import json
 
 import pytest
 
+from graphsearch.engines.replay import ReplayEngine
 from graphsearch.evaluators.tasks import get_task, source_of
 from graphsearch.evaluators.tasks.examine import examine
+from graphsearch.records.calls import Call, Message, Outcome, Sampling
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import check_task
 
@@ -134,3 +137,36 @@ def test_a_record_can_be_examined(record):
     put(record / "questions.jsonl", [{"qid": "q0"}])
     (error,) = examine(source_of("replay", path=record)).errors
     assert "questions.jsonl:1: 'q0' has no 'question'" in str(error)
+
+
+def test_what_a_record_calls_right_is_right_though_it_says_nothing(tmp_path):
+    """An empty and a blank answer, and one that could not be read; another model's are wrong."""
+    texts = ["", "  ", None, "yes"]
+    put(tmp_path / "questions.jsonl", [{"qid": f"q{n}", "question": f"{n}?"} for n in range(40)])
+    rows = [
+        {"qid": f"q{n}", "model": model, "samples": [{"answer": texts[n % 4], "correct": right}]}
+        for n in range(40)
+        for model, right in (("a", True), ("b", False))
+    ]
+    put(tmp_path / "records.jsonl", rows)
+    task = get_task("replay", path=tmp_path, near_duplicates=None)
+    engine = ReplayEngine(tmp_path)
+    for items in task.splits.values():
+        for item in items:
+            for model, score in (("a", 1.0), ("b", 0.0)):
+                messages = (Message("user", item.question),)
+                call = Call(model, messages, Sampling(), item=item.id)
+                reply = asyncio.run(engine.generate(call))
+                graded = reply.outcome is Outcome.ANSWERED
+                if model == "a" or texts[int(item.id[1:]) % 4] != "yes":
+                    verdict = task.grader.grade(item, reply.text) if graded else None
+                    assert (verdict.score if verdict else 0.0) == score, (item, reply)
+
+
+def test_answers_to_questions_that_are_not_there_are_pointed_out(record):
+    rows = [json.loads(line) for line in (record / "questions.jsonl").read_text().splitlines()]
+    put(record / "questions.jsonl", rows[3:])
+    (said,) = examine(source_of("replay", path=record)).warnings
+    assert said.startswith("6 lines of the record answer questions that it does not hold: 'q0',")
+    put(record / "questions.jsonl", rows)
+    assert examine(source_of("replay", path=record)).warnings == ()
