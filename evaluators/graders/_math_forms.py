@@ -155,6 +155,8 @@ def _respelled(cleaned: str, *, within: bool = False) -> str:
     text = re.sub(r"\\([lg])eq(?![A-Za-z])", r"\\\1e", text)
     text = re.sub(r"\^\s*\{\s*(\w)\s*\}", r"^\1", text)
     text = re.sub(r"\^\{?\\circ\s*\}?", "", text)
+    text = re.sub(r"\s*(?:\\times|\\cdot|\*)(?![A-Za-z])\s*", "*", text)
+    text = re.sub(r"(?<=\d)\*(?=[A-Za-z\\])", "", text)
     text = _BLANKS.sub(lambda match: f"{match[1] or ''} " if match[1] or match[2] else "", text)
     return _sum(text)
 
