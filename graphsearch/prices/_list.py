@@ -125,33 +125,26 @@ def with_prices(fleet: Fleet, own: PriceList | None = None) -> Fleet:
         fleet: what it says itself always wins.
         own: the user's list; it holds for models of any engine.
     """
-    return replace(fleet, models=tuple(_filled(spec, own) for spec in fleet.models))
-
-
-def _filled(spec: ModelSpec, own: PriceList | None) -> ModelSpec:
-    lists = [own] if own is not None else []
-    if spec.engine == "litellm" and spec.endpoint is None:
-        lists.append(PriceList.load())
-    for prices in lists:
-        price = prices.of(spec)
-        if price is not None:
-            return _taken(spec, price, prices.note)
-    return spec
-
-
-def _taken(spec: ModelSpec, price: Price, note: str) -> ModelSpec:
-    if spec.context is None:
-        spec = replace(spec, context=price.context)
-    if spec.input_price is not None or spec.output_price is not None:
-        return spec
-    if price.input_price is None and price.output_price is None:
-        return spec
-    return replace(
-        spec,
-        input_price=price.input_price,
-        output_price=price.output_price,
-        price_source=note,
-    )
+    filled = []
+    for spec in fleet.models:
+        lists = [] if own is None else [own]
+        if spec.engine == "litellm" and spec.endpoint is None:
+            lists.append(PriceList.load())
+        found = next(((one, price) for one in lists if (price := one.of(spec)) is not None), None)
+        if found is not None:
+            prices, price = found
+            if spec.context is None:
+                spec = replace(spec, context=price.context)
+            own_prices = {spec.input_price, spec.output_price} != {None}
+            if not own_prices and {price.input_price, price.output_price} != {None}:
+                spec = replace(
+                    spec,
+                    input_price=price.input_price,
+                    output_price=price.output_price,
+                    price_source=prices.note,
+                )
+        filled.append(spec)
+    return replace(fleet, models=tuple(filled))
 
 
 @lru_cache(maxsize=1)

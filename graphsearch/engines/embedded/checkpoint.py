@@ -71,8 +71,17 @@ class Shape:
         Raises:
             FleetError: the configuration is not a plain Llama, or a value is missing.
         """
-        _check_is_plain_llama(config, where)
+        for name, value in (("model_type", "llama"), ("hidden_act", "silu")):
+            if config.get(name, value) != value:
+                raise FleetError(
+                    f"{name} is {config[name]!r}; the embedded engine runs {value!r} only",
+                    where=where,
+                )
+        for name in ("attention_bias", "mlp_bias"):
+            if config.get(name):
+                raise FleetError(f"{name} is set; the embedded engine has no biases", where=where)
         try:
+            ends = config["eos_token_id"]
             heads = int(config["num_attention_heads"])
             width = int(config["hidden_size"])
             return cls(
@@ -86,24 +95,12 @@ class Shape:
                 context=int(config["max_position_embeddings"]),
                 rope_theta=_rope_theta(config, where),
                 norm_eps=float(config["rms_norm_eps"]),
-                ends=_ends(config),
+                ends=tuple(int(end) for end in (ends if isinstance(ends, list) else [ends])),
             )
         except KeyError as error:
             raise FleetError(f"{error.args[0]!r} is missing", where=where) from None
         except (TypeError, ValueError) as error:
             raise FleetError(f"a value is not a number: {error}", where=where) from None
-
-
-def _check_is_plain_llama(config: Mapping[str, Any], where: str) -> None:
-    wanted = {"model_type": "llama", "hidden_act": "silu"}
-    for name, value in wanted.items():
-        if config.get(name, value) != value:
-            raise FleetError(
-                f"{name} is {config[name]!r}; the embedded engine runs {value!r} only", where=where
-            )
-    for name in ("attention_bias", "mlp_bias"):
-        if config.get(name):
-            raise FleetError(f"{name} is set; the embedded engine has no biases", where=where)
 
 
 def _rope_theta(config: Mapping[str, Any], where: str) -> float:
@@ -117,11 +114,6 @@ def _rope_theta(config: Mapping[str, Any], where: str) -> float:
     if theta is None:
         raise KeyError("rope_theta")
     return float(theta)
-
-
-def _ends(config: Mapping[str, Any]) -> tuple[int, ...]:
-    ends = config["eos_token_id"]
-    return tuple(int(end) for end in ends) if isinstance(ends, list) else (int(ends),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +248,6 @@ def _read_tensors(path: Path) -> dict[str, Array]:
 
 
 def _check_tensors(shape: Shape, tensors: Mapping[str, Array], *, where: str) -> None:
-    for name, size in _expected(shape).items():
-        if name not in tensors:
-            raise FleetError(f"tensor {name} is missing", where=where)
-        if tensors[name].shape != size:
-            raise FleetError(
-                f"tensor {name} is {tensors[name].shape}, the configuration says {size}",
-                where=where,
-            )
-
-
-def _expected(shape: Shape) -> dict[str, tuple[int, ...]]:
     inner, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     block = {
         "input_layernorm": (shape.width,),
@@ -286,4 +267,11 @@ def _expected(shape: Shape) -> dict[str, tuple[int, ...]]:
     }
     expected["model.embed_tokens.weight"] = (shape.words, shape.width)
     expected["model.norm.weight"] = (shape.width,)
-    return expected
+    for name, size in expected.items():
+        if name not in tensors:
+            raise FleetError(f"tensor {name} is missing", where=where)
+        if tensors[name].shape != size:
+            raise FleetError(
+                f"tensor {name} is {tensors[name].shape}, the configuration says {size}",
+                where=where,
+            )

@@ -7,7 +7,7 @@ from pathlib import Path
 from graphsearch.engines.embedded.batch import Batch
 from graphsearch.engines.embedded.checkpoint import Checkpoint
 from graphsearch.engines.embedded.decoder import Decoder
-from graphsearch.engines.embedded.sequences import Finish, Sequence, sequence_of
+from graphsearch.engines.embedded.sequences import Finish, sequence_of
 from graphsearch.records.calls import Sampling
 
 __all__ = ["Generation", "generate_batch"]
@@ -69,10 +69,8 @@ def generate_batch(
         batch.join(sequence)
     while len(batch):
         batch.step()
-    return [_generation(sequence) for sequence in sequences]
-
-
-def _generation(sequence: Sequence) -> Generation:
-    if sequence.finish is None:
-        raise RuntimeError("a sequence left its batch before it ended")
-    return Generation(sequence.text, tuple(sequence.tokens), len(sequence.prompt), sequence.finish)
+    done = []
+    for one in sequences:
+        assert one.finish is not None, "a sequence left its batch before it ended"
+        done.append(Generation(one.text, tuple(one.tokens), len(one.prompt), one.finish))
+    return done

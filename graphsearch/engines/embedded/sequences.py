@@ -63,8 +63,20 @@ def sequence_of(
         Rejected: the prompt is empty, too long or has a word the model does not know, or the
             sampling makes no sense.
     """
-    _check(sampling)
-    prompt = _encoded(checkpoint, text)
+    if not 0 <= sampling.temperature < float("inf"):
+        raise Rejected(f"temperature is {sampling.temperature}, it must be 0 or more")
+    if not 0 < sampling.top_p <= 1:
+        raise Rejected(f"top_p is {sampling.top_p}, it must be above 0 and at most 1")
+    if sampling.max_tokens is not None and sampling.max_tokens < 1:
+        raise Rejected(f"max_tokens is {sampling.max_tokens}, it must be 1 or more")
+    if not all(sampling.stop):
+        raise Rejected("a stop text is empty; it would end every reply at once")
+    try:
+        prompt = checkpoint.tokenizer.encode(text)
+    except KeyError as error:
+        raise Rejected(f"the model does not know the word {error.args[0]!r}") from None
+    if not prompt:
+        raise Rejected("the prompt is empty")
     room = checkpoint.shape.context - len(prompt)
     if room < 1:
         raise Rejected(
@@ -75,27 +87,6 @@ def sequence_of(
     heat, mass = float(sampling.temperature), float(sampling.top_p)
     key = stream_key(seed, checkpoint.digest, text, repr(heat), repr(mass))
     return Sequence(prompt, key, heat, mass, limit, sampling.stop, owner)
-
-
-def _check(sampling: Sampling) -> None:
-    if not 0 <= sampling.temperature < float("inf"):
-        raise Rejected(f"temperature is {sampling.temperature}, it must be 0 or more")
-    if not 0 < sampling.top_p <= 1:
-        raise Rejected(f"top_p is {sampling.top_p}, it must be above 0 and at most 1")
-    if sampling.max_tokens is not None and sampling.max_tokens < 1:
-        raise Rejected(f"max_tokens is {sampling.max_tokens}, it must be 1 or more")
-    if not all(sampling.stop):
-        raise Rejected("a stop text is empty; it would end every reply at once")
-
-
-def _encoded(checkpoint: Checkpoint, text: str) -> tuple[int, ...]:
-    try:
-        prompt = checkpoint.tokenizer.encode(text)
-    except KeyError as error:
-        raise Rejected(f"the model does not know the word {error.args[0]!r}") from None
-    if not prompt:
-        raise Rejected("the prompt is empty")
-    return prompt
 
 
 def reply_of(sequence: Sequence, *, seconds: float) -> Reply:

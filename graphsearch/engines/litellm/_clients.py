@@ -43,19 +43,13 @@ async def leave(litellm: Any, loop: asyncio.AbstractEventLoop) -> None:
     kept = _kept(litellm)
     clients = [kept.pop(name) for name in list(kept) if hash(name) not in uses.others]
     for client in clients:
-        await _closed(client)
+        close = getattr(client, "aclose", None) or getattr(client, "close", None)
+        ended = None if close is None else close()
+        if inspect.isawaitable(ended):
+            await ended
 
 
 def _kept(litellm: Any) -> dict[str, Any]:
     cache = getattr(litellm, "in_memory_llm_clients_cache", None)
     found = getattr(cache, "cache_dict", None)
     return found if isinstance(found, dict) else {}
-
-
-async def _closed(client: Any) -> None:
-    close = getattr(client, "aclose", None) or getattr(client, "close", None)
-    if close is None:
-        return
-    ended = close()
-    if inspect.isawaitable(ended):
-        await ended

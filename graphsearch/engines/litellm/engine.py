@@ -158,18 +158,30 @@ class LitellmEngine:
 
     async def _ask(self, call: Call, served: str) -> Any:
         """The response, None for a refused prompt, or the error it stands for."""
+        sampling = call.sampling
+        # What is OpenAI's default anyway is left out: some providers refuse it.
+        drawn: dict[str, Any] = {"temperature": sampling.temperature}
+        if sampling.top_p != 1.0:
+            drawn["top_p"] = sampling.top_p
+        if sampling.max_tokens is not None:
+            drawn["max_tokens"] = sampling.max_tokens
+        if sampling.stop:
+            drawn["stop"] = list(sampling.stop)
+        # Half a character has no bytes in UTF-8; a question mark stands for it.
+        messages = [
+            {"role": m.role, "content": m.content.encode(errors="replace").decode()}
+            for m in call.messages
+        ]
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._litellm.acompletion(
                     model=served,
-                    messages=[
-                        {"role": m.role, "content": _whole(m.content)} for m in call.messages
-                    ],
+                    messages=messages,
                     api_key=self._value(),
                     api_base=self._endpoint,
                     timeout=_NO_LIMIT if self._timeout is None else self._timeout,
                     seed=call.seed % _SEEDS,
-                    **_sampling(call),
+                    **drawn,
                     **_ALONE,
                 )
         except TimeoutError:
@@ -207,21 +219,3 @@ class LitellmEngine:
         self._litellm = load_litellm() if is_loaded() else await asyncio.to_thread(load_litellm)
         use(self._litellm, loop)
         self._key, self._loop = key, loop
-
-
-def _sampling(call: Call) -> dict[str, Any]:
-    """What is drawn how; what is OpenAI's default anyway is left out, some providers refuse it."""
-    sampling = call.sampling
-    out: dict[str, Any] = {"temperature": sampling.temperature}
-    if sampling.top_p != 1.0:
-        out["top_p"] = sampling.top_p
-    if sampling.max_tokens is not None:
-        out["max_tokens"] = sampling.max_tokens
-    if sampling.stop:
-        out["stop"] = list(sampling.stop)
-    return out
-
-
-def _whole(text: str) -> str:
-    """Half a character has no bytes in UTF-8; a question mark stands for it."""
-    return text.encode(errors="replace").decode()

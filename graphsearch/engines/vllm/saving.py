@@ -13,7 +13,7 @@ from typing import Any, Final
 from graphsearch.engines.embedded.checkpoint import builtin_folder
 from graphsearch.engines.vllm.serve import Serve
 from graphsearch.records.errors import FleetError
-from graphsearch.records.models import Fleet, ModelSpec
+from graphsearch.records.models import Fleet
 
 __all__ = ["FIRST_PORT", "save_fleet"]
 
@@ -54,27 +54,32 @@ def save_fleet(
         raise FleetError(f"first_port is {first_port}; ports go from 1 to 65535")
     chosen = [spec for spec in embedded.models if spec.name in wanted]
     out = Path(folder)
-    for spec in chosen:
-        _copy(builtin_folder(spec.name), out / spec.name)
-    served = [_served(spec, first_port + i) for i, spec in enumerate(chosen)]
+    served = []
+    for port, spec in enumerate(chosen, first_port):
+        (out / spec.name).mkdir(parents=True, exist_ok=True)
+        for name in _FILES:
+            _write(out / spec.name / name, (builtin_folder(spec.name) / name).read_bytes())
+        serve = Serve(
+            weights=f"./{spec.name}",
+            max_model_len=spec.context,
+            dtype="float32",
+            args=("--enforce-eager",),
+        )
+        served.append(
+            replace(
+                spec,
+                engine="http",
+                endpoint=f"http://127.0.0.1:{port}/v1",
+                options={"serve": serve.to_json()},
+                source=f"./{spec.name}",
+            )
+        )
     fleet = Fleet("embedded-vllm", tuple(served), embedded.unit_model)
     path = out / "fleet.yaml"
     if path.exists() and not path.read_text(errors="replace").startswith(_HEAD.split("{")[0]):
         raise FleetError("is there already and was not written by this command", where=str(path))
     _write(path, (_HEAD.format(name=path.name) + _yaml(fleet)).encode())
     return path
-
-
-def _served(spec: ModelSpec, port: int) -> ModelSpec:
-    serve = Serve(
-        weights=f"./{spec.name}",
-        max_model_len=spec.context,
-        dtype="float32",
-        args=("--enforce-eager",),
-    )
-    options = {"serve": serve.to_json()}
-    endpoint = f"http://127.0.0.1:{port}/v1"
-    return replace(spec, engine="http", endpoint=endpoint, options=options, source=f"./{spec.name}")
 
 
 def _yaml(fleet: Fleet) -> str:
@@ -87,12 +92,6 @@ def _yaml(fleet: Fleet) -> str:
         for model in data["models"]
     ]
     return dump_yaml(data)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for name in _FILES:
-        _write(target / name, (source / name).read_bytes())
 
 
 def _write(path: Path, data: bytes) -> None:
