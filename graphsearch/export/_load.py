@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,19 @@ def load_bundle(
     try:
         _check(record, str(path))
         fleet = _moved(Fleet.from_json(record["fleet"]), endpoints or {}, api_key_envs or {})
-        known = (endpoints or {}), (api_key_envs or {})
-        used = set(record["fingerprints"])
-        _check_secrets(fleet, used, *known, where=str(path))
-        if not trust_flags:
-            _check_flags(fleet, used, where=str(path))
+        used = [spec for spec in fleet.models if spec.name in record["fingerprints"]]
+        _check_secrets(used, endpoints or {}, api_key_envs or {}, where=str(path))
+        for spec in () if trust_flags else used:
+            # Those of a vLLM in this process may run code.
+            options = options_of(spec) if spec.options else None
+            flags = () if options is None else options.may_run_code()
+            if flags:
+                raise ConfigError(
+                    f"starts the model {spec.name!r} in this process with {' '.join(flags)}, which "
+                    "may run code that is not of this machine; where you mean that, pass "
+                    "trust_flags=True to load_bundle",
+                    where=str(path),
+                )
         bundle = Bundle(Path(folder), record, fleet)
         bundle.check(models=check_models)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -104,80 +112,57 @@ def _moved(fleet: Fleet, endpoints: Mapping[str, str], keys: Mapping[str, str | 
 
 
 def _check_secrets(
-    fleet: Fleet,
-    used: set[str],
+    models: Sequence[ModelSpec],
     endpoints: Mapping[str, str],
     keys: Mapping[str, str | None],
     *,
     where: str,
 ) -> None:
     """A bundle may come from anybody: which secrets of this machine go where, it cannot choose."""
-    models = [spec for spec in fleet.models if spec.name in used]
     for spec in models:
-        if spec.engine == "litellm":
-            _check_litellm(spec, endpoints, where)
+        if spec.engine != "litellm":
+            continue
+        # LiteLLM finds some keys by itself, and shows them to whatever address it is given.
+        if spec.endpoint is not None and spec.name not in endpoints:
+            raise ConfigError(
+                f"has the model {spec.name!r} asked at {spec.endpoint} by litellm, which may send "
+                "keys of your environment there; where you mean that, pass "
+                f"endpoints={{{spec.name!r}: {spec.endpoint!r}}} to load_bundle",
+                where=where,
+            )
+        served = spec.served_name or spec.name
+        if "://" in served:
+            raise ConfigError(
+                f"the model {spec.name!r} is called {served!r} by litellm: an address in a name, "
+                "where keys of your environment would be sent",
+                where=where,
+            )
     asking = [s for s in models if s.api_key_env is not None and s.name not in keys]
     if asking:
         first = asking[0]
         told = ", ".join(f"{spec.name!r}: {spec.api_key_env!r}" for spec in asking)
+        server = first.endpoint or f"the provider that {first.engine} finds for it"
         raise ConfigError(
             f"asks for the key in the environment variable {first.api_key_env}, to be sent to "
-            f"{_server(first)} for the model {first.name!r}; where you mean that, pass "
+            f"{server} for the model {first.name!r}; where you mean that, pass "
             f"api_key_envs={{{told}}} to load_bundle, with another variable where the key stands "
             "in one, or with None to send no key",
             where=where,
         )
 
 
-def _check_litellm(spec: ModelSpec, endpoints: Mapping[str, str], where: str) -> None:
-    """LiteLLM finds some keys by itself, and shows them to whatever address it is given."""
-    if spec.endpoint is not None and spec.name not in endpoints:
-        raise ConfigError(
-            f"has the model {spec.name!r} asked at {spec.endpoint} by litellm, which may send keys "
-            f"of your environment there; where you mean that, pass endpoints={{{spec.name!r}: "
-            f"{spec.endpoint!r}}} to load_bundle",
-            where=where,
-        )
-    served = spec.served_name or spec.name
-    if "://" in served:
-        raise ConfigError(
-            f"the model {spec.name!r} is called {served!r} by litellm: an address in a name, where "
-            "keys of your environment would be sent",
-            where=where,
-        )
-
-
-def _check_flags(fleet: Fleet, used: set[str], *, where: str) -> None:
-    """Flags of a vLLM in this process may run code; those of a server elsewhere are not used."""
-    for spec in fleet.models:
-        options = options_of(spec) if spec.options and spec.name in used else None
-        flags = () if options is None else options.may_run_code()
-        if flags:
-            raise ConfigError(
-                f"starts the model {spec.name!r} in this process with {' '.join(flags)}, which may "
-                "run code that is not of this machine; where you mean that, pass trust_flags=True "
-                "to load_bundle",
-                where=where,
-            )
-
-
-def _server(spec: ModelSpec) -> str:
-    return spec.endpoint or f"the provider that {spec.engine} finds for it"
-
-
 def _read(path: Path) -> Mapping[str, Any]:
+    def refuse(text: str) -> None:
+        # `NaN` and `Infinity`, which Python reads and JSON does not know.
+        raise ValueError(f"{text} is no number")
+
     try:
-        record = json.loads(read_text(path), parse_constant=_no_number)
+        record = json.loads(read_text(path), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not JSON: {error}", where=str(path)) from error
     if not isinstance(record, dict):
         raise ConfigError("is no bundle: a mapping was expected", where=str(path))
     return record
-
-
-def _no_number(text: str) -> None:
-    """Refuse `NaN` and `Infinity`, which Python reads and JSON does not know."""
-    raise ValueError(f"{text} is no number")
 
 
 def _check(record: Mapping[str, Any], where: str) -> None:
@@ -193,13 +178,9 @@ def _check(record: Mapping[str, Any], where: str) -> None:
     if found != record["digest"]:
         message = f"was changed after export: its digest is {found}, not {record['digest']}"
         raise ConfigError(message, where=where)
-    _check_prompts(record["prompts"], where)
-
-
-def _check_prompts(prompts: Any, where: str) -> None:
-    """File names from outside must stay names: no folders, no other kinds of files."""
-    names = [prompts["name"], *prompts["files"]]
-    for name in names:
+    # File names from outside must stay names: no folders, no other kinds of files.
+    prompts = record["prompts"]
+    for name in (prompts["name"], *prompts["files"]):
         if not _FILE_NAME.fullmatch(name):
             raise ConfigError(f"{name!r} is no plain name", where=f"{where}: prompts")
     for name in prompts["files"]:

@@ -52,23 +52,43 @@ def find_sources(
     prompt_set: str | Path | None = None,
 ) -> Sources:
     """All parts of a finished study; see `write_bundle` for arguments and errors."""
+    from graphsearch.agents.roles import get_roles
     from graphsearch.engines import engines_for
-    from graphsearch.spec import spec_digest
+    from graphsearch.spec import load_spec, spec_digest
     from graphsearch.study.result import Result
 
     result = source if isinstance(source, Result) else Result.load(source)
     record = result.to_json()
-    config = _config(result.folder)
+    path = None if result.folder is None else result.folder / "config.yaml"
+    config = load_spec(path) if path is not None and path.is_file() else None
     told = config.task.prompt_set if config is not None else None
     chosen = prompt_set or told or record.get("prompt_set")
     if task is None and (chosen is None or "grader" not in record["task"]):
         task = _task(record, config)  # a run of before these were kept
     chosen = chosen or (task.prompt_set if task is not None else "chat")
+    try:
+        roles = get_roles(chosen)
+    except ConfigError as error:
+        if prompt_set or told:
+            raise
+        raise ConfigError(
+            f"the search used the prompts of a folder {str(chosen)!r}, and the run does not "
+            "say where it lies; name it by --prompt-set (`prompt_set` in Python)"
+        ) from error
     graph = result.winner.graph.canonical()
     fleet = Fleet.from_json(record["fleet"])
-    roles = _roles(chosen, is_told=bool(prompt_set or told))
     engines = engines_for(fleet, sorted({n.model for n in graph.nodes if n.model is not None}))
-    _check_unchanged(record, roles, engines)
+    # A bundle's evidence must be of the very prompts and models that go into it.
+    marks = record.get("fingerprints", {}).items()
+    changed = [n for n, mark in marks if n in engines and engines[n].info(n).fingerprint != mark]
+    what = [f"model {name!r}" for name in changed]
+    if record.get("prompts", roles.version) != roles.version:
+        what.insert(0, f"prompt set {roles.prompts.name!r}")
+    if what:
+        raise ConfigError(
+            f"the {what[0]} has changed since the search, so its evidence no longer holds; run "
+            "the search again"
+        )
     return Sources(
         record,
         graph,
@@ -79,31 +99,6 @@ def find_sources(
         engines,
         spec_digest(config) if config is not None else None,
     )
-
-
-def _check_unchanged(
-    record: Mapping[str, Any], roles: "RoleSet", engines: "Mapping[str, Engine]"
-) -> None:
-    """A bundle's evidence must be of the very prompts and models that go into it."""
-    if record.get("prompts", roles.version) != roles.version:
-        raise ConfigError(
-            f"the prompt set {roles.prompts.name!r} has changed since the search, so its evidence "
-            "no longer holds; run the search again"
-        )
-    for name, known in record.get("fingerprints", {}).items():
-        if name in engines and engines[name].info(name).fingerprint != known:
-            raise ConfigError(
-                f"the model {name!r} has changed since the search, so its evidence no longer "
-                "holds; run the search again"
-            )
-
-
-def _config(folder: Path | None) -> "Spec | None":
-    from graphsearch.spec import load_spec
-
-    if folder is None or not (folder / "config.yaml").is_file():
-        return None
-    return load_spec(folder / "config.yaml")
 
 
 def _task(record: Mapping[str, Any], config: "Spec | None") -> "Task":
@@ -122,7 +117,7 @@ def _task(record: Mapping[str, Any], config: "Spec | None") -> "Task":
 
 def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
     """What a bundle says of the task; of its questions nothing but their fingerprint."""
-    from graphsearch.evaluators.graders import get_grader, grader_recipe
+    from graphsearch.evaluators.graders import get_grader, grader_recipe, grader_traits
 
     grader = told.get("grader") if task is None else grader_recipe(task.grader)
     if grader is None or grader["options"] is None:
@@ -137,39 +132,16 @@ def _task_part(told: Mapping[str, Any], task: "Task | None") -> dict[str, Any]:
     reader = made.reader if isinstance(made, HasReader) else None
     grader = grader_recipe(reader) if reader is not None else grader
     assert grader is not None
+    name, options = grader["name"], dict(grader["options"])
+    # In service functions are never called, so where their file lay is nobody's business.
+    traits = grader_traits(name)
+    for option in traits.path_options if traits.runs_code else ():
+        found = reference(str(options.get(option)))
+        if found is not None and found.file is not None and found.file.is_absolute():
+            options[option] = f"{found.file.name}:{found.name}"
     return {
         "name": told["name"],
         "fingerprint": told["fingerprint"],
         "profile": dict(told["profile"]),
-        "grader": _without_places(grader["name"], grader["options"]),
+        "grader": {"name": name, "options": options},
     }
-
-
-def _without_places(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A grader as a bundle tells it: where a file of functions lay is nobody's business.
-
-    Service reads answers and judges none, so the functions are never called.
-    """
-    from graphsearch.evaluators.graders import grader_traits
-
-    told = dict(options)
-    traits = grader_traits(name)
-    for option in traits.path_options if traits.runs_code else ():
-        found = reference(str(told.get(option)))
-        if found is not None and found.file is not None and found.file.is_absolute():
-            told[option] = f"{found.file.name}:{found.name}"
-    return {"name": name, "options": told}
-
-
-def _roles(prompt_set: str | Path, *, is_told: bool) -> "RoleSet":
-    from graphsearch.agents.roles import get_roles
-
-    try:
-        return get_roles(prompt_set)
-    except ConfigError as error:
-        if is_told:
-            raise
-        raise ConfigError(
-            f"the search used the prompts of a folder {str(prompt_set)!r}, and the run does not "
-            "say where it lies; name it by --prompt-set (`prompt_set` in Python)"
-        ) from error

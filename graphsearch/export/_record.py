@@ -1,6 +1,6 @@
 """The content of `graph.json`, and its digest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,25 +26,21 @@ def content_digest(record: Mapping[str, Any]) -> str:
 
 def graph_part(graph: CollaborationGraph, roles: Mapping[str, Role]) -> dict[str, Any]:
     """The graph, and for each node where it stands and how it draws its tokens."""
+    nodes = []
+    for i, node in enumerate(graph.nodes):
+        role = roles[node.role]
+        context = NodeContext(graph.in_degree(i), i == graph.sink)
+        sampling = asdict(role.sampling(context)) if isinstance(role, SpeakingRole) else None
+        parents = list(graph.parents(i))
+        nodes.append(
+            {"role": node.role, "model": node.model, "parents": parents, "sampling": sampling}
+        )
     return {
         "graph": graph.to_json(),
         "text": graph.describe(),
         "mermaid": graph.to_mermaid(),
-        "nodes": list(_nodes(graph, roles)),
+        "nodes": nodes,
     }
-
-
-def _nodes(graph: CollaborationGraph, roles: Mapping[str, Role]) -> Iterator[dict[str, Any]]:
-    for i, node in enumerate(graph.nodes):
-        role = roles[node.role]
-        context = NodeContext(graph.in_degree(i), i == graph.sink)
-        sampling = role.sampling(context) if isinstance(role, SpeakingRole) else None
-        yield {
-            "role": node.role,
-            "model": node.model,
-            "parents": list(graph.parents(i)),
-            "sampling": None if sampling is None else asdict(sampling),
-        }
 
 
 def prompts_part(folder: Path, version: str) -> dict[str, Any]:

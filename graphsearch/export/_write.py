@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
-from graphsearch.export._parts import Sources, find_sources
+from graphsearch.export._parts import find_sources
 from graphsearch.records.errors import BudgetRefused, ConfigError, StoreError
 from graphsearch.records.urls import bare_url
 
 if TYPE_CHECKING:
-    from graphsearch.cost import Amount
     from graphsearch.records.tasks import Task
     from graphsearch.study.result import Result
 
@@ -47,32 +46,32 @@ def write_bundle(
         ConfigError: the folder holds something else, or a part cannot be found.
         BudgetRefused: a model has no price in the cap's currency.
     """
+    from graphsearch.cost import Amount, CostModel
     from graphsearch.export._load import load_bundle
+    from graphsearch.records.tasks import TokenProfile
 
     target = Path(folder)
-    _refuse_foreign(target)
+    if target.exists() and not target.is_dir():
+        raise ConfigError("is a file; a folder is needed", where=str(target))
+    there = {path.name for path in target.iterdir()} if target.exists() else set()
+    others = sorted(there - {_GRAPH, _README})
+    if others:
+        raise ConfigError(
+            f"holds {others[0]!r}, which is no part of a bundle; choose an empty folder",
+            where=str(target),
+        )
     parts = find_sources(source, task=task, prompt_set=prompt_set)
-    record = _make(parts, cap)
-    target.mkdir(parents=True, exist_ok=True)
-    _replace(target / _README, readme(record))
-    _replace(target / _GRAPH, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    # Its keys and addresses are of a fleet that the caller has searched with.
-    specs = [spec for spec in parts.fleet.models if spec.name in record["fingerprints"]]
-    return load_bundle(
-        target,
-        endpoints={spec.name: bare_url(spec.endpoint) for spec in specs if spec.endpoint},
-        api_key_envs={spec.name: spec.api_key_env for spec in specs},
-    )
-
-
-def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
-    if cap is not None:
-        from graphsearch.cost import Amount
-
-        amount = Amount.parse(cap, where="cap")
-        _refuse_unpriced(parts, amount)
-        cap = str(amount)
     result, graph = parts.result, parts.graph
+    if cap is not None:
+        # Unknown is not zero: a cap that nothing could be held against is refused.
+        amount = Amount.parse(cap, where="cap")
+        lengths = TokenProfile(**parts.task["profile"])
+        cost = CostModel(parts.fleet, lengths, amount.currency)
+        for name in dict.fromkeys(n.model for n in graph.nodes if n.model is not None):
+            reason = cost.can_price(name)
+            if reason is not None:
+                raise BudgetRefused(f"the cap of {amount} a question cannot be kept: {reason}")
+        cap = str(amount)
     record: dict[str, Any] = {
         "schema_version": _record.SCHEMA_VERSION,
         "task": dict(parts.task),
@@ -89,35 +88,17 @@ def _make(parts: Sources, cap: str | None) -> dict[str, Any]:
     }
     if "fit" in result["winner"]:
         record["fit"] = result["winner"]["fit"]
-    return record | {"digest": _record.content_digest(record)}
-
-
-def _refuse_unpriced(parts: Sources, cap: "Amount") -> None:
-    """Unknown is not zero: a cap that nothing could be held against is refused."""
-    from graphsearch.cost import CostModel
-    from graphsearch.records.tasks import TokenProfile
-
-    profile = parts.task["profile"]
-    lengths = TokenProfile(profile["question"], profile["answer"])
-    cost = CostModel(parts.fleet, lengths, cap.currency)
-    for name in dict.fromkeys(n.model for n in parts.graph.nodes if n.model is not None):
-        reason = cost.can_price(name)
-        if reason is not None:
-            raise BudgetRefused(f"the cap of {cap} a question cannot be kept: {reason}")
-
-
-def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError("is a file; a folder is needed", where=str(folder))
-    known = {_GRAPH, _README}
-    others = (
-        sorted(p.name for p in folder.iterdir() if p.name not in known) if folder.exists() else []
+    record["digest"] = _record.content_digest(record)
+    target.mkdir(parents=True, exist_ok=True)
+    _replace(target / _README, readme(record))
+    _replace(target / _GRAPH, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    # Its keys and addresses are of a fleet that the caller has searched with.
+    specs = [spec for spec in parts.fleet.models if spec.name in record["fingerprints"]]
+    return load_bundle(
+        target,
+        endpoints={spec.name: bare_url(spec.endpoint) for spec in specs if spec.endpoint},
+        api_key_envs={spec.name: spec.api_key_env for spec in specs},
     )
-    if others:
-        raise ConfigError(
-            f"holds {others[0]!r}, which is no part of a bundle; choose an empty folder",
-            where=str(folder),
-        )
 
 
 def _replace(path: Path, text: str) -> None:
@@ -135,6 +116,12 @@ def readme(record: dict[str, Any]) -> str:
     """What stands beside `graph.json`, for people."""
     test = record["evidence"]["test"]
     models = ", ".join(sorted(record["fingerprints"]))
+    keys = {
+        spec["name"]: spec["api_key_env"]
+        for spec in record["fleet"]["models"]
+        if spec["name"] in record["fingerprints"] and spec["api_key_env"] is not None
+    }
+    keys_wanted = f" The search used `api_key_envs={keys!r}`." if keys else ""
     if test is None or test["accuracy"] is None:
         measured = "The budget of the search left no questions for a sealed test."
     else:
@@ -168,15 +155,5 @@ with load_bundle("path/to/this/folder") as bundle:
 Loading checks the digest and that the models are those of the evidence; nothing in here is code.
 Models that are served elsewhere now: `load_bundle(folder, endpoints={{model: url}})`. Questions go
 to the endpoints of the models; a key goes there only when you name its environment variable
-yourself: `api_key_envs={{model: variable}}`.{_keys_wanted(record)}
+yourself: `api_key_envs={{model: variable}}`.{keys_wanted}
 """
-
-
-def _keys_wanted(record: dict[str, Any]) -> str:
-    """The argument that sends the keys that the search sent, "" where it sent none."""
-    wanted = {
-        spec["name"]: spec["api_key_env"]
-        for spec in record["fleet"]["models"]
-        if spec["name"] in record["fingerprints"] and spec["api_key_env"] is not None
-    }
-    return f" The search used `api_key_envs={wanted!r}`." if wanted else ""

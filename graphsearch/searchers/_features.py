@@ -62,7 +62,11 @@ class FeatureMap:
         """
         self._slots = slots
         self._budget = budget
-        self._sizes = _sizes(models, prices)
+        logs = [math.log(max(price, 1e-12)) for price in prices]
+        low, spread = min(logs), (max(logs) - min(logs)) or 1.0
+        self._sizes: dict[str | None, float] = {
+            model: (value - low) / spread for model, value in zip(models, logs, strict=True)
+        }
         columns: dict[tuple[str | None, ...], int] = {("intercept",): 0}
         pairs: list[tuple[str | None, ...]] = [
             ("node", role, model) for role in roles for model in models
@@ -134,9 +138,12 @@ class FeatureMap:
         return {column: count for column, count in counts.items() if column is not None}
 
     def _shape_of(self, graph: CollaborationGraph, cost: float) -> tuple[float, ...]:
-        levels = graph.levels()
+        levels, parents, roots = graph.levels(), graph.parents(graph.sink), graph.roots
         most_read = max(map(len, graph.adjacency.parents))
         share = cost / self._budget
+        sizes = [self._sizes.get(node.model, 0.0) for node in graph.nodes]
+        speaking = [s for s, node in zip(sizes, graph.nodes, strict=True) if node.model is not None]
+        sink = sizes[graph.sink]
         return (
             len(graph) / (self._slots + 1),
             math.log1p(max(levels)),
@@ -145,26 +152,9 @@ class FeatureMap:
             share,
             share * share,
             levels.count(0) / len(graph),
-            *self._sizes_of(graph),
-        )
-
-    def _sizes_of(self, graph: CollaborationGraph) -> tuple[float, ...]:
-        sizes = [self._sizes.get(node.model, 0.0) for node in graph.nodes]
-        speaking = [s for s, node in zip(sizes, graph.nodes, strict=True) if node.model is not None]
-        parents = graph.parents(graph.sink)
-        roots = graph.roots
-        sink = sizes[graph.sink]
-        return (
             sum(speaking) / len(speaking),
             sum(sizes[i] for i in parents) / len(parents) if parents else sink,
             sum(sizes[i] for i in roots) / len(roots),
             sink,
             sink * math.log1p(len(parents)),
         )
-
-
-def _sizes(models: Sequence[str], prices: Sequence[float]) -> dict[str | None, float]:
-    logs = [math.log(max(price, 1e-12)) for price in prices]
-    low, high = min(logs), max(logs)
-    spread = (high - low) or 1.0
-    return {model: (value - low) / spread for model, value in zip(models, logs, strict=True)}

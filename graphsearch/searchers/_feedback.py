@@ -42,28 +42,14 @@ def leave_one_out(scores: NDArray[np.float64]) -> Advantages:
     differences = np.where(usable, filled - total / np.maximum(others, 1), 0.0)
     counts = usable.sum(axis=1)
     values = np.where(counts > 0, differences.sum(axis=1) / np.maximum(counts, 1), np.nan)
-    errors = _errors(differences, usable, counts, np.nan_to_num(values))
-    return Advantages(values, errors, _reliability(values, errors))
-
-
-def _errors(
-    differences: NDArray[np.float64],
-    usable: NDArray[np.bool_],
-    counts: NDArray[np.int_],
-    values: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Standard errors from one variance pooled over the trials: three items tell none alone."""
-    squares = np.where(usable, (differences - values[:, None]) ** 2, 0.0).sum()
+    # One variance pooled over the trials: three items tell none alone.
+    squares = np.where(usable, (differences - np.nan_to_num(values)[:, None]) ** 2, 0.0).sum()
     freedom = np.maximum(counts - 1, 0).sum()
     pooled = max(float(squares / freedom) if freedom > 0 else 0.25, LEAST_VARIANCE)
     errors: NDArray[np.float64] = np.sqrt(pooled / np.maximum(counts, 1))
-    return errors
-
-
-def _reliability(values: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
     valid = ~np.isnan(values)
-    if valid.sum() < 2:
-        return 0.0
-    spread = float(np.var(values[valid], ddof=1))
-    noise = float(np.mean(errors[valid] ** 2))
-    return max(0.0, spread - noise) / spread if spread > 0 else 0.0
+    reliability = 0.0
+    if valid.sum() >= 2:
+        spread, noise = float(np.var(values[valid], ddof=1)), float(np.mean(errors[valid] ** 2))
+        reliability = max(0.0, spread - noise) / spread if spread > 0 else 0.0
+    return Advantages(values, errors, reliability)

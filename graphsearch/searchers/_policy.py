@@ -36,7 +36,13 @@ class Policy:
         }
         within = (space.slots + 1) ** 2
         self.edges = np.array(sorted(i for i in self.index.values() if i < within), dtype=np.intp)
-        self.groups = tuple(_groups(self.initial.logits))
+        groups: list[slice] = []
+        like, first = self.initial.logits, self.initial.logits.edges.size
+        for rows in (like.models, like.roles, like.sinks[None]):
+            for _ in range(rows.shape[0]):
+                groups.append(slice(first, first + rows.shape[1]))
+                first += rows.shape[1]
+        self.groups = tuple(groups)
         self._size = len(start)
 
     def __len__(self) -> int:
@@ -120,26 +126,11 @@ class Policy:
         for group in self.groups:
             p = _softmax(result[group])
             if p.min() < floor and len(p) * floor < 1.0:
-                result[group] = np.log(_raised(p, floor))
+                # What lies above pays in proportion.
+                raised = np.maximum(p, floor)
+                above = raised - floor
+                result[group] = np.log(raised - (raised.sum() - 1.0) * above / above.sum())
         return result
-
-
-def _raised(p: Vector, floor: float) -> Vector:
-    """`p` with nothing below `floor`; what lies above pays in proportion."""
-    raised = np.maximum(p, floor)
-    above = raised - floor
-    result: Vector = raised - (raised.sum() - 1.0) * above / above.sum()
-    return result
-
-
-def _groups(like: Logits) -> list[slice]:
-    groups: list[slice] = []
-    start = like.edges.size
-    for rows in (like.models, like.roles, like.sinks[None]):
-        for _ in range(rows.shape[0]):
-            groups.append(slice(start, start + rows.shape[1]))
-            start += rows.shape[1]
-    return groups
 
 
 def _softmax(x: Vector) -> Vector:

@@ -102,12 +102,14 @@ class OptunaSearcher:
         """The finished trials, or their number where a journal holds them."""
         trials = self._finished()
         kept = len(trials) if self._journal else [self._coding.pack(t) for t in trials]
+        notes = self._storage.get_study_system_attrs(_identity(self._storage))
         return {
             "searcher": self.name,
             "version": VERSION,
             "sampler": self._sampler,
             "trials": kept,
-            "notes": _notes(self._storage),
+            # Samplers' own, of the whole study: NSGA-II keeps the parents it chose there.
+            "notes": {name: value for name, value in notes.items() if ":parent:" in name},
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -311,12 +313,6 @@ def _new_study() -> tuple["optuna.Study", "optuna.storages.BaseStorage"]:
     with _quiet():
         study = optuna.create_study(direction="maximize", study_name=STUDY, storage=storage)
     return study, storage
-
-
-def _notes(storage: "optuna.storages.BaseStorage") -> dict[str, Any]:
-    """What samplers wrote down for the whole study: NSGA-II keeps the parents it chose there."""
-    notes = storage.get_study_system_attrs(_identity(storage))
-    return {name: value for name, value in notes.items() if ":parent:" in name}
 
 
 def _identity(storage: "optuna.storages.BaseStorage") -> int:

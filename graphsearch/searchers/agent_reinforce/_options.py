@@ -61,7 +61,11 @@ class Options:
             ConfigError: an unknown option, preset or value.
         """
         rest = dict(given)
-        preset = _preset(rest.pop("preset", None))
+        name = rest.pop("preset", None)
+        name = "default" if name is None else name
+        if name not in PRESETS:
+            _refuse("preset", f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+        preset = PRESETS[name]
         defaults = {f.name: f.default for f in fields(cls)}
         chosen = read_options(OWNER, {**preset.options, **rest}, preset=None, **defaults)
         del chosen["preset"]
@@ -125,14 +129,6 @@ PRESETS: Mapping[str, Preset] = {
         study={"rounds": 10, "graphs_per_round": 1, "items_per_graph": 3, "winner": "last"},
     ),
 }
-
-
-def _preset(name: Any) -> Preset:
-    if name is None:
-        return PRESETS["default"]
-    if name not in PRESETS:
-        _refuse("preset", f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    return PRESETS[name]
 
 
 def _refuse(name: str, message: str) -> None:
