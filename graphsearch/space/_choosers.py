@@ -1,11 +1,10 @@
 """The ways to decide in a walk: draw, take the likeliest, follow, try everything."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphsearch.records.errors import ConfigError
 from graphsearch.space._logits import Floats, Logits, gate_logits, log_softmax, sigmoid
-from graphsearch.space._walk import Bools, Ints
+from graphsearch.space._walk import Bools, Choice, Ints
 
 __all__ = ["Draw", "Expand", "Follow", "Greedy", "uniforms_needed"]
 
@@ -25,28 +24,22 @@ class Draw:
     """
 
     def __init__(self, logits: Logits, uniforms: Floats, gates: tuple[int, ...] = ()) -> None:
-        self._logits = logits
-        self._gates = gate_logits(logits.roles, gates)
+        n = self._slots = len(logits.models)
         self._uniforms = uniforms
-        self._slots = len(logits.models)
-        sources, targets = _edge_columns(self._slots)
-        first = 1 + self._slots
-        # Where an edge is free, its decision depends on nothing else: all of them at once.
-        wish = uniforms[:, first : first + len(sources)] < sigmoid(logits.edges[sources, targets])
+        self._roles = logits.roles
+        self._logits = _by_choice(logits, gates)
+        self._first = {"sink": 0, "model": 1, "gate": uniforms_needed(n)}
+        # Where an edge is free, its decision depends on nothing else: all of them at once, in the
+        # order of the walk.
+        pairs = [(i, j) for j in range(n, 0, -1) for i in range(j - 1, -1, -1)]
+        sources, targets = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        wish = uniforms[:, 1 + n : 1 + n + len(pairs)] < sigmoid(logits.edges[sources, targets])
         self._wish = np.ascontiguousarray(wish.T)
 
-    def sink(self, mask: Bools) -> tuple[Ints, None]:
+    def pick(self, choice: Choice, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return _inverse(self._uniforms[:, 0], self._logits.sinks, mask), None
-
-    def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        return _inverse(self._uniforms[:, 1 + slot], self._logits.models[slot], mask), None
-
-    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        column = uniforms_needed(self._slots) + slot
-        return _inverse(self._uniforms[:, column], self._gates[slot], mask), None
+        column = self._uniforms[:, self._first[choice] + slot]
+        return _inverse(column, self._logits[choice][slot], mask), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
@@ -61,7 +54,13 @@ class Draw:
         """See `Chooser`."""
         last = uniforms_needed(self._slots)
         uniforms = self._uniforms[:, last - self._slots : last]
-        return _inverse(uniforms, self._logits.roles, masks), None
+        return _inverse(uniforms, self._roles, masks), None
+
+
+def _by_choice(logits: Logits, gates: tuple[int, ...]) -> dict[Choice, Floats]:
+    """Logits of each choice by slot; the sink is chosen once."""
+    as_gate = gate_logits(logits.roles, gates)
+    return {"sink": logits.sinks[None], "model": logits.models, "gate": as_gate}
 
 
 def _inverse(uniforms: Floats, logits: Floats, mask: Bools) -> Ints:
@@ -73,46 +72,32 @@ def _inverse(uniforms: Floats, logits: Floats, mask: Bools) -> Ints:
     return np.where(mask.any(axis=-1), np.minimum(choice, last), -1)
 
 
-def _edge_columns(n: int) -> tuple[Ints, Ints]:
-    """Sources and targets of all edges in the order of the walk."""
-    pairs = [(i, j) for j in range(n, 0, -1) for i in range(j - 1, -1, -1)]
-    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return columns[:, 0], columns[:, 1]
-
-
 class Greedy:
     """Takes the likeliest at each step; the first of equals, and no edge at even odds."""
 
     def __init__(self, logits: Logits, gates: tuple[int, ...] = ()) -> None:
-        self._logits = logits
-        self._gates = gate_logits(logits.roles, gates)
+        self._edges, self._roles = logits.edges, logits.roles
+        self._logits = _by_choice(logits, gates)
 
-    def _pick(self, logits: Floats, mask: Bools) -> Ints:
-        best = np.argmax(np.where(mask, logits, -np.inf), axis=-1)
-        return np.where(mask.any(axis=-1), best, -1)
-
-    def sink(self, mask: Bools) -> tuple[Ints, None]:
+    def pick(self, choice: Choice, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._pick(self._logits.sinks, mask), None
-
-    def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        return self._pick(self._logits.models[slot], mask), None
-
-    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        return self._pick(self._gates[slot], mask), None
+        return _likeliest(self._logits[choice][slot], mask), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
     ) -> tuple[Bools, None]:
         """See `Chooser`."""
-        chosen = free & (self._logits.edges[source, target] > 0)
+        chosen = free & (self._edges[source, target] > 0)
         return chosen if forced is None else forced | chosen, None
 
     def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._pick(self._logits.roles, masks), None
+        return _likeliest(self._roles, masks), None
+
+
+def _likeliest(logits: Floats, mask: Bools) -> Ints:
+    best = np.argmax(np.where(mask, logits, -np.inf), axis=-1)
+    return np.where(mask.any(axis=-1), best, -1)
 
 
 class Follow:
@@ -137,29 +122,20 @@ class Follow:
         roles: Ints,
         gates: tuple[int, ...] = (),
     ) -> None:
-        self._sink, self._models, self._taken, self._roles = sink, models, taken, roles
-        self._gates = gates
+        as_gate = [gates.index(role) + 1 if role in gates else 0 for role in roles.tolist()]
+        self._told: dict[Choice, list[int]] = {
+            "sink": [sink],
+            "model": models.tolist(),
+            "gate": as_gate,
+        }
+        self._taken, self._roles = taken, roles.tolist()
 
-    def _check(self, choice: int, mask: Bools, what: str) -> Ints:
-        if not mask.any():
-            return np.array([-1])
-        if not 0 <= choice < mask.shape[1] or not mask[0, choice]:
-            raise ConfigError(f"the trace's {what} is not allowed by the space and its budget")
-        return np.array([choice])
-
-    def sink(self, mask: Bools) -> tuple[Ints, None]:
+    def pick(self, choice: Choice, slot: int, mask: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
-        return self._check(self._sink, mask, "sink"), None
-
-    def model(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        return self._check(int(self._models[slot]), mask, f"model of slot {slot + 1}"), None
-
-    def gate(self, slot: int, mask: Bools) -> tuple[Ints, None]:
-        """See `Chooser`."""
-        role = int(self._roles[slot])
-        gate = self._gates.index(role) + 1 if role in self._gates else 0
-        return self._check(gate, mask, f"role of slot {slot + 1}"), None
+        what = {"sink": "sink", "model": f"model of slot {slot + 1}"}
+        return _checked(
+            self._told[choice][slot], mask, what.get(choice, f"role of slot {slot + 1}")
+        ), None
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
@@ -175,10 +151,18 @@ class Follow:
     def roles(self, masks: Bools) -> tuple[Ints, None]:
         """See `Chooser`."""
         roles = [
-            self._check(int(role), masks[:, slot], f"role of slot {slot + 1}")
+            _checked(role, masks[:, slot], f"role of slot {slot + 1}")
             for slot, role in enumerate(self._roles)
         ]
         return np.array(roles, dtype=np.int64).reshape(1, -1), None
+
+
+def _checked(told: int, mask: Bools, what: str) -> Ints:
+    if not mask.any():
+        return np.array([-1])
+    if not 0 <= told < mask.shape[1] or not mask[0, told]:
+        raise ConfigError(f"the trace's {what} is not allowed by the space and its budget")
+    return np.array([told])
 
 
 class Expand:
@@ -194,31 +178,19 @@ class Expand:
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def _all(self, mask: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-        none = ~mask.any(axis=1)
-        rows, choices = np.nonzero(np.column_stack([mask, none]))
+    def pick(self, choice: Choice, slot: int, mask: Bools) -> tuple[Ints, Ints]:
+        """See `Chooser`."""
+        rows, choices = np.nonzero(np.column_stack([mask, ~mask.any(axis=1)]))
         if len(rows) > self._limit:
             raise ConfigError(f"the space has more than {self._limit} traces; too many to list")
         return np.where(choices == mask.shape[1], -1, choices), rows
-
-    def sink(self, mask: Bools) -> tuple[Ints, Ints]:
-        """See `Chooser`."""
-        return self._all(mask)
-
-    def model(self, slot: int, mask: Bools) -> tuple[Ints, Ints]:
-        """See `Chooser`."""
-        return self._all(mask)
-
-    def gate(self, slot: int, mask: Bools) -> tuple[Ints, Ints]:
-        """See `Chooser`."""
-        return self._all(mask)
 
     def edge(
         self, source: int, target: int, free: Bools, forced: Bools | None
     ) -> tuple[Bools, Ints]:
         """See `Chooser`."""
         must = np.zeros_like(free) if forced is None else forced
-        choice, rows = self._all(np.column_stack([~must, must | free]))
+        choice, rows = self.pick("sink", 0, np.column_stack([~must, must | free]))
         return choice == 1, rows
 
     def roles(self, masks: Bools) -> tuple[Ints, Ints]:
@@ -226,7 +198,7 @@ class Expand:
         rows, n = np.arange(len(masks)), masks.shape[1]
         roles = np.full((len(rows), n), -1, dtype=np.int64)
         for slot in range(n):
-            choice, split = self._all(masks[rows, slot])
+            choice, split = self.pick("gate", slot, masks[rows, slot])
             rows, roles = rows[split], roles[split]
             roles[:, slot] = choice
         return roles, rows

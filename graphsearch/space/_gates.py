@@ -48,29 +48,19 @@ def least_cost(live: Bools, plain: Ints, least: Ints, more: Ints, upto: int) -> 
     """
     base = np.where(live, least, 0).sum(axis=1)
     new = np.maximum(more - live[:, :upto].sum(axis=1), 0)
-    out: Ints = base + _lowest(live, plain, least)
+    out: Ints = base.copy()
+    if live.shape[1]:
+        # What the lowest pending slot costs beyond its least.
+        below = np.full_like(plain, _NEVER)  # the cheapest plain call of a slot below each
+        below[:, 1:] = np.minimum.accumulate(plain, axis=1)[:, :-1]
+        at = np.argmax(live, axis=1)[:, None]
+        extra = np.minimum(plain - least, below)
+        out += np.where(live.any(axis=1), np.take_along_axis(extra, at, axis=1)[:, 0], 0)
     rows = np.nonzero(new > 0)[0]
     if len(rows):
         some = _Some(live[rows], plain[rows], least[rows], new[rows], upto)
         out[rows] = base[rows] + some.cheapest()
     return out
-
-
-def _root_below(plain: Ints) -> Ints:
-    """[B, t] the cheapest plain call of a slot below each."""
-    out = np.full_like(plain, _NEVER)
-    out[:, 1:] = np.minimum.accumulate(plain, axis=1)[:, :-1]
-    return out
-
-
-def _lowest(live: Bools, plain: Ints, least: Ints) -> Ints:
-    """[B] what the lowest pending slot costs beyond its least; 0 where none is pending."""
-    if not live.shape[1]:
-        return np.zeros(len(live), dtype=np.int64)
-    at = np.argmax(live, axis=1)[:, None]
-    extra = np.minimum(plain - least, _root_below(plain))
-    found: Ints = np.where(live.any(axis=1), np.take_along_axis(extra, at, axis=1)[:, 0], 0)
-    return found
 
 
 @dataclass(slots=True)

@@ -115,15 +115,12 @@ def named(space: "Space") -> dict[str, tuple[str, tuple[int, ...]]]:
     Edges `3->5` and `3->sink`, models `2:xs`, roles `2:fuser`, sinks `vote` and `fuser:m`; slots
     count from 1. Where a model and a role share their name, the role is `2:role=NAME`.
     """
-    memo: dict[str, tuple[str, tuple[int, ...]]] | None = space._memo.get("names")
-    if memo is None:
-        memo = space._memo["names"] = _named(space)
-    return memo
-
-
-def _named(space: "Space") -> dict[str, tuple[str, tuple[int, ...]]]:
+    known: dict[str, tuple[str, tuple[int, ...]]] | None = space._memo.get("names")
+    if known is not None:
+        return known
     n = space.slots
     out: dict[str, tuple[str, tuple[int, ...]]] = {}
+    space._memo["names"] = out
     for target in range(n, 0, -1):
         if space.edges == "star" and target < n:
             break

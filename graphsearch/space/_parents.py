@@ -62,7 +62,11 @@ class Parents:
         gammas = state.price[:, :target, 0]
         if tables.gates:
             gammas = state.least[:, :target]
-        need = state.need if is_sink else _slot_need(tables, state, target)
+        # Further parents that it needs, by in-degree: [1, n+2], or [B, n+2] with gates.
+        need = state.need if is_sink else tables.slot_need[None]
+        if tables.gates and not is_sink:
+            both = np.concatenate([need, tables.gate_need])
+            need = both[np.maximum(state.out.gates[:, target], 0)]
         return cls(
             active=live[:, target],
             degree=np.zeros(rows, dtype=np.int64),
@@ -197,12 +201,3 @@ class GatedParents(Parents):
         """Least that the target's step and all pending slots take of the room."""
         step = self.price_at(self.degree + one + more) - self.now
         return step + least_cost(live, self.plain, self.least, more, source)
-
-
-def _slot_need(tables: Tables, state: "_State", slot: int) -> Ints:
-    """Further parents that a slot needs, by in-degree: [1, n+2], or [B, n+2] with gates."""
-    if not tables.gates:
-        return tables.slot_need[None]
-    gates = state.out.gates[:, slot]
-    both = np.concatenate([tables.slot_need[None], tables.gate_need])
-    return both[np.maximum(gates, 0)]

@@ -149,7 +149,11 @@ class Space:
     @property
     def has_gates(self) -> bool:
         """Whether a slot may have the role of a gate."""
-        return any(self.role(option.name).is_gate for option in self.role_options)
+        found: bool | None = self._memo.get("has_gates")
+        if found is None:
+            found = any(self.role(option.name).is_gate for option in self.role_options)
+            self._memo["has_gates"] = found
+        return found
 
     def role(self, name: str) -> Role:
         """What a role declares of itself.

@@ -44,7 +44,11 @@ def gradient(draws: Draws, logits: Logits, weights: Floats, gates: Gates = ()) -
     by_role = np.einsum("b,bnr->nr", weights, _surplus(roles, draws.roles))
     for log_p in kinds:
         by_kind = np.einsum("b,bnk->nk", weights, _surplus(log_p, draws.gates))
-        by_role += _by_role(by_kind, logits.roles, gates)
+        # Being no gate stands for all other roles, by their share of it.
+        by_role[:, list(gates)] += by_kind[:, 1:]
+        plain = plain_roles(logits.roles.shape[1], gates)
+        every = np.ones((len(logits.roles), len(plain)), dtype=bool)
+        by_role[:, plain] += by_kind[:, :1] * np.exp(log_softmax(logits.roles[:, plain], every))
     return Logits(
         edges=np.einsum("b,bij,bij->ij", weights, draws.free, surplus),
         models=np.einsum("b,bnm->nm", weights, _surplus(models, draws.models)),
@@ -91,16 +95,6 @@ def _categorical(draws: Draws, logits: Logits, gates: Gates) -> list[Floats]:
     if gates:
         found.append(log_softmax(gate_logits(logits.roles, gates), draws.gate_mask))
     return found
-
-
-def _by_role(by_kind: Floats, roles: Floats, gates: Gates) -> Floats:
-    """[n, R] from [n, G+1]: being no gate stands for all other roles, by their share of it."""
-    out = np.zeros_like(roles)
-    out[:, list(gates)] = by_kind[:, 1:]
-    plain = plain_roles(roles.shape[1], gates)
-    every = np.ones((len(roles), len(plain)), dtype=bool)
-    out[:, plain] = by_kind[:, :1] * np.exp(log_softmax(roles[:, plain], every))
-    return out
 
 
 def _at(log_p: Floats, choice: Ints) -> Floats:

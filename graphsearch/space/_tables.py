@@ -1,7 +1,7 @@
 """A space's costs and limits as integer arrays."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,77 +61,59 @@ class Tables:
     @classmethod
     def of(cls, space: "Space") -> "Tables":
         """The tables of a space."""
-        n, cost = space.slots, space.cost
+        n, cost, options = space.slots, space.cost, space.role_options
+        most = n if space.max_in_degree is None else min(n, space.max_in_degree)
         degrees = range(n + 1)
-        nodes = [[cost.node_ticks(m, d) for d in degrees] for m in space.models]
-        sinks = [[cost.role_ticks(s.role, s.model, d) for d in degrees] for s in space.sinks]
-        # More than every node at its dearest is no limit.
-        dearest = max(row[-1] for row in nodes) * n + max(row[-1] for row in sinks)
+        # What in-degrees allow. Gates are drawn before the edges, where a slot can have a parent.
+        gates = tuple(
+            r
+            for r, option in enumerate(options)
+            if space.edges != "star"
+            and n >= 2
+            and most >= 1
+            and option.allows(1)
+            and space.role(option.name).is_gate
+        )
+        allowed = np.array([[d <= most and role.allows(d) for role in options] for d in degrees])
+        as_gate = allowed[:, list(gates)].T & (np.arange(n + 1) > 0)
+        allowed[:, list(gates)] = False
+        sinks = [np.array([d <= most and sink.allows(d) for d in degrees]) for sink in space.sinks]
+        sink_need = np.stack([_need(sink) for sink in sinks])
+        # What they cost; more than every node at its dearest is no limit.
+        by_model = [[cost.node_ticks(m, d) for d in degrees] for m in space.models]
+        by_sink = [[cost.role_ticks(s.role, s.model, d) for d in degrees] for s in space.sinks]
+        by_gate = [
+            [cost.role_ticks(space.roles[gate], m, 1) for m in space.models] for gate in gates
+        ]
+        dearest = max(row[-1] for row in by_model) * n + max(row[-1] for row in by_sink)
         tick = max(1, -(-dearest // _MOST))
         budget = min(cost.budget_ticks(space.budget), dearest) // tick
-        limits = _limits(space)
-        prices = [
-            [cost.role_ticks(space.roles[gate], m, 1) for m in space.models]
-            for gate in limits.gates
-        ]
-        node_table, sink_table = _scaled(nodes, tick), _scaled(sinks, tick)
-        gate_table = _scaled(prices, tick).reshape(len(prices), len(space.models))
+        nodes, sink_prices = _scaled(by_model, tick), _scaled(by_sink, tick)
+        gate_price = _scaled(by_gate, tick).reshape(len(gates), len(space.models))
         longest = cost.currency == "seconds"
-        cheapest = int(node_table[:, 0].min()), int(gate_table.min(initial=_MOST * 2))
+        # Sinks that fit with their fewest parents: the cheapest call, and the cheapest gates that
+        # hear it; where no gate is cheaper all parents are calls.
+        call = int(nodes[:, 0].min())
+        possible = sink_need[:, 0] < IMPOSSIBLE
+        degree = np.where(possible, sink_need[:, 0], 0)
+        calls = np.minimum(degree, 1)
+        total = sink_prices[np.arange(len(sink_prices)), degree] + calls * call
+        if not longest:
+            total += (degree - calls) * min(call, int(gate_price.min(initial=_MOST * 2)))
         return cls(
             tick=tick,
             budget=budget,
-            nodes=node_table,
-            sinks=sink_table,
-            gate_price=gate_table,
-            sink_mask=_sink_mask(sink_table, limits.sink_need[:, 0], cheapest, budget, longest),
+            nodes=nodes,
+            sinks=sink_prices,
+            slot_need=_need(np.any(allowed, axis=1)),
+            sink_need=sink_need,
+            role_allowed=allowed,
+            gates=gates,
+            gate_price=gate_price,
+            gate_need=np.array([_need(row) for row in as_gate], dtype=np.int64).reshape(-1, n + 2),
+            sink_mask=possible & (total <= budget),
             longest=longest,
-            **limits._asdict(),
         )
-
-
-class _Limits(NamedTuple):
-    """What in-degrees allow; see `Tables`."""
-
-    gates: tuple[int, ...]
-    role_allowed: NDArray[np.bool_]
-    slot_need: NDArray[np.int64]
-    gate_need: NDArray[np.int64]
-    sink_need: NDArray[np.int64]
-
-
-def _limits(space: "Space") -> _Limits:
-    n = space.slots
-    most = n if space.max_in_degree is None else min(n, space.max_in_degree)
-    degrees = range(n + 1)
-    gates = _gates(space, most)
-    allowed = np.array(
-        [[d <= most and option.allows(d) for option in space.role_options] for d in degrees]
-    )
-    as_gate = allowed[:, list(gates)].T & (np.arange(n + 1) > 0)
-    allowed[:, list(gates)] = False
-    sinks = [np.array([d <= most and sink.allows(d) for d in degrees]) for sink in space.sinks]
-    return _Limits(
-        gates,
-        allowed,
-        slot_need=_need(np.any(allowed, axis=1)),
-        gate_need=np.array([_need(row) for row in as_gate], dtype=np.int64).reshape(-1, n + 2),
-        sink_need=np.stack([_need(sink) for sink in sinks]),
-    )
-
-
-def _gates(space: "Space", most: int) -> tuple[int, ...]:
-    """Roles that are drawn before the edges; none where no slot can have a parent."""
-    if space.edges == "star" or space.slots < 2 or most < 1:
-        return ()
-    options = enumerate(space.role_options)
-    return tuple(
-        r
-        for r, option in options
-        if space.role(option.name).is_gate
-        and option.min_parents <= 1
-        and (option.max_parents is None or option.max_parents >= 1)
-    )
 
 
 def _scaled(rows: list[list[int]], tick: int) -> NDArray[np.int64]:
@@ -144,24 +126,3 @@ def _need(allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     for d in range(len(allowed) - 1, -1, -1):
         need[d] = 0 if allowed[d] else min(need[d + 1] + 1, IMPOSSIBLE)
     return need
-
-
-def _sink_mask(
-    sinks: NDArray[np.int64],
-    need: NDArray[np.int64],
-    cheapest: tuple[int, int],
-    budget: int,
-    longest: bool,
-) -> NDArray[np.bool_]:
-    """Sinks that fit with their fewest parents: the cheapest call and cheapest gates that hear it.
-
-    `cheapest` has the costs of these; where no gate is cheaper all parents are calls.
-    """
-    possible = need < IMPOSSIBLE
-    degree = np.where(possible, need, 0)
-    calls = np.minimum(degree, 1)
-    total = sinks[np.arange(len(sinks)), degree] + calls * cheapest[0]
-    if not longest:
-        total += (degree - calls) * min(cheapest)
-    mask: NDArray[np.bool_] = possible & (total <= budget)
-    return mask

@@ -90,13 +90,17 @@ class Trace:
 
     def _build(self) -> CollaborationGraph:
         draws, row, space = self.draws, self.row, self.space
+        known = space._memo.get("nodes")
+        if known is None:  # equal nodes of a space are one object
+            known = [[Node(role, model) for model in space.models] for role in space.roles]
+            space._memo["nodes"] = known
         models, roles = draws.models[row].tolist(), draws.roles[row].tolist()
         nodes: list[Node] = []
         number: dict[int, int] = {}
         for slot, role in enumerate(roles):
             if role >= 0:
                 number[slot] = len(nodes)
-                nodes.append(_node(space, role, models[slot]))
+                nodes.append(known[role][models[slot]])
         number[len(roles)] = len(nodes)
         sink = self.sink
         nodes.append(Node(sink.role, sink.model))
@@ -106,16 +110,6 @@ class Trace:
             (number[i], number[j]) for i, j in zip(sources.tolist(), targets.tolist(), strict=True)
         )
         return CollaborationGraph(tuple(nodes), edges, len(nodes) - 1)
-
-
-def _node(space: "Space", role: int, model: int) -> Node:
-    """The node of a role and a model; equal nodes of a space are one object."""
-    nodes = space._memo.get("nodes")
-    if nodes is None:
-        nodes = space._memo["nodes"] = [[Node(r, m) for m in space.models] for r in space.roles]
-    node = nodes[role][model]
-    assert isinstance(node, Node)
-    return node
 
 
 def join(traces: Sequence[Trace]) -> Draws:

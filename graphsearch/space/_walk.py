@@ -15,7 +15,7 @@ candidates; so the check is exact. (Gates need a closer look: `_gates.py`.)
 """
 
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,13 @@ from graphsearch.space._gates import gate_mask, least_with
 from graphsearch.space._parents import GatedParents, Parents
 from graphsearch.space._tables import Tables
 
-__all__ = ["Chooser", "Draws", "walk"]
+__all__ = ["Choice", "Chooser", "Draws", "walk"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+Choice = Literal["sink", "model", "gate"]
 
 
 class Chooser(Protocol):
@@ -37,16 +40,15 @@ class Chooser(Protocol):
     choice continues (else None).
     """
 
-    def sink(self, mask: Bools) -> tuple[Ints, Ints | None]:
-        """Kind of sink for each row; `mask` is [B, S]."""
-        ...
+    def pick(self, choice: Choice, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
+        """One of several for each row.
 
-    def model(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
-        """Model of `slot`; `mask` is [B, M]."""
-        ...
-
-    def gate(self, slot: int, mask: Bools) -> tuple[Ints, Ints | None]:
-        """0 for no gate, or which; `mask` is [B, G+1], all False (-1) where a slot is not live."""
+        Args:
+            choice: `sink`: its kind, `mask` [B, S]; `model`: of a slot, [B, M]; `gate`: 0 for no
+                gate, or which, [B, G+1], all False (-1) where the slot is not live.
+            slot: whose; 0 for the sink.
+            mask: what is allowed.
+        """
         ...
 
     def edge(
@@ -150,14 +152,19 @@ def walk(tables: Tables, rows: int, chooser: Chooser, *, star: bool = False) -> 
             _choose_gate(tables, state, chooser, target)
         _choose_parents(tables, state, chooser, target)
     _choose_roles(tables, state, chooser)
-    state.out.cost = _total(tables, state)
-    return state.out
+    out = state.out
+    if tables.longest:
+        own = np.take_along_axis(state.price, out.degree[:, :, None], axis=2)[:, :, 0]
+        out.cost = np.where(out.live, own + state.tail, 0).max(axis=1)
+    else:
+        out.cost = state.used
+    return out
 
 
 def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
     n = tables.nodes.shape[1] - 1
     mask = np.broadcast_to(tables.sink_mask, (rows, len(tables.sink_mask)))
-    sink, split = chooser.sink(mask)
+    sink, split = chooser.pick("sink", 0, mask)
     rows = len(sink) if split is not None else rows
     live = np.zeros((rows, n + 1), dtype=bool)
     live[:, n] = True
@@ -192,7 +199,7 @@ def _choose_models(tables: Tables, state: _State, chooser: Chooser) -> None:
     n = state.out.models.shape[1]
     for slot in range(n):
         mask = _model_mask(tables, state, slot)
-        models, split = chooser.model(slot, mask)
+        models, split = chooser.pick("model", slot, mask)
         if split is not None:
             state.pick(split)
             mask = mask[split]
@@ -200,16 +207,11 @@ def _choose_models(tables: Tables, state: _State, chooser: Chooser) -> None:
         state.out.models[:, slot] = models
         state.price[:, slot] = tables.nodes[models]
         if tables.gates:
-            state.least[:, slot] = _least(tables, state, slot, models)
-
-
-def _least(tables: Tables, state: _State, slot: int, models: Ints) -> Ints:
-    plain, gate = tables.nodes[models, 0], tables.least_gate[models]
-    if tables.longest:  # a gate waits for what it hears
-        never = np.full(len(gate), np.iinfo(np.int64).max // 4)
-        gate = gate + state.least[:, :slot].min(axis=1) if slot else never
-    least: Ints = np.minimum(plain, gate)
-    return least
+            gate = tables.least_gate[models]
+            if tables.longest:  # a gate waits for what it hears
+                never = np.full(len(gate), np.iinfo(np.int64).max // 4)
+                gate = gate + state.least[:, :slot].min(axis=1) if slot else never
+            state.least[:, slot] = np.minimum(tables.nodes[models, 0], gate)
 
 
 def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
@@ -259,7 +261,7 @@ def _choose_gate(tables: Tables, state: _State, chooser: Chooser, slot: int) -> 
     if not state.out.live[:, slot].any():
         return
     mask = gate_mask(tables, state, slot)
-    gates, split = chooser.gate(slot, mask)
+    gates, split = chooser.pick("gate", slot, mask)
     if split is not None:
         state.pick(split)
         mask = mask[split]
@@ -309,11 +311,3 @@ def _choose_roles(tables: Tables, state: _State, chooser: Chooser) -> None:
         state.pick(split)
         masks = masks[split]
     state.out.role_mask, state.out.roles = masks, roles
-
-
-def _total(tables: Tables, state: _State) -> Ints:
-    if not tables.longest:
-        return state.used
-    own = np.take_along_axis(state.price, state.out.degree[:, :, None], axis=2)[:, :, 0]
-    ends: Ints = np.where(state.out.live, own + state.tail, 0).max(axis=1)
-    return ends
