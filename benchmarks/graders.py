@@ -146,7 +146,7 @@ def ordinary(seed: int = 0) -> list[tuple[str, str]]:
 
 
 def _boxed(solution: str) -> str:
-    from graphsearch.evaluators._boxed import last_boxed
+    from graphsearch.evaluators.boxed import last_boxed
 
     return last_boxed(solution) or "0"
 

@@ -72,6 +72,8 @@ _CLOSING: Final = re.compile(
     re.IGNORECASE,
 )
 _UNIT_LETTER: Final = re.compile(r"=[^=]*\d\s*([gmslhL])\s*$")
+_FRAME: Final = re.compile(r"\\[\[\]()]|\$\$?|`{3,}\w*|[-=_*#\s]*")
+"""A line that only opens or closes what is set apart."""
 _MOST_WORDS: Final = 3
 _MOST_MARKED_WORDS: Final = 6
 _LONGEST_LINE: Final = 4 * LONGEST
@@ -102,7 +104,7 @@ def formula_in(line: str, *, marked: bool) -> str | None:
     line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
     if len(line) > _LONGEST_LINE:
         return line
-    if not marked and _CLOSING.match(line):
+    if _FRAME.fullmatch(line) or (not marked and _CLOSING.match(line)):
         return None
     parts = list(_set_apart(line))
     if parts:
@@ -263,11 +265,11 @@ def _trimmed(line: str, begin: int, end: int) -> Iterator[_Run]:
     while True:
         lead = re.match(r"[\s,=*/+:;.&<>~!'≈≤≥×·÷)\]}_^%]+|-(?=\s)|[(\[|](?=\s*$)", said)
         trail = re.search(r"(?:[\s,=*/+:;.&<>~!'≈≤≥×·÷(\[_^-]|(?<!\\)\{|\\)+$", said)
-        for opened, closed in ("()", "[]"):
-            if said.endswith(closed) and said.count(closed) > said.count(opened):
-                trail = trail or re.search(r".$", said)
-            elif said.startswith(opened) and said.count(opened) > said.count(closed):
-                lead = lead or re.match(r".", said)
+        opened, closed = (sum(map(said.count, signs)) for signs in ("([", ")]"))
+        if said[-1:] in (")", "]") and closed > opened:
+            trail = trail or re.search(r".$", said)
+        elif said[:1] in ("(", "[") and opened > closed:
+            lead = lead or re.match(r".", said)
         if lead:
             said, begin = said[lead.end() :], begin + lead.end()
         elif trail:

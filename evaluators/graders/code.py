@@ -6,9 +6,9 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, Final, NamedTuple
 
-from graphsearch.evaluators.graders._program import program_of
 from graphsearch.evaluators.graders._syntax import is_python
 from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, unparsed
+from graphsearch.evaluators.graders.program import program_of
 from graphsearch.evaluators.sandbox import (
     Checker,
     Limits,

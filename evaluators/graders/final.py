@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple, get_args
 
-from graphsearch.evaluators._boxed import last_box, last_boxed
+from graphsearch.evaluators.boxed import last_box, last_boxed
 
 __all__ = [
     "Extract",

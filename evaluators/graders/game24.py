@@ -6,7 +6,7 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import Any, ClassVar, Final, Literal
 
-from graphsearch.evaluators.graders._arithmetic import (
+from graphsearch.evaluators.graders.arithmetic import (
     Arithmetic,
     ArithmeticFault,
     read_arithmetic,

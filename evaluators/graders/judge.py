@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.graders._judge_prompts import (
+from graphsearch.evaluators.graders.base import ReadsReplies
+from graphsearch.evaluators.graders.judge_prompts import (
     VERSION,
     prompts,
     read_verdict,
     repair,
 )
-from graphsearch.evaluators.graders.base import ReadsReplies
 from graphsearch.records.calls import Message, Outcome, Reply, Sampling, Usage
 from graphsearch.records.errors import NoVerdict, TaskError
 from graphsearch.records.models import ModelSpec
-from graphsearch.records.tasks import Ask, Grader, Item, JudgeCall, LabelledAnswer, Verdict
+from graphsearch.records.tasks import AskModel, Grader, Item, JudgeCall, LabelledAnswer, Verdict
 
 __all__ = ["JudgeGrader"]
 
@@ -146,7 +146,7 @@ class JudgeGrader(ReadsReplies):
         # A fence lengthens an answer by a token a line at most, and a line has one of its own.
         return JudgeCall(self._model, prompt, most, stretch=2, more_prompt=more, is_spare=is_spare)
 
-    async def judge(self, item: Item, text: str, ask: Ask) -> Verdict:
+    async def judge(self, item: Item, text: str, ask: AskModel) -> Verdict:
         """Right, wrong, or undecided between the two orders."""
         parsed = self.parse(item, text)
         pair = [self._opinion(prompt, ask) for prompt in self._prompts(item, text)]
@@ -163,7 +163,7 @@ class JudgeGrader(ReadsReplies):
             )
         return Verdict(float(first), parsed=parsed, reason=f"{who}: {_word(first)} in both orders")
 
-    async def _opinion(self, prompt: tuple[Message, ...], ask: Ask) -> bool:
+    async def _opinion(self, prompt: tuple[Message, ...], ask: AskModel) -> bool:
         reply = await self._ask(prompt, ask)
         found = read_verdict(reply)
         if isinstance(found, bool):
@@ -182,7 +182,7 @@ class JudgeGrader(ReadsReplies):
         said = " ".join(reply.text.split())[-_SHOWN:]
         return NoVerdict(f"{why}take another model as the judge", said)
 
-    async def _ask(self, prompt: Sequence[Message], ask: Ask) -> Reply:
+    async def _ask(self, prompt: Sequence[Message], ask: AskModel) -> Reply:
         return await ask(self._model, prompt, sampling=self._sampling, prompt_version=VERSION)
 
     def labelled(self, items: Mapping[str, Item]) -> Sequence[LabelledAnswer]:

@@ -6,13 +6,13 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators.graders._math_forms import canonical, entries, solved
 from graphsearch.evaluators.graders._math_limits import over_limit
 from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
 from graphsearch.evaluators.graders._math_prose import formula_in
-from graphsearch.evaluators.graders._math_text import clean, final_math, words_of
 from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, shown, unparsed
 from graphsearch.evaluators.graders.final import Extract
+from graphsearch.evaluators.graders.math_forms import canonical, entries, solved
+from graphsearch.evaluators.graders.math_text import clean, final_math, words_of
 from graphsearch.evaluators.workers import Stopped, WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError

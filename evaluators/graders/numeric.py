@@ -241,9 +241,11 @@ _FORMULA: Final = re.compile(
     r"(?:[\d\s.+\-*/^(){}|÷]|\\(?:frac|sqrt|cdot|times)|(?<![^\W\d_]|\\)[A-Za-z](?![^\W\d_]))+\Z"
 )
 _CLAUSE: Final = re.compile(r"[,;:.]\s|\b(?:so|then|thus|hence|that|get|because|since|know)\b")
-_SIGN_LAST: Final = re.compile(r"[-+*/^|\d]\s*\Z")
+_SIGN_LAST: Final = re.compile(r"(?:[-+*/^|\d}]|\\[A-Za-z]+)\s*\Z")
 _TIMES: Final = re.compile(r"(?<=[\d)])\s*[xX]\s*(?=[\d(.$])")
-_UNKNOWN: Final = re.compile(rf"\d{_LETTER}|{_LETTER}\s*[-+*/^|÷]|[-+*/|÷]\s*{_LETTER}")
+_UNKNOWN: Final = re.compile(
+    rf"\\(?:frac|sqrt)[^=]*{_LETTER}|\d{_LETTER}|{_LETTER}\s*[-+*/^|÷]|[-+*/|÷]\s*{_LETTER}"
+)
 _UNIT_LETTER: Final = re.compile(r"\s*[\d.,]+\s*([A-Za-z])\b")
 _PART_OF: Final = re.compile(
     rf"{_LETTER}[-+]\Z|{_LETTER}\s+[-+*/^]\s*\Z|{_LETTER}\(\Z"

@@ -100,9 +100,9 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         TaskError: an option is wrong, or the files are not there at all.
     """
     source.check_options()
-    judge = source.judge()
+    grader = source.make_grader()
     faults = Faults(most)
-    entries, folded, left_out = source.questions(judge, faults)
+    entries, folded, left_out = source.questions(grader, faults)
     task = None
     placed = source.placed(entries)
     # Groups that near-duplicates make, not those that the file names itself.
@@ -119,7 +119,7 @@ def examine(source: Source, *, most: int = 20) -> Examination:
     worked = [len(e.draft.worked.encode()) for e in entries if e.draft.worked is not None]
     if not faults.count:
         try:
-            task = source.task(judge, entries, placed)
+            task = source.task(grader, entries, placed)
         except TaskError as error:
             faults.keep(error)
     return Examination(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from graphsearch.evaluators._boxed import last_boxed
+from graphsearch.evaluators.boxed import last_boxed
 from graphsearch.evaluators.tasks import fields
 from graphsearch.evaluators.tasks.benchmark import Benchmark
 from graphsearch.evaluators.tasks.fields import Draft

@@ -87,7 +87,7 @@ class Mmlu(Benchmark):
         options = fields.choices(row, found, "choices")
         return self.identified(_chosen(row, options, {"subject": subject}, "id"))
 
-    def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
+    def task(self, grader: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
         """A task of questions that were read.
 
         Raises:
@@ -100,7 +100,7 @@ class Mmlu(Benchmark):
                     f"holds {subject!r}, of which there is no question",
                     where="task.options.subjects",
                 )
-        return Benchmark.task(self, judge, entries, placed)
+        return Benchmark.task(self, grader, entries, placed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,11 +77,11 @@ class Replay(Source):
                 where="task.options.grader_options",
             )
 
-    def judge(self) -> Grader:
+    def make_grader(self) -> Grader:
         """The grader: by default whoever judged when the record was made."""
         if self.grader is None:
             return get_grader("recorded", read=self.read)
-        return Source.judge(self)
+        return Source.make_grader(self)
 
     def rows(self, faults: Faults) -> Iterator[Row]:
         """The questions; each that is judged as recorded has the texts recorded as right."""

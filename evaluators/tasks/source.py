@@ -127,10 +127,10 @@ class Source:
             TaskError: with the file and line of what is wrong.
         """
         self.check_options()
-        judge = self.judge()
-        return self.task(judge, self.questions(judge, Faults()).entries)
+        grader = self.make_grader()
+        return self.task(grader, self.questions(grader, Faults()).entries)
 
-    def task(self, judge: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
+    def task(self, grader: Grader, entries: Sequence[Entry], placed: Placed | None = None) -> Task:
         """A task of questions that were read; `placed` where that is known already."""
         items = [entry.item for entry in entries]
         if not items:
@@ -141,10 +141,10 @@ class Source:
         return Task(
             name=self.title,
             splits=splits,
-            grader=judge,
+            grader=grader,
             profile=self.profile or self.lengths(items),
             is_estimated=self.profile is None and self.is_guessed,
-            prompt_set=self.prompt_set or traits_of(judge).prompt_set,
+            prompt_set=self.prompt_set or traits_of(grader).prompt_set,
             fingerprint=digest(
                 [
                     [split, [[i.id, i.question, i.gold, i.group, i.meta] for i in found]]
@@ -171,7 +171,7 @@ class Source:
                 where="task.options.grader_options",
             )
 
-    def judge(self) -> Grader:
+    def make_grader(self) -> Grader:
         """The grader."""
         chosen = self.usual_grader if self.grader is None else self.grader
         if not isinstance(chosen, str):
@@ -188,10 +188,10 @@ class Source:
                 raise
             raise TaskError(str(error), where="task.options.grader_options") from error
 
-    def questions(self, judge: Grader, faults: Faults) -> Questions:
+    def questions(self, grader: Grader, faults: Faults) -> Questions:
         """All questions that are as they should be; what is not goes to `faults`."""
         seen = self.seen()
-        check = getattr(judge, "check", None)
+        check = getattr(grader, "check", None)
         for row in self.rows(faults):
             try:
                 draft = self.draft(row)

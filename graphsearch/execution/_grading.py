@@ -10,7 +10,7 @@ from typing import Any, Final
 from graphsearch.execution._memory import LRUCache
 from graphsearch.records.calls import Outcome, digest
 from graphsearch.records.errors import GraphsearchError, TaskError
-from graphsearch.records.tasks import Ask, AskingGrader, BlockingGrader, Grader, Item, Verdict
+from graphsearch.records.tasks import AskingGrader, AskModel, BlockingGrader, Grader, Item, Verdict
 from graphsearch.store import Verdicts
 
 __all__ = ["Grading", "grade_answer", "is_inline", "judge_account"]
@@ -104,7 +104,7 @@ class Grading:
         verdicts: keeps what graders say that block.
     """
 
-    def __init__(self, asker: Callable[[Item, str], Ask], verdicts: Verdicts) -> None:
+    def __init__(self, asker: Callable[[Item, str], AskModel], verdicts: Verdicts) -> None:
         self._asker = asker
         self._verdicts = verdicts
         self._flights: dict[Key, _Flight] = {}

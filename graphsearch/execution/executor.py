@@ -34,7 +34,7 @@ from graphsearch.records.errors import GraphError
 from graphsearch.records.fits import Fit
 from graphsearch.records.models import Fleet
 from graphsearch.records.roles import Role
-from graphsearch.records.tasks import Ask, Grader, Item, TokenProfile, Verdict
+from graphsearch.records.tasks import AskModel, Grader, Item, TokenProfile, Verdict
 from graphsearch.store import Store
 
 __all__ = ["Executor"]
@@ -363,7 +363,7 @@ class Executor:
             self._flights.enter_loop()
             self._grading.enter_loop()
 
-    def _asker(self, item: Item, account: str) -> Ask:
+    def _asker(self, item: Item, account: str) -> AskModel:
         async def ask(
             model: str,
             messages: Sequence[Message],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_PER_TOKEN",
-    "Ask",
+    "AskModel",
     "AskingGrader",
     "BlockingGrader",
     "BringsModels",
@@ -164,7 +164,7 @@ class LabelledAnswer:
     right: bool
 
 
-class Ask(Protocol):
+class AskModel(Protocol):
     """Makes a call for a grader: in the journal, so paid once, and booked as the judge's."""
 
     async def __call__(
@@ -208,7 +208,7 @@ class AskingGrader(Grader, Protocol):
         """
         ...
 
-    async def judge(self, item: Item, text: str, ask: Ask) -> Verdict:
+    async def judge(self, item: Item, text: str, ask: AskModel) -> Verdict:
         """Judge the text with the help of models. Equal item, text and replies, equal verdict.
 
         Raises:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from graphsearch.evaluators._boxed import last_boxed
+from graphsearch.evaluators.boxed import last_boxed
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.tasks import get_task
 from graphsearch.records.tasks import Item

@@ -6,8 +6,7 @@ import json
 import pytest
 
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._judge_prompts import fenced, prompts, read_verdict
-from graphsearch.evaluators.graders._labelled import read_labelled
+from graphsearch.evaluators.graders.judge_prompts import fenced, prompts, read_verdict
 from graphsearch.records.calls import Outcome, Reply, Usage
 from graphsearch.records.errors import FleetError, GraderFailed, TaskError, Unavailable
 from graphsearch.records.tasks import AskingGrader, Item, LabelledGrader
@@ -35,6 +34,11 @@ class Model:
 def judge(model, text="Paris", item=ITEM, **options):
     grader = get_grader("llm-judge", model="j", **options)
     return asyncio.run(grader.judge(item, text, model))
+
+
+def sample(path, items):
+    """The answers of a file that people have judged."""
+    return get_grader("llm-judge", model="j", labelled=str(path)).labelled(items)
 
 
 def test_it_is_an_asking_grader_with_a_sample():
@@ -282,7 +286,7 @@ def test_a_labelled_sample_names_items_or_brings_its_own(tmp_path):
         "",
         {"question": "2 + 2?", "gold": "4", "answer": "5", "right": False},
     )
-    first, second = read_labelled(path, {"q1": ITEM})
+    first, second = sample(path, {"q1": ITEM})
     assert (first.item, first.answer, first.right) == (ITEM, "Paris", True)
     assert (second.item.question, second.item.gold, second.right) == ("2 + 2?", "4", False)
     grader = get_grader("llm-judge", model="j", labelled=str(path))

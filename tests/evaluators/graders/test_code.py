@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from graphsearch.cli._app import app
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._program import program_of
+from graphsearch.evaluators.graders.program import program_of
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import BlockingGrader, Item

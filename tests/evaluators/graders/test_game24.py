@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.evaluators.graders import get_grader
-from graphsearch.evaluators.graders._arithmetic import ArithmeticFault, read_arithmetic
+from graphsearch.evaluators.graders.arithmetic import ArithmeticFault, read_arithmetic
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item

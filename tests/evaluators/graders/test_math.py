@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsearch.evaluators.graders import get_grader, math
-from graphsearch.evaluators.graders._math_forms import canonical
-from graphsearch.evaluators.graders._math_text import clean
+from graphsearch.evaluators.graders.math_forms import canonical
+from graphsearch.evaluators.graders.math_text import clean
 from graphsearch.evaluators.workers import WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import GraderFailed, TaskError

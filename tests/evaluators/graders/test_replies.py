@@ -46,6 +46,8 @@ def grader():
         ("Answer: 12, since it is a half of 24.", "12"),
         ("We get `18` jewels.\n\nI hope this helps! Step 3 is the one to learn.", "18"),
         ("Total: 26", "26"),
+        ("Hence\n\\[\n20\n\\]", "20"),
+        ("So the domain is [2, 5).", "[2,5)"),
         ("He owns 300/10 = 30 30-minute episodes", "30"),
         (r"The winner is \text{Evelyn}", r"\text{evelyn}"),
         ("The winner is Evelyn.", r"\text{evelyn}"),
@@ -144,6 +146,8 @@ def test_small_digits_are_read(grader):
         ("5", "P(5)"),
         ("5", "5 + x"),
         ("12", "So we have 3x = 12"),
+        ("2", r"\sqrt{x} = 2"),
+        ("6", r"\boxed{\frac{x}{2} = 6}"),
     ],
 )
 def test_nothing_is_right_by_accident(grader, gold, text):

@@ -117,6 +117,6 @@ def test_every_row_is_an_entry_or_a_complaint(rows):
     found = [Row(Path("file.jsonl"), n, "line", values) for n, values in enumerate(rows, start=1)]
     faults = Faults(100)
     kept = type("Given", (type(source),), {"rows": lambda self, faults: iter(found)})
-    entries = kept(path="file.jsonl").questions(source.judge(), faults).entries
+    entries = kept(path="file.jsonl").questions(source.make_grader(), faults).entries
     assert len(entries) + faults.count == len(rows)
     assert len({entry.item.id for entry in entries}) == len(entries)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from graphsearch.evaluators.graders._math_limits import LONGEST
 from graphsearch.evaluators.graders._math_numbers import read_number
-from graphsearch.evaluators.graders._math_text import clean, words_of
+from graphsearch.evaluators.graders.math_text import clean, words_of
 
 __all__ = ["Solved", "canonical", "entries", "solved"]
 
