@@ -160,15 +160,21 @@ def keep_snapshots(home):
     """
     from graphsearch.study.study import Study
 
-    close = Study.aclose
+    begin, close = Study.open, Study.aclose
+    folders = {}
+
+    def open_and_note(experiment, folder, **more):
+        study = begin(experiment, folder, **more)
+        folders[study] = Path(folder)
+        return study
 
     async def copy_and_close(self):
-        copy = home / "snapshots" / f"{self.folder.parent.name}-{len(os.listdir(home))}"
-        shutil.copytree(self.folder, copy, dirs_exist_ok=True)
+        copy = home / "snapshots" / f"{folders[self].parent.name}-{len(os.listdir(home))}"
+        shutil.copytree(folders[self], copy, dirs_exist_ok=True)
         await close(self)
         ALIVE.append(self)
 
-    Study.aclose = copy_and_close
+    Study.open, Study.aclose = open_and_note, copy_and_close
 
 
 def leak():
