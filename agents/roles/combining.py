@@ -160,8 +160,5 @@ def highest(parents: Sequence[ParentMessage]) -> int | None:
     if not answered:
         return None
     # max() keeps the first of equals.
-    return max(answered, key=lambda place: _rank(parents[place].score))
-
-
-def _rank(score: float | None) -> tuple[bool, float]:
-    return (False, 0.0) if score is None else (True, score)
+    scores = [parent.score for parent in parents]
+    return max(answered, key=lambda place: (scores[place] is not None, scores[place] or 0.0))

@@ -10,14 +10,16 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import jinja2
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
 from graphsearch.agents.roles._helpers import FILTERS, MESSAGES
 from graphsearch.agents.templates import Templates
 from graphsearch.records.calls import Message, Sampling
 from graphsearch.records.errors import ConfigError
+from graphsearch.records.fields import read
 from graphsearch.yamlfile import read_yaml
 
 __all__ = ["PLACES", "PROMPTS", "Form", "PromptSet", "RoleText"]
@@ -45,6 +47,100 @@ class RoleText:
     min_parents: int
     max_parents: int | None
     forms: Mapping[str, Form]
+
+
+def _must_be(what: str, fits: Callable[[Any], bool]) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise ValueError(f"{value!r} is no {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# Numbers are kept as they were written: 0 and 0.0 make different calls.
+_Temperature = Annotated[
+    Any, _must_be("number of at least 0", lambda value: _is_number(value) and value >= 0)
+]
+_Share = Annotated[
+    Any,
+    _must_be("number above 0 and at most 1", lambda share: _is_number(share) and 0 < share <= 1),
+]
+_Tokens = Annotated[
+    Any, _must_be("whole number above 0", lambda value: _is_whole(value) and value > 0)
+]
+_Count = Annotated[
+    Any, _must_be("whole number from 0", lambda value: _is_whole(value) and value >= 0)
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Draws(_Strict):
+    """How tokens are drawn, as far as it is told."""
+
+    temperature: _Temperature = None
+    top_p: _Share = None
+    max_tokens: _Tokens = None
+    stop: tuple[str, ...] | None = None
+
+
+class _Form(_Draws):
+    template: str
+
+
+class _Forms(_Strict):
+    alone: _Form | None = None
+    root: _Form | None = None
+    inner: _Form | None = None
+    sink: _Form | None = None
+
+
+class _Role(_Strict):
+    forms: _Forms
+    min_parents: _Count = 0
+    max_parents: _Count | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "_Role":
+        if self.max_parents is not None and self.max_parents < self.min_parents:
+            raise ValueError(
+                f"min_parents {self.min_parents!r} and max_parents {self.max_parents!r} do not fit"
+            )
+        return self
+
+
+class _File(_Strict):
+    """A `prompts.yaml`."""
+
+    schema_version: Any
+    roles: dict[str, _Role]
+    message: Any = "strip"
+    defaults: _Draws = _Draws()
+
+    @field_validator("schema_version")
+    @classmethod
+    def _is_ours(cls, value: Any) -> Any:
+        if value != SCHEMA_VERSION:
+            raise ValueError(f"is {value!r}, this version reads {SCHEMA_VERSION}")
+        return value
+
+    @field_validator("message")
+    @classmethod
+    def _is_known(cls, value: Any) -> Any:
+        if value not in MESSAGES:
+            raise ValueError(f"is {value!r}, must be one of {', '.join(sorted(MESSAGES))}")
+        return value
 
 
 class PromptSet:
@@ -84,15 +180,51 @@ class PromptSet:
         Raises:
             ConfigError: with the path to what is wrong.
         """
-        folder = _folder(name)
-        data = read_yaml(folder / _FILE)
-        reader = _Reader(folder / _FILE, max_tokens)
-        roles = reader.roles(data)
-        words = _words(folder / _WORDS)
-        version = _version(folder)
-        prompts = cls(folder, roles, message=reader.message(data), version=version, words=words)
-        for role in roles.values():
-            for form in role.forms.values():
+        folder = next(
+            (path.resolve() for path in (PROMPTS / name, Path(name)) if (path / _FILE).is_file()),
+            None,
+        )
+        if folder is None:
+            known = ", ".join(sorted(path.parent.name for path in PROMPTS.glob(f"*/{_FILE}")))
+            raise ConfigError(
+                f"no prompt set {str(name)!r}: known sets are {known}; a folder needs a {_FILE}"
+            )
+        path = folder / _FILE
+        told = read(_File, read_yaml(path), f"{path}: ", error=ConfigError)
+        defaults = told.defaults.model_dump(exclude_none=True)
+        if max_tokens is not None:
+            defaults["max_tokens"] = max_tokens
+        roles = {}
+        for role, one in told.roles.items():
+            forms = {}
+            for place in PLACES:
+                form = getattr(one.forms, place)
+                if form is None:
+                    continue
+                draws = defaults | form.model_dump(exclude_none=True, exclude={"template"})
+                if max_tokens is not None:
+                    draws["max_tokens"] = max_tokens
+                if "max_tokens" not in draws:
+                    # Without a bound no call has a worst case, and no budget could be kept.
+                    where = f"{path}: roles.{role}.forms.{place}"
+                    raise ConfigError("max_tokens is missing", where=where)
+                forms[place] = Form(form.template, Sampling(**draws))
+            roles[role] = RoleText(role, one.min_parents, one.max_parents, forms)
+        words, version = {}, hashlib.blake2b(digest_size=8)
+        for file in sorted(folder.iterdir()):
+            if file.suffix in (".jinja", ".yaml"):
+                content = file.read_bytes()
+                version.update(f"{file.name} {len(content)}\n".encode() + content)
+            if file.name == _WORDS:
+                words = read_yaml(file)
+                texts = words.values() if isinstance(words, dict) else [None]
+                if not all(isinstance(text, str) for text in texts):
+                    raise ConfigError("must be a table of names and texts", where=str(file))
+        prompts = cls(
+            folder, roles, message=MESSAGES[told.message], version=version.hexdigest(), words=words
+        )
+        for text in roles.values():
+            for form in text.forms.values():
                 prompts.template(form.template)
         return prompts
 
@@ -103,122 +235,3 @@ class PromptSet:
     def render(self, template: str, /, **values: Any) -> tuple[Message, ...]:
         """See `Templates.render`; the set's words are there as well."""
         return self._templates.render(template, {**self._words, **values})
-
-
-def _folder(name: str | Path) -> Path:
-    for folder in (PROMPTS / name, Path(name)):
-        if (folder / _FILE).is_file():
-            return folder.resolve()
-    known = ", ".join(sorted(path.parent.name for path in PROMPTS.glob(f"*/{_FILE}")))
-    raise ConfigError(
-        f"no prompt set {str(name)!r}: known sets are {known}; a folder needs a {_FILE}"
-    )
-
-
-def _words(path: Path) -> dict[str, str]:
-    """Texts by name that all templates of a set may use; none where there is no such file."""
-    if not path.is_file():
-        return {}
-    found = read_yaml(path)
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise ConfigError("must be a table of names and texts", where=str(path))
-    return found
-
-
-def _version(folder: Path) -> str:
-    found = hashlib.blake2b(digest_size=8)
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".jinja", ".yaml"):
-            content = path.read_bytes()
-            found.update(f"{path.name} {len(content)}\n".encode() + content)
-    return found.hexdigest()
-
-
-class _Reader:
-    """Checks a `prompts.yaml`; every complaint names the path to the bad value."""
-
-    def __init__(self, path: Path, max_tokens: int | None) -> None:
-        self._path = path
-        self._max_tokens = max_tokens
-
-    def fail(self, where: str, message: str) -> ConfigError:
-        return ConfigError(message, where=f"{self._path}: {where}" if where else str(self._path))
-
-    def table(self, value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise self.fail(where, "must be a table of names and values")
-        unknown = sorted(set(value) - known) if known is not None else []
-        if unknown and known is not None:
-            raise self.fail(where, f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        return value
-
-    def message(self, data: dict[str, Any]) -> Callable[[str], str]:
-        name = data.get("message", "strip")
-        if name not in MESSAGES:
-            raise self.fail("message", f"is {name!r}, must be one of {', '.join(sorted(MESSAGES))}")
-        return MESSAGES[name]
-
-    def roles(self, value: Any) -> dict[str, RoleText]:
-        data = self.table(value, "", {"schema_version", "message", "defaults", "roles"})
-        if data.get("schema_version") != SCHEMA_VERSION:
-            found = data.get("schema_version")
-            raise self.fail("schema_version", f"is {found!r}, this version reads {SCHEMA_VERSION}")
-        defaults = self.table(data.get("defaults", {}), "defaults", _SAMPLING)
-        roles = self.table(data.get("roles"), "roles", None)
-        return {name: self.role(name, role, defaults) for name, role in roles.items()}
-
-    def role(self, name: str, value: Any, defaults: dict[str, Any]) -> RoleText:
-        where = f"roles.{name}"
-        data = self.table(value, where, {"min_parents", "max_parents", "forms"})
-        forms = self.table(data.get("forms"), f"{where}.forms", set(PLACES))
-        least, most = data.get("min_parents", 0), data.get("max_parents")
-        if not _is_count(least) or not (most is None or (_is_count(most) and most >= least)):
-            raise self.fail(where, f"min_parents {least!r} and max_parents {most!r} do not fit")
-        return RoleText(
-            name,
-            least,
-            most,
-            {
-                place: self.form(f"{where}.forms.{place}", form, defaults)
-                for place, form in forms.items()
-            },
-        )
-
-    def form(self, where: str, value: Any, defaults: dict[str, Any]) -> Form:
-        data = defaults | self.table(value, where, {"template", *_SAMPLING})
-        template = data.pop("template", None)
-        if not isinstance(template, str):
-            raise self.fail(where, "template is missing")
-        if self._max_tokens is not None:
-            data["max_tokens"] = self._max_tokens
-        for name, value in data.items():
-            if not _SAMPLING_CHECKS[name](value):
-                raise self.fail(f"{where}.{name}", f"{value!r} is no {_SAMPLING_WORDS[name]}")
-        if data.get("max_tokens") is None:
-            # Without a bound no call has a worst case, and no budget could be kept.
-            raise self.fail(where, "max_tokens is missing")
-        data["stop"] = tuple(data.get("stop", ()))
-        return Form(template, Sampling(**data))
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_SAMPLING_CHECKS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "temperature": lambda value: _is_number(value) and value >= 0,
-    "top_p": lambda value: _is_number(value) and 0 < value <= 1,
-    "max_tokens": lambda value: _is_count(value) and value > 0,
-    "stop": lambda value: isinstance(value, list) and all(isinstance(s, str) for s in value),
-}
-_SAMPLING_WORDS: Final = {
-    "temperature": "number of at least 0",
-    "top_p": "number above 0 and at most 1",
-    "max_tokens": "whole number above 0",
-    "stop": "list of texts",
-}
-_SAMPLING: Final = set(_SAMPLING_CHECKS)

@@ -61,14 +61,13 @@ class ChatAgent:
             first = await self._read(messages, view)
             if not first.problems:
                 return first.advice
-            second = await self._read([*messages, *self._repair(first)], view)
+            asked = self._text("repair", {"problems": first.problems})
+            said = Message("assistant", first.raw or "(nothing)")
+            second = await self._read([*messages, said, Message("user", asked)], view)
         except EngineError:
             # An unreachable agent costs its advice, never the search (design 6.3).
             self.counts["unavailable"] += 1
             return None
-        return self._settle(second)
-
-    def _settle(self, second: Reading) -> Advice | None:
         if second.advice is None:
             self.counts["failed"] += 1
             return None
@@ -91,10 +90,6 @@ class ChatAgent:
             "graphs": self._graphs,
         }
         return [Message(role, self._text(role, shown)) for role in ("system", "user")]
-
-    def _repair(self, reading: Reading) -> list[Message]:
-        text = self._text("repair", {"problems": reading.problems})
-        return [Message("assistant", reading.raw or "(nothing)"), Message("user", text)]
 
     def _text(self, name: str, values: dict[str, Any]) -> str:
         said = self._templates.render(f"{name}.jinja", values)

@@ -8,9 +8,8 @@ its size.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from graphsearch.agents.search.registry import Complete
@@ -49,7 +48,11 @@ class RulesAgent:
 
     def read(self, view: AgentView) -> Advice:
         """The same as `advise`, for callers without an event loop."""
-        trials = _distinct(view)
+        seen: dict[str, dict[str, Any]] = {}
+        for trial in (*view.best, *view.worst):
+            if trial.get("mean") is not None:
+                seen.setdefault(repr((trial["nodes"], trial["edges"], trial["sink"])), trial)
+        trials = list(seen.values())
         if len(trials) < LEAST_TRIALS:
             return Advice(summary=f"{len(trials)} trials so far: too few to say anything.")
         edits: list[Edit] = []
@@ -59,19 +62,11 @@ class RulesAgent:
         return Advice(tuple(edits), summary=" ".join(reasons) or "No difference stands out yet.")
 
 
-def _distinct(view: AgentView) -> list[dict[str, Any]]:
-    seen: dict[str, dict[str, Any]] = {}
-    for trial in (*view.best, *view.worst):
-        if trial.get("mean") is not None:
-            seen.setdefault(repr((trial["nodes"], trial["edges"], trial["sink"])), trial)
-    return list(seen.values())
-
-
 def _sinks(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     """Kinds of sink that did better or worse than the rest."""
     edits: list[Edit] = []
     for name in view.space["sinks"]:
-        found = _compare(trials, partial(_ends_in, name))
+        found = _compare(trials, [float(trial["sink_name"] == name) for trial in trials])
         if name in view.table and found.counts:
             better = "better" if found.z > 0 else "worse"
             edits.append(Edit(name, found.delta, f"Teams that end in {name} did {better}."))
@@ -83,10 +78,11 @@ def _models(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     edits: list[Edit] = []
     for model in view.space["models"]:
         name = model["name"]
-        found = _compare(trials, partial(_share, name))
+        found = _compare(trials, [_share(name, trial) for trial in trials])
         if found.counts:
             words = f"Teams with {'more' if found.z > 0 else 'fewer'} nodes of {name} did better."
-            edits.extend(_at_slots(view, f":{name}", found.delta, words))
+            slots = [target for target in view.table if target.partition(":")[0].isdigit()]
+            edits += [Edit(t, found.delta, words) for t in slots if t.endswith(f":{name}")]
     return edits
 
 
@@ -96,7 +92,7 @@ def _fusers(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     readers = [t for t in trials if t["sink_model"] in sizes and t["sink_parents"] > 0]
     if len(readers) < LEAST_TRIALS:
         return []
-    found = _compare(readers, lambda t: math.log(sizes[t["sink_model"]]))
+    found = _compare(readers, [math.log(sizes[t["sink_model"]]) for t in readers])
     if not found.counts:
         return []
     words = f"A {'bigger' if found.z > 0 else 'smaller'} reader at the sink did better."
@@ -112,7 +108,7 @@ def _fusers(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
 
 def _width(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     """Number of answers that the sink reads."""
-    found = _compare(trials, lambda t: math.log1p(t["sink_parents"]))
+    found = _compare(trials, [math.log1p(t["sink_parents"]) for t in trials])
     if not found.counts:
         return []
     words = f"{'More' if found.z > 0 else 'Fewer'} answers into the sink did better."
@@ -121,7 +117,7 @@ def _width(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
 
 def _depth(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     """Edges among the slots themselves."""
-    found = _compare(trials, lambda t: float(len(t["edges"]) - t["sink_parents"]))
+    found = _compare(trials, [float(len(t["edges"]) - t["sink_parents"]) for t in trials])
     if not found.counts:
         return []
     words = (
@@ -136,15 +132,11 @@ def _leftover(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     budget = view.space["budget_value"]
     leaders = sorted(trials, key=lambda t: -t["mean"])[:3]
     used = sum(t["cost"] for t in leaders) / len(leaders) / budget
-    wider_lost = _compare(trials, lambda t: math.log1p(t["sink_parents"])).z <= -1.0
+    wider_lost = _compare(trials, [math.log1p(t["sink_parents"]) for t in trials]).z <= -1.0
     if used >= FULL_USE or wider_lost:
         return []
     words = f"The best teams use {used:.0%} of the graph budget; there is room for more answers."
     return [Edit(name, 0.3, words) for name in view.table if name.endswith("->sink")]
-
-
-def _ends_in(sink: str, trial: dict[str, Any]) -> float:
-    return float(trial["sink_name"] == sink)
 
 
 def _share(model: str, trial: dict[str, Any]) -> float:
@@ -152,20 +144,9 @@ def _share(model: str, trial: dict[str, Any]) -> float:
     return speaking.count(model) / len(speaking) if speaking else 0.0
 
 
-def _at_slots(view: AgentView, ending: str, delta: float, words: str) -> list[Edit]:
-    return [
-        Edit(name, delta, words)
-        for name in view.table
-        if name.endswith(ending) and name.partition(":")[0].isdigit()
-    ]
-
-
-def _compare(
-    trials: Sequence[dict[str, Any]], value: Callable[[dict[str, Any]], float]
-) -> _Finding:
-    """How surely the score rises with `value`: the z of a weighted regression slope."""
+def _compare(trials: Sequence[dict[str, Any]], xs: Sequence[float]) -> _Finding:
+    """How surely the score rises with `xs`: the z of a weighted regression slope."""
     weights = [float(t["n"]) for t in trials]
-    xs = [value(t) for t in trials]
     ys = [float(t["mean"]) for t in trials]
     total = sum(weights)
     x_mean = sum(w * x for w, x in zip(weights, xs, strict=True)) / total

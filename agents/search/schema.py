@@ -75,14 +75,25 @@ def read_advice(text: str, targets: Collection[str], *, most_graphs: int = MAX_G
     try:
         parsed = _Advice.model_validate(_json_object(text))
     except ValidationError as error:
-        problems = tuple(_plain(detail) for detail in error.errors()[:8])
-        return Reading(None, problems, raw=text)
+        paths = [(".".join(map(str, d["loc"])) or "object", d["msg"]) for d in error.errors()[:8]]
+        return Reading(None, tuple(f"{path}: {message}" for path, message in paths), raw=text)
     except ValueError as error:
         return Reading(None, (str(error),), raw=text)
-    found: list[str] = []
-    edits = _edits(parsed, targets, found)
-    graphs = _graphs(parsed, found)[:most_graphs]
-    return Reading(Advice(edits, graphs, parsed.summary, raw=text), tuple(found), raw=text)
+    problems: list[str] = []
+    edits: list[Edit] = []
+    for edit in parsed.edits:
+        if edit.target in targets:
+            edits.append(Edit(edit.target, edit.delta, edit.reason))
+        else:
+            problems.append(f"edits: {edit.target!r} is no name of the table")
+    graphs: list[CollaborationGraph] = []
+    for number, graph in enumerate(parsed.graphs):
+        try:
+            graphs.append(CollaborationGraph.from_json(graph.model_dump(mode="json")))
+        except GraphError as error:
+            problems.append(f"graphs[{number}]: {error}")
+    advice = Advice(tuple(edits), tuple(graphs[:most_graphs]), parsed.summary, raw=text)
+    return Reading(advice, tuple(problems), raw=text)
 
 
 def _json_object(text: str) -> Any:
@@ -100,28 +111,3 @@ def _json_object(text: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the reply is not valid JSON: {error}") from error
     return found
-
-
-def _plain(detail: Any) -> str:
-    path = ".".join(str(part) for part in detail["loc"]) or "object"
-    return f"{path}: {detail['msg']}"
-
-
-def _edits(parsed: _Advice, targets: Collection[str], problems: list[str]) -> tuple[Edit, ...]:
-    kept: list[Edit] = []
-    for edit in parsed.edits:
-        if edit.target in targets:
-            kept.append(Edit(edit.target, edit.delta, edit.reason))
-        else:
-            problems.append(f"edits: {edit.target!r} is no name of the table")
-    return tuple(kept)
-
-
-def _graphs(parsed: _Advice, problems: list[str]) -> tuple[CollaborationGraph, ...]:
-    kept: list[CollaborationGraph] = []
-    for number, graph in enumerate(parsed.graphs):
-        try:
-            kept.append(CollaborationGraph.from_json(graph.model_dump(mode="json")))
-        except GraphError as error:
-            problems.append(f"graphs[{number}]: {error}")
-    return tuple(kept)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeVar, cast, get_args
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
 
@@ -184,10 +184,15 @@ def _keys(kind: Any) -> list[str]:
 
 def _model_at(kind: Any, loc: tuple[int | str, ...]) -> type[BaseModel] | None:
     """The pydantic model that a path leads to, None where it is none."""
+    is_key = False
     for part in loc:
+        if is_key:  # of a mapping, whose values are of one kind
+            is_key = False
+            continue
         if isinstance(part, str):
             field = getattr(kind, "model_fields", {}).get(part)
             kind = None if field is None else field.annotation
+            is_key = get_origin(kind) is dict
         found = [kind, *get_args(kind)]
         kind = next((k for k in found if isinstance(k, type) and issubclass(k, BaseModel)), None)
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

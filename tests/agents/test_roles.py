@@ -159,12 +159,12 @@ def test_the_version_changes_with_any_file_and_with_nothing_else(own, tmp_path):
         ("temperature: 0.8", "temperature: -1", r"temperature: -1 is no number of at least 0"),
         ("max_tokens: 1024", "max_tokens: 0", "max_tokens: 0 is no whole number above 0"),
         (", max_tokens: 1024", "", "max_tokens is missing"),
-        ("min_parents: 1", "parents: 1", "roles.fuser: unknown key 'parents'"),
+        ("min_parents: 1", "parents: 1", "roles.fuser.parents: unknown key; known are forms"),
         ("template: fuse.jinja", "template: no.jinja", "no template 'no.jinja'"),
         ("alone: {template: answer.jinja,", "alone: {", "template is missing"),
-        ("alone:", "lonely:", "unknown key 'lonely'; known: alone, inner, root, sink"),
+        ("alone:", "lonely:", "forms.lonely: unknown key; known are alone, inner, root, sink"),
         ("defaults: {", "defaults: {{", "prompts.yaml:12: expected"),
-        ("roles:", "rolls:", "unknown key 'rolls'"),
+        ("roles:", "rolls:", "rolls: unknown key"),
     ],
 )
 def test_a_wrong_prompts_file_is_refused_with_the_place(own, old, new, complaint):
