@@ -111,6 +111,12 @@ class Registry(Generic[Thing]):
         others = entry_points(group=self.group).names
         return tuple(sorted({*self._built_in, *_REGISTERED[self.group], *others}))
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a thing of that name; nothing is imported."""
+        if name in self._built_in or name in _REGISTERED[self.group]:
+            return True
+        return bool(entry_points(group=self.group, name=name))
+
     def find(self, name: str) -> Thing:
         """The thing of that name.
 

@@ -29,6 +29,9 @@ def test_what_is_built_in_is_imported_when_it_is_asked_for():
 def test_an_installed_package_adds_a_thing_and_is_not_imported_for_its_name(installed):
     installed(GROUP, "mine", "exporter_of_mine:make", "def make():\n    return 3\n")
     assert registry().names() == ("mine", "other", "ours")
+    assert "mine" in registry()
+    assert "ours" in registry()
+    assert "yours" not in registry()
     assert "exporter_of_mine" not in sys.modules
     assert registry().find("mine")() == 3
 

@@ -154,10 +154,12 @@ class ModelSpec:
         """
         at = f"{where}.options"
         if isinstance(data, Mapping) and _ONCE_A_FIELD in data:
-            if data.get("options") is not None:
+            data = dict(data)
+            block = data.pop(_ONCE_A_FIELD)
+            if block is not None and data.get("options") is not None:
                 raise FleetError("is an option: move it there", where=f"{where}.{_ONCE_A_FIELD}")
-            at, data = where, dict(data)
-            data["options"] = {_ONCE_A_FIELD: data.pop(_ONCE_A_FIELD)}
+            if block is not None:
+                at, data["options"] = where, {_ONCE_A_FIELD: block}
         spec = read(cls, data, where, error=FleetError)
         kind = options_kind(spec.engine) if spec.options else None
         if kind is not None:

@@ -104,7 +104,7 @@ class EngineOptions(BaseModel):
 
 def options_kind(engine: str) -> type[EngineOptions] | None:
     """What the options of an engine must be; None where no such engine is installed."""
-    if engine not in ENGINES.names():
+    if engine not in ENGINES:
         return None
     kind: type[EngineOptions] = getattr(ENGINES.find(engine), "Options", EngineOptions)
     return kind

@@ -151,7 +151,8 @@ def test_serve_stands_among_the_fields_or_in_options():
     old = ModelSpec.from_json({"name": "a", "serve": serve})
     assert old == ModelSpec.from_json({"name": "a", "options": {"serve": serve}})
     assert old.options == {"serve": {**serve, "args": ["--seed", "7"]}}
-    assert ModelSpec.from_json({"name": "a", "serve": None}).options == {}
+    for engine in ("http", "embedded", "elsewhere"):
+        assert ModelSpec.from_json({"name": "a", "engine": engine, "serve": None}).options == {}
     with pytest.raises(FleetError, match=r"^model\.serve: is an option: move it there"):
         ModelSpec.from_json({"name": "a", "serve": serve, "options": {"serve": serve}})
 
