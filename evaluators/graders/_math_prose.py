@@ -26,7 +26,7 @@ _SIGNS: Final = frozenset("+-−–*/^=<>≤≥≠≈±×·⋅÷_|()[]{}√∪�
 _MONEY: Final = frozenset("$€£¥₹%°!~&'")
 
 _BOLD: Final = re.compile(
-    r"(?<![\w)}\]*])(\*\*\*|\*\*|__|\*|`)(?=[^\s*_`])([^\n]*?[^\s*_`])\1(?![\w({\[*])"
+    r"(?<![\w)}\]*])(\*\*\*|\*\*|__|\*|`)(?=[^\s*_`])([^\n]{0,200}?[^\s*_`])\1(?![\w({\[*])"
 )
 _OPENED: Final = re.compile(r"(?<!\\)\$\$?|\\\(|\\\[")
 _CLOSED: Final = {
@@ -64,6 +64,7 @@ _LISTED: Final = re.compile(
     r"\b(?:are|were|be|solutions?|roots?|values?|answers?|numbers?|equals?|either)\b"
     r"[^.!?\d\\]{0,20}$"
 )
+_RANGE: Final = re.compile(r"\bbetween\s*$", re.IGNORECASE)
 _BETWEEN: Final = re.compile(r"\s*(?:,\s+(?:and\s+|or\s+)?|and\s+|or\s+)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[-+]?\s*[$€£¥₹]?\s*[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)\s*%?")
 _CLOSING: Final = re.compile(
@@ -101,9 +102,9 @@ def formula_in(line: str, *, marked: bool) -> str | None:
         line: a line of a reply, or what it marks as its answer.
         marked: whether it is that; then it may also be a few words.
     """
-    line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
     if len(line) > _LONGEST_LINE:
         return line
+    line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
     if _FRAME.fullmatch(line) or (not marked and _CLOSING.match(line)):
         return None
     parts = list(_set_apart(line))
@@ -186,6 +187,8 @@ def _last_run(line: str) -> str | None:
         listed.insert(0, run)
     if len(listed) > 1 and _LISTED.search(line[: listed[0].begin]):
         return ", ".join(run.said for run in listed)
+    if len(listed) > 1 and _RANGE.search(line[: listed[0].begin]):
+        return ""
     said = last.said
     unit = _UNIT_LETTER.search(said)
     if unit is not None and re.search(rf"\d\s*{unit[1]}\b", said[: said.rindex("=")]):

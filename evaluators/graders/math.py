@@ -26,6 +26,8 @@ _PLACES: Final = 6
 _RULES: Final = 3
 """To be raised with every change that may change a verdict."""
 
+_BASE: Final = re.compile(r"\d\s*_(?!\s*\{?\s*10(?!\d))")
+"""A number whose base is not ten."""
 _MANY: Final = re.compile(r"[,;&]|\\(?:pm|mp|text|in|cup|mathbb|quad|\{)|\b(?:or|and)\b|±")
 """What may stand for several values."""
 
@@ -148,6 +150,8 @@ class MathGrader(ReadsReplies):
             gold, said = known.value, given.value
             if _is_one_of_several(gold, said) or _is_one_of_several(said, gold):
                 return False, f"{said}, gold is {gold}"
+        if bool(_BASE.search(gold)) != bool(_BASE.search(said)):
+            return False, f"{said}, gold is {gold}; a number of another base"
         if gold == said or (not others and canonical(gold) == canonical(said)):
             return True, "the same as the gold answer"
         for by in (_by_number, _by_list, _by_words):

@@ -44,7 +44,9 @@ _SMALLER: Final = re.compile(
 )
 """Two numbers that are one quantity only together: `7 hours and 30 minutes`, `6ft 2in`."""
 _PLACES: Final = re.compile(r"[ \t]*(?:decimals?|d\.?p|significant|s\.?f|places?)\b", re.IGNORECASE)
-_NOT: Final = re.compile(r"(?:\bnot|n't|n’t|≠|!=)[ \t]*$", re.IGNORECASE)
+_NOT: Final = re.compile(
+    r"(?:\bnot|n't|n’t|≠|!=|\\neq?|\\to|→|\bmod|\\p?mod\{?)[ \t]*$", re.IGNORECASE
+)
 _EITHER: Final = re.compile(r"[^\W\d_]*%?(?:[ \t]+[^\W\d_]+){0,2}[ \t]*\bor\b[ \t]*", re.IGNORECASE)
 
 
@@ -127,6 +129,8 @@ def _said(final: str) -> Fraction | None:
         head = one_number(final[: reason.start()])
         if head is not None and "=" in final[reason.end() :]:
             return head
+    if _SYSTEM.fullmatch(final):  # a = 4, b = 5
+        return None
     sides = final.split("=")
     last = _first(sides[-1])
     if last is not None:
@@ -240,6 +244,10 @@ _NAMES: Final = re.compile(rf"{_NAME.pattern}|[\s$]*[A-Za-z][A-Za-z' ]{{0,40}}[\
 _FORMULA: Final = re.compile(
     r"(?:[\d\s.+\-*/^(){}|÷]|\\(?:frac|sqrt|cdot|times)|(?<![^\W\d_]|\\)[A-Za-z](?![^\W\d_]))+\Z"
 )
+_SYSTEM: Final = re.compile(
+    rf"[\s$]*({_LETTER})\s*=\s*[-+]?[\d.]+(?:\s*(?:,|and|,\s*and)\s*(?!\1\b){_LETTER}\s*=\s*"
+    r"[-+]?[\d.]+)+[\s.$]*"
+)
 _CLAUSE: Final = re.compile(r"[,;:.]\s|\b(?:so|then|thus|hence|that|get|because|since|know)\b")
 _SIGN_LAST: Final = re.compile(r"(?:[-+*/^|\d}]|\\[A-Za-z]+)\s*\Z")
 _TIMES: Final = re.compile(r"(?<=[\d)])\s*[xX]\s*(?=[\d(.$])")
@@ -253,7 +261,9 @@ _PART_OF: Final = re.compile(
     rf"|(?:[≤≥]|\\[lg]eq?)[ \t]*\Z"
 )
 """What makes a number that follows a part of a formula: `p-2`, `x > 5`, `P(5)`."""
-_GOES_ON: Final = re.compile(r"\s*[-+*/^]\s*(?![aAI]\b)[A-Za-z](?![^\W\d_])|[ \t]+[<>≤≥]=?[ \t]")
+_GOES_ON: Final = re.compile(
+    r"\s*[-+*/^]\s*(?![aAI]\b)[A-Za-z](?![^\W\d_])|[ \t]+[<>≤≥]=?[ \t]|[ \t]*\\(?:[lg]eq?|neq?)\b"
+)
 _BARE_LIST: Final = re.compile(
     r"\s*[(\[{]?\s*[-+]?[\d.]+(?:\s*[,;]\s+[-+]?[\d.]+)+\s*[)\]}]?[\s.]*"
 )

@@ -68,6 +68,9 @@ ODD_TEXTS: tuple[str, ...] = (
     "Answer: 12" + "million" * 200,
     "Answer: " + "\\, . " * 500,
     "Answer: " + "sqrt(" * 300,
+    "Answer: " + "**a " * 20_000,
+    "{'answer': {" * 20_000,
+    "x = 1, " * 500 + "\n" + "it is not A, so " * 200,
 )
 """Replies that no grader may stumble over."""
 
