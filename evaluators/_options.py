@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -32,7 +33,9 @@ def check_options(
     taken = inspect.signature(maker).parameters.values()
     known = {p.name for p in taken if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in taken)
-    hints = _hints(maker)
+    hints: Mapping[str, Any] = {}
+    with suppress(NameError):  # names that only type checkers see: it checks its options itself
+        hints = typing.get_type_hints(maker.__init__ if inspect.isclass(maker) else maker)
     for name, value in options.items():
         if name not in known:
             if open_ended:
@@ -48,7 +51,11 @@ def check_options(
 
 def _check_value(value: Any, hint: Any, where: str) -> None:
     try:
-        _adapter(hint).validate_python(value, strict=True)
+        adapter: TypeAdapter[Any] = TypeAdapter(hint, config=_ARBITRARY)
+    except PydanticUserError:  # a dataclass or a model, which brings a configuration of its own
+        adapter = TypeAdapter(hint)
+    try:
+        adapter.validate_python(value, strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         inner = "".join(f"[{p}]" for p in fault["loc"] if isinstance(p, int))
@@ -56,17 +63,3 @@ def _check_value(value: Any, hint: Any, where: str) -> None:
         shown = shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
         said = fault["msg"].replace("Input should be", "must be").rstrip(".")
         raise TaskError(f"{said}, got {shown}", where=where + inner) from None
-
-
-def _adapter(hint: Any) -> TypeAdapter[Any]:
-    try:
-        return TypeAdapter(hint, config=_ARBITRARY)
-    except PydanticUserError:  # a dataclass or a model, which brings a configuration of its own
-        return TypeAdapter(hint)
-
-
-def _hints(maker: Callable[..., Any]) -> Mapping[str, Any]:
-    try:
-        return typing.get_type_hints(maker.__init__ if inspect.isclass(maker) else maker)
-    except NameError:  # names that only type checkers see: such a maker checks its options itself
-        return {}

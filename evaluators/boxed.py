@@ -1,7 +1,6 @@
 r"""What stands in LaTeX's boxes: the answer of a reply, or of a worked solution."""
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 __all__ = ["last_box", "last_boxed"]
@@ -42,7 +41,14 @@ def last_box(text: str) -> tuple[int, str] | None:
     that is never closed is none; of boxes in each other the inner one counts.
     """
     found: list[_Box] = []
-    for box in _from_the_last(text):
+    for match in reversed(list(_BOX.finditer(text))[-_MOST:]):
+        if match["opened"] is None:
+            box = _Box(match.start(), match.end(), match["bare"].rstrip(".,;:"))
+        else:
+            end = _closing(text, match.end())
+            if end is None:
+                continue
+            box = _Box(match.start(), end + 1, text[match.end() : end].strip())
         if found and found[0].begin < box.end:
             continue  # it holds the one that was found
         if found and not _BETWEEN.fullmatch(text[box.end : found[0].begin]):
@@ -51,16 +57,6 @@ def last_box(text: str) -> tuple[int, str] | None:
     if not found:
         return None
     return found[-1].begin, ", ".join(dict.fromkeys(box.content for box in found))
-
-
-def _from_the_last(text: str) -> Iterator[_Box]:
-    for match in reversed(list(_BOX.finditer(text))[-_MOST:]):
-        if match["opened"] is None:
-            yield _Box(match.start(), match.end(), match["bare"].rstrip(".,;:"))
-            continue
-        end = _closing(text, match.end())
-        if end is not None:
-            yield _Box(match.start(), end + 1, text[match.end() : end].strip())
 
 
 def _closing(text: str, begin: int) -> int | None:

@@ -1,6 +1,7 @@
 """Limits on mathematics before it is parsed."""
 
 import re
+from itertools import accumulate
 from typing import Final
 
 __all__ = ["LONGEST", "over_limit"]
@@ -26,7 +27,8 @@ def over_limit(text: str) -> str | None:
     """
     if len(text) > LONGEST:
         return f"longer than {LONGEST} characters"
-    if _depth(text) > _DEEPEST:
+    opened = accumulate(1 if bracket in "{([" else -1 for bracket in _BRACKET.findall(text))
+    if max(opened, default=0) > _DEEPEST:
         return f"nested deeper than {_DEEPEST}"
     if any(len(run) > _LONGEST_DIGITS for run in re.findall(r"\d+", text)):
         return f"a number of more than {_LONGEST_DIGITS} digits"
@@ -38,11 +40,3 @@ def over_limit(text: str) -> str | None:
     if any(int(n) > _LARGEST_FACTORIAL for n in factorials) or re.search(r"!\s*[!)}]*\s*!", text):
         return f"a factorial of a number over {_LARGEST_FACTORIAL}, or of a factorial"
     return None
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(text):
-        depth += 1 if bracket in "{([" else -1
-        deepest = max(deepest, depth)
-    return deepest

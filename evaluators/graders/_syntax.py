@@ -57,12 +57,8 @@ def names_of(text: str) -> Names:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             top = symtable.symtable(text, "<reply>", "exec")
-        return _names(top)
     except _WRONG:
         return Names()
-
-
-def _names(top: symtable.SymbolTable) -> Names:
     defined, read, left = set(), set(), [top]
     while left:
         scope = left.pop()

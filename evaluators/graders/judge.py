@@ -85,20 +85,16 @@ class JudgeGrader(ReadsReplies):
             self._model = self.own_models[0].name
         self._rubric = rubric
         self._reference = reference
-        self.reader = self._make_reader(reads, reads_options or {}, where)
+        if reads == self.name:
+            raise TaskError("a judge cannot read answers for votes", where=f"{where}.reads")
+        from graphsearch.evaluators.graders import get_grader  # which knows this module
+
+        self.reader: Grader = get_grader(reads, **(reads_options or {}))
         self._sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
         self._longest = longest
         self._labelled = labelled
         self.least_kappa = least_kappa
         self.accept = accept
-
-    @staticmethod
-    def _make_reader(name: str, options: Mapping[str, Any], where: str) -> Grader:
-        from graphsearch.evaluators.graders import get_grader
-
-        if name == JudgeGrader.name:
-            raise TaskError("a judge cannot read answers for votes", where=f"{where}.reads")
-        return get_grader(name, **options)
 
     # -- as any grader -------------------------------------------------------------------------
 
@@ -135,16 +131,13 @@ class JudgeGrader(ReadsReplies):
         most = self._sampling.max_tokens or 0
         found = []
         for prompt in self._prompts(item, ""):
-            found.append(self._call(prompt, most, is_spare=False, more=0))
             again = repair(prompt, Reply("", Usage()), "no line holds a verdict and nothing else")
-            found.append(self._call(again, most, is_spare=True, more=most))
+            # A fence lengthens an answer by a token a line at most, and a line has one of its own.
+            found.append(JudgeCall(self._model, prompt, most, stretch=2))
+            found.append(
+                JudgeCall(self._model, again, most, stretch=2, more_prompt=most, is_spare=True)
+            )
         return found
-
-    def _call(
-        self, prompt: tuple[Message, ...], most: int, *, is_spare: bool, more: int
-    ) -> JudgeCall:
-        # A fence lengthens an answer by a token a line at most, and a line has one of its own.
-        return JudgeCall(self._model, prompt, most, stretch=2, more_prompt=more, is_spare=is_spare)
 
     async def judge(self, item: Item, text: str, ask: AskModel) -> Verdict:
         """Right, wrong, or undecided between the two orders."""
@@ -155,35 +148,31 @@ class JudgeGrader(ReadsReplies):
             if isinstance(one, BaseException):
                 raise one
         first, second = (bool(one) for one in found)
-        who = f"judge {self._model}"
+        said = {one: "right" if one else "wrong" for one in (True, False)}
         if first != second:
-            reason = f"{who}: undecided, {_word(first)} in one order of the answers and "
-            return Verdict(
-                _UNDECIDED, parsed=parsed, reason=f"{reason}{_word(second)} in the other"
+            reason = (
+                f"judge {self._model}: undecided, {said[first]} in one order of the answers and "
+                f"{said[second]} in the other"
             )
-        return Verdict(float(first), parsed=parsed, reason=f"{who}: {_word(first)} in both orders")
+            return Verdict(_UNDECIDED, parsed=parsed, reason=reason)
+        reason = f"judge {self._model}: {said[first]} in both orders"
+        return Verdict(float(first), parsed=parsed, reason=reason)
 
     async def _opinion(self, prompt: tuple[Message, ...], ask: AskModel) -> bool:
-        reply = await self._ask(prompt, ask)
-        found = read_verdict(reply)
-        if isinstance(found, bool):
-            return found
-        again = await self._ask(repair(prompt, reply, found), ask)
-        found = read_verdict(again)
-        if isinstance(found, bool):
-            return found
-        raise self._no_verdict(again, found)
-
-    def _no_verdict(self, reply: Reply, problem: str) -> NoVerdict:
-        why = f"{self._model} gave no verdict, asked twice: {problem}; "
+        asked, reply = prompt, Reply("", Usage())
+        found: bool | str = ""
+        for _ in range(2):
+            reply = await ask(self._model, asked, sampling=self._sampling, prompt_version=VERSION)
+            found = read_verdict(reply)
+            if isinstance(found, bool):
+                return found
+            asked = repair(prompt, reply, found)
+        why = f"{self._model} gave no verdict, asked twice: {found}; "
         if reply.outcome is Outcome.TRUNCATED:
             most = self._sampling.max_tokens
-            return NoVerdict(f"{why}raise max_tokens ({most}) in the grader's options")
+            raise NoVerdict(f"{why}raise max_tokens ({most}) in the grader's options")
         said = " ".join(reply.text.split())[-_SHOWN:]
-        return NoVerdict(f"{why}take another model as the judge", said)
-
-    async def _ask(self, prompt: Sequence[Message], ask: AskModel) -> Reply:
-        return await ask(self._model, prompt, sampling=self._sampling, prompt_version=VERSION)
+        raise NoVerdict(f"{why}take another model as the judge", said)
 
     def labelled(self, items: Mapping[str, Item]) -> Sequence[LabelledAnswer]:
         """Answers that people have judged, none where no file was named.
@@ -223,7 +212,3 @@ class JudgeGrader(ReadsReplies):
         if gold is None or not text.strip():
             raise TaskError(f"item {item.id!r} has no gold answer to compare with")
         return text
-
-
-def _word(right: bool) -> str:
-    return "right" if right else "wrong"

@@ -18,7 +18,7 @@ Markers of few-shot prompts (`[BEGIN]`, `[DONE]`) and white space around are dro
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from graphsearch.evaluators.graders._fences import Block, fenced_blocks
@@ -53,7 +53,8 @@ def program_of(reply: str, *, entry_point: str | None, prompt: str | None) -> st
         found = _of_prose(text, entry_point)
         if found is not None or prompt is None:
             return found
-    return prompt + _cut(text)
+    ends = [place for stop in STOPS if (place := text.find(stop)) >= 0]
+    return prompt + text[: min(ends, default=len(text))]
 
 
 def _of_blocks(found: Sequence[Block], entry_point: str | None, prompt: str | None) -> str | None:
@@ -69,7 +70,9 @@ def _of_blocks(found: Sequence[Block], entry_point: str | None, prompt: str | No
         return None
     longest = max(blocks, key=len)
     if entry_point is not None and prompt is not None:
-        continued = prompt.rstrip() + "\n" + textwrap.indent(longest, _indent(prompt))
+        last = prompt.rstrip().rsplit("\n", 1)[-1]
+        indent = last[: len(last) - len(last.lstrip())] or "    "
+        continued = prompt.rstrip() + "\n" + textwrap.indent(longest, indent)
         if is_python(continued):
             return continued
     together = "\n".join(blocks)
@@ -101,7 +104,10 @@ def _of_prose(text: str, entry_point: str | None) -> str | None:
     begins = [i for i, line in enumerate(lines) if _CODE_LINE.match(line)]
     read = 0
     for begin in begins:
-        for end in _ends(lines, begin):
+        # The end, then before each line that is neither blank nor indented, from the last one up.
+        outer = (i for i, line in enumerate(lines) if i > begin and line.strip())
+        ends = [i for i in outer if lines[i][0] not in " \t"]
+        for end in (len(lines), *reversed(ends)):
             found = "\n".join(lines[begin:end])
             read += len(found)
             if read > _MOST_READ:  # a hostile text costs no more than a fraction of a second
@@ -111,26 +117,8 @@ def _of_prose(text: str, entry_point: str | None) -> str | None:
     return "\n".join(lines[begins[0] :]) if begins else None
 
 
-def _ends(lines: Sequence[str], begin: int) -> Iterable[int]:
-    """The end, then before each line that is neither blank nor indented, from the last one up."""
-    yield len(lines)
-    for i in range(len(lines) - 1, begin, -1):
-        if lines[i].strip() and lines[i][0] not in " \t":
-            yield i
-
-
 def with_prompt(prompt: str | None, program: str) -> str:
     """The program after the prompt's imports and helpers, where the prompt is Python by itself."""
     if prompt is None or not is_python(prompt):
         return program
     return f"{prompt.rstrip()}\n\n\n{program}"
-
-
-def _cut(text: str) -> str:
-    ends = [place for stop in STOPS if (place := text.find(stop)) >= 0]
-    return text[: min(ends)] if ends else text
-
-
-def _indent(prompt: str) -> str:
-    last = prompt.rstrip().rsplit("\n", 1)[-1]
-    return last[: len(last) - len(last.lstrip())] or "    "
