@@ -112,7 +112,17 @@ class FaultyEngine:
                 reply = await self._inner.generate(call)
                 return replace(reply, text="", outcome=Outcome.EMPTY)
             case Fault.TRUNCATED:
-                return _first_half(await self._inner.generate(call))
+                reply = await self._inner.generate(call)
+                words = reply.text.split()
+                kept = words[: len(words) // 2]
+                written = reply.usage.completion_tokens
+                written = None if written is None else min(len(kept), written)
+                return replace(
+                    reply,
+                    text=" ".join(kept),
+                    usage=Usage(reply.usage.prompt_tokens, written, calls=1),
+                    outcome=Outcome.TRUNCATED if kept else Outcome.EMPTY,
+                )
 
     async def aclose(self) -> None:
         """Close the inner engine."""
@@ -136,13 +146,3 @@ class FaultyEngine:
             if left < 0:
                 return fault
         return None
-
-
-def _first_half(reply: Reply) -> Reply:
-    words = reply.text.split()
-    kept = words[: len(words) // 2]
-    written = reply.usage.completion_tokens
-    written = None if written is None else min(len(kept), written)
-    usage = Usage(reply.usage.prompt_tokens, written, calls=1)
-    outcome = Outcome.TRUNCATED if kept else Outcome.EMPTY
-    return replace(reply, text=" ".join(kept), usage=usage, outcome=outcome)

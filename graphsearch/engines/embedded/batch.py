@@ -110,7 +110,10 @@ class Batch:
         """Draw the first tokens of sequences whose prompts were read; the rest of them run on."""
         owners = [sequence for same in sharing for sequence in same]
         source = np.repeat(np.arange(len(sharing)), [len(same) for same in sharing])
-        rows = np.array([_row(sequence) for sequence in owners], ROW)
+        # Each as it is before its first draw.
+        rows = np.array(
+            [(0, len(s.prompt), 0, s.limit, s.temperature, s.top_p, s.key) for s in owners], ROW
+        )
         going = np.flatnonzero(~self._draw(part.logits[source], rows, owners))
         lengths = np.array([bucket_of(len(owner.prompt) + 1) for owner in owners])
         for length in np.unique(lengths[going]).tolist():
@@ -185,16 +188,3 @@ class Batch:
             owner.finish = Finish.STOP
             owner.text = text[: min(found)].rstrip()
         return bool(found)
-
-
-def _row(sequence: Sequence) -> tuple[int, int, int, int, float, float, int]:
-    """A sequence's `ROW` before its first draw."""
-    return (
-        0,
-        len(sequence.prompt),
-        0,
-        sequence.limit,
-        sequence.temperature,
-        sequence.top_p,
-        sequence.key,
-    )

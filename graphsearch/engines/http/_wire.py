@@ -98,7 +98,11 @@ def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, second
     text, outcome = text_and_outcome(content or "", refusal or "", finish)
     told = isinstance(finish, str) and finish != "stop"  # which goes without saying
     detail = {"finish_reason": finish} if told else {}
-    return Reply(text, _usage(data.get("usage")), outcome, seconds, detail)
+    found = data.get("usage")
+    used = found if isinstance(found, dict) else {}
+    read = token_count(used.get("prompt_tokens"))
+    written = token_count(used.get("completion_tokens"))
+    return Reply(text, Usage(read, written, calls=1), outcome, seconds, detail)
 
 
 def contexts_in(response: Response, endpoint: Endpoint) -> dict[str, int | None]:
@@ -130,13 +134,6 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
         # Some proxies, and some releases of llama.cpp, send their errors with status 200.
         raise error_of(response, endpoint, served_name)
     return data
-
-
-def _usage(found: object) -> Usage:
-    told = found if isinstance(found, dict) else {}
-    return Usage(
-        token_count(told.get("prompt_tokens")), token_count(told.get("completion_tokens")), calls=1
-    )
 
 
 def _context(row: Mapping[str, Any]) -> int | None:

@@ -10,6 +10,7 @@ named). When it is killed itself, the kernel kills its server.
 """
 
 import argparse
+import contextlib
 import ctypes
 import os
 import signal
@@ -101,17 +102,11 @@ def _end_the_rest(grace: float) -> None:
     while children := _children():
         late = time.monotonic() >= until
         for pid in children if late else children - asked:
-            _signal(pid, signal.SIGKILL if late else signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         asked |= children
         signal.sigtimedwait({signal.SIGCHLD}, 0.05)
         _reap(0)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
 
 
 def _children() -> set[int]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from graphsearch.engines.vllm.machine import find_machine
 from graphsearch.engines.vllm.memory import need_of, share_out
@@ -117,7 +117,13 @@ class VllmModel:
 
     def step(self) -> list[Finished]:
         """Write a token of each reply; those that ended."""
-        return [_finished(output) for output in self._engine.step() if output.finished]
+        ended = []
+        for output in self._engine.step():
+            if output.finished:
+                best, read = output.outputs[0], len(output.prompt_token_ids)
+                written, reason = len(best.token_ids), best.finish_reason
+                ended.append(Finished(output.request_id, best.text, read, written, reason))
+        return ended
 
     def give_up(self, requests: Sequence[str]) -> None:
         """Drop calls."""
@@ -126,12 +132,6 @@ class VllmModel:
     def close(self) -> None:
         """End vLLM's own processes; the memory was theirs."""
         self._engine.engine_core.shutdown()
-
-
-def _finished(output: Any) -> Finished:
-    best = output.outputs[0]
-    read, written = len(output.prompt_token_ids), len(best.token_ids)
-    return Finished(output.request_id, best.text, read, written, best.finish_reason)
 
 
 def load_models_plan(
