@@ -166,14 +166,12 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
     graph.validate(roles)
     graph = graph.canonical()
     steps: list[Step] = []
+    kinds: dict[str, _Kinds] = {}  # asking what protocol a role has takes long
     for index, node in enumerate(graph.nodes):
         parents = graph.parents(index)
-        role = roles[node.role]
-        speaker = role if role.speaks and isinstance(role, SpeakingRole) else None
-        combiner = role if isinstance(role, CombiningRole) else None
-        if speaker is None and combiner is None:
-            raise GraphError(f"role {node.role!r} neither speaks nor combines")
-        gate = speaker if isinstance(speaker, GatedRole) else None
+        if node.role not in kinds:
+            kinds[node.role] = _kinds_of(roles[node.role])
+        role, (speaker, combiner, gate) = roles[node.role], kinds[node.role]
         reads = parents if gate is None else ()
         context = NodeContext(len(parents), index == graph.sink)
         model, sampling, prefixes = "", Sampling(), ("", "")
@@ -207,6 +205,22 @@ def make_plan(graph: CollaborationGraph, roles: Mapping[str, Role], identity: Id
         )
     fitted = tuple(step.index for step in steps if step.role.is_fitted)
     return Plan(graph, tuple(steps), fitted)
+
+
+_Kinds = tuple[SpeakingRole | None, CombiningRole | None, GatedRole | None]
+
+
+def _kinds_of(role: Role) -> _Kinds:
+    """The role again as what it speaks, combines and gates as.
+
+    Raises:
+        GraphError: it neither speaks nor combines.
+    """
+    speaker = role if role.speaks and isinstance(role, SpeakingRole) else None
+    combiner = role if isinstance(role, CombiningRole) else None
+    if speaker is None and combiner is None:
+        raise GraphError(f"role {role.name!r} neither speaks nor combines")
+    return speaker, combiner, speaker if isinstance(speaker, GatedRole) else None
 
 
 class Prompts:

@@ -1,7 +1,6 @@
 """Where a study's events go: its event log and a listener."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.records.events import (
@@ -33,9 +32,8 @@ class EventSink:
         search: the search budget.
         evaluation: the budget of test and baselines, empty where they have none of their own.
         ledger: what was spent.
-        path: of the event log.
-        clock: seconds since the epoch.
-        listener: gets every event.
+        log: gets every event, None for none.
+        listener: gets every event, None for none.
     """
 
     def __init__(
@@ -45,14 +43,13 @@ class EventSink:
         evaluation: "Sequence[Amount]",
         ledger: "Ledger",
         *,
-        path: Path,
-        clock: Callable[[], float],
+        log: EventLog | None = None,
         listener: Listener | None = None,
     ) -> None:
         self._task = task
         self._amounts = search, evaluation
         self._ledger = ledger
-        self._log = EventLog(path, clock)
+        self._log = log
         self._listener = listener
         self._best: Best | None = None
 
@@ -62,8 +59,11 @@ class EventSink:
 
     def say(self, kind: type[Event], **fields: Any) -> None:
         """Make an event of this kind, with budgets and best graph filled in, and send it."""
+        if self._log is None and self._listener is None:
+            return
         event = kind(budgets=self.budgets(), best=self._best, **fields)
-        self._log.write(event)
+        if self._log is not None:
+            self._log.write(event)
         if self._listener is not None:
             self._listener(event)
 
@@ -96,4 +96,5 @@ class EventSink:
 
     def close(self) -> None:
         """Close the log."""
-        self._log.close()
+        if self._log is not None:
+            self._log.close()

@@ -48,12 +48,6 @@ class JudgeLength:
         """What it is expected to use."""
         return Usage(self.prompt + self.answer, self.reply, 1)
 
-    def most(self, said: int) -> Usage:
-        """The most it can use on an answer of `said` tokens at the most."""
-        call = self.call
-        heard = said * call.answers * call.stretch
-        return Usage(self.prompt + heard + call.more_prompt, call.max_tokens, 1)
-
 
 def judge_lengths(parts: "Experiment") -> tuple[JudgeLength, ...]:
     """The calls that may judge one answer, in order; none where no model judges.

@@ -93,13 +93,14 @@ class LengthTally:
         """Take in a run; nodes without a call or without token counts are left out."""
         if run.verdict is None:
             return
-        degrees = _messages_read(graph, roles)
+        degrees: list[int] | None = None
         for node in run.nodes:
             usage = node.usage
             if node.model is None or not usage.calls:
                 continue
             if usage.prompt_tokens is None or usage.completion_tokens is None:
                 continue
+            degrees = degrees or _messages_read(graph, roles)
             sums = self.sums.setdefault(node.model, _Sums())
             sums.add(degrees[node.node], usage.prompt_tokens, usage.completion_tokens)
 

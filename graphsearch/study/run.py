@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsearch.ledger import Ledger, Spend
 from graphsearch.records.errors import StoreError
-from graphsearch.records.events import Listener
+from graphsearch.records.events import EventLog, Listener
 from graphsearch.records.tasks import Item
 from graphsearch.records.trials import Failure, ItemResult, TrialRecord
 from graphsearch.study.budgets import limits_of
@@ -149,8 +149,7 @@ class Run:
                 experiment.task,
                 *budgets,
                 ledger,
-                path=path / "events.jsonl",
-                clock=clock,
+                log=EventLog(path / "events.jsonl", clock),
                 listener=listener,
             )
             executor = Executor(

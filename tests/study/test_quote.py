@@ -5,8 +5,7 @@ import pytest
 import graphsearch
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.searchers.base import Opening
-from graphsearch.study.quote._calls import Calls
-from graphsearch.study.quote._play import Bill
+from graphsearch.study.expected_calls import ExpectedCalls
 from graphsearch.study.run import Run
 from tests.study.world import make_engines, make_fleet, make_parts, make_settings, make_task
 
@@ -33,7 +32,7 @@ async def test_calls_have_one_name_exactly_where_the_executor_makes_them_once(tm
     split = iter(range(10**6))  # every reply says something else, so that every gate opens
     parts = make_parts(script=lambda call: f"answer {next(split)}")
     items = parts.task.splits["search"][:1]
-    calls, known = Calls(parts), set()
+    calls, known = ExpectedCalls(parts), set()
     run = Run.open(parts, tmp_path)
     for graph in GRAPHS:
         before = run.executor.traffic.made
@@ -43,21 +42,19 @@ async def test_calls_have_one_name_exactly_where_the_executor_makes_them_once(tm
         assert run.executor.traffic.made - before == len(new), graph.describe()
     spent = float(run.ledger.spent("calls"))
     await run.aclose()
-    bill = Bill()
-    for graph in GRAPHS:
-        bill.add(calls.of(graph), set())
-    assert bill.asked == sum(sum(n.model is not None for n in g.nodes) for g in GRAPHS)
+    asked = sum(len(calls.of(graph)) for graph in GRAPHS)
+    assert asked == sum(sum(n.model is not None for n in g.nodes) for g in GRAPHS)
     assert spent == len(known)
 
 
 def test_what_a_gate_lets_through_is_what_its_name_says():
     parts = make_parts()
     fitted, fixed = star(["small", "small"], "cascade(share, 0.2)", "large"), GRAPHS[3]
-    assert [use.gate for use in Calls(parts).of(fitted)] == [None, None, 0.2]
-    assert [use.gate for use in Calls(parts).of(fixed)] == [None, None, 1.0]
+    assert [use.gate for use in ExpectedCalls(parts).of(fitted)] == [None, None, 0.2]
+    assert [use.gate for use in ExpectedCalls(parts).of(fixed)] == [None, None, 1.0]
     # Its parts are fitted on what its parents say.
-    assert [use.is_below for use in Calls(parts).of(fitted)] == [True, True, False]
-    assert not any(use.is_below for use in Calls(parts).of(fixed))
+    assert [use.is_below for use in ExpectedCalls(parts).of(fitted)] == [True, True, False]
+    assert not any(use.is_below for use in ExpectedCalls(parts).of(fixed))
 
 
 def arguments(**changes):
@@ -120,13 +117,23 @@ def test_a_quote_names_the_grader_and_the_ceiling():
     assert quote.ceiling[1] == "900 units for test and baselines"
 
 
-async def test_what_is_reserved_is_what_the_executor_reserves(tmp_path):
-    parts = make_parts()
-    calls, item = Calls(parts), parts.task.splits["search"][0]
-    run = Run.open(parts, tmp_path)
-    for graph in GRAPHS:
-        worst = run.executor.worst_case(graph, item).floats()["units"]
-        found = calls.worst(graph)["units"]
-        assert worst <= found * (1 + 1e-6), graph.describe()
-        assert found <= 1.01 * worst, graph.describe()
-    await run.aclose()
+def test_a_dry_run_goes_through_the_phases_of_a_study_without_a_call():
+    def never(call):
+        raise AssertionError("a quote makes no call")
+
+    quote = graphsearch.quote(**arguments(engines=make_engines(make_fleet(), never)))
+    assert quote.rounds.expected == 4
+    assert quote.test_items.expected == 40
+    search, selection, test, total = (
+        quote.phases[name].made.expected for name in ("search", "selection", "test", "total")
+    )
+    assert min(search, selection, test) > 0
+    assert total == search + selection + test
+
+
+def test_a_quote_ends_where_a_space_is_exhausted():
+    quote = graphsearch.quote(**arguments(searcher="exhaustive", space={"slots": 1}))
+    assert quote.stopped_by == "exhausted"
+    result = graphsearch.optimize(**arguments(searcher="exhaustive", space={"slots": 1}))
+    assert quote.rounds.expected == len(result.rounds)
+    assert result.stopped_by["rule"] == "exhausted"
