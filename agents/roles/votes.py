@@ -166,10 +166,16 @@ def measured_weights(
     for lesson in lessons:
         for heard, worth in zip(lesson.heard, lesson.worth, strict=True):
             sums.setdefault(_who(heard), []).append(worth)
-    return {
-        who: float(f"{_weight(math.fsum(worth) / len(worth), weighting):.12g}")
-        for who, worth in sorted(sums.items())
-    }
+    weights = {}
+    for who, scores in sorted(sums.items()):
+        weight = math.fsum(scores) / len(scores)
+        if weighting.kind == "log-odds":
+            kept = min(max(weight, _LEAST_SHARE), 1 - _LEAST_SHARE)
+            weight = math.log(kept / (1 - kept))
+            if weighting.floor is not None:
+                weight = max(weight, float(weighting.floor))
+        weights[who] = float(f"{weight:.12g}")
+    return weights
 
 
 def weights_of(parents: Sequence[ParentMessage], fitted: Mapping[str, Any]) -> list[float]:
@@ -224,11 +230,3 @@ def describe_weights(fitted: Mapping[str, Any]) -> str:
 
 def _who(heard: ParentMessage) -> str:
     return heard.role if heard.model is None else f"{heard.role}:{heard.model}"
-
-
-def _weight(accuracy: float, weighting: Weighting) -> float:
-    if weighting.kind == "accuracy":
-        return accuracy
-    kept = min(max(accuracy, _LEAST_SHARE), 1 - _LEAST_SHARE)
-    odds = math.log(kept / (1 - kept))
-    return odds if weighting.floor is None else max(odds, float(weighting.floor))

@@ -335,9 +335,16 @@ class CostModel:
             case "calls":
                 return 1
             case "usd":
-                return _usd_ticks(spec, prompt, answer)
+                assert spec.input_price is not None
+                assert spec.output_price is not None
+                million = Fraction(spec.input_price) * prompt + Fraction(spec.output_price) * answer
+                return Fraction(_USD_TICKS, _PER_MILLION) * million
             case "seconds":
-                return _second_ticks(spec, prompt, answer)
+                assert spec.prefill_rate is not None
+                assert spec.decode_rate is not None
+                assert spec.overhead_s is not None
+                seconds = spec.overhead_s + prompt / spec.prefill_rate + answer / spec.decode_rate
+                return round(float(seconds) * _SECOND_TICKS)
 
     def _flops(
         self, spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction
@@ -345,31 +352,14 @@ class CostModel:
         """Prefill and decode of design 6.1; one multiply-add counts as two, the cache is reused."""
         m = spec.compute_parameters
         assert m is not None
-        ld = 0 if spec.attention == "linear" else _layers_by_width(spec)
+        ld = 0
+        if spec.attention != "linear":
+            assert spec.layers is not None
+            assert spec.width is not None
+            ld = spec.layers * spec.width
         prefill = 2 * m * prompt + 2 * ld * prompt * (prompt + 1)
         decode = 2 * m * answer + 2 * ld * answer * (2 * prompt + answer + 1)
         return self._effective(spec, prefill + decode)
 
     def _effective(self, spec: ModelSpec, flops: int | Fraction) -> int | Fraction:
         return flops * Fraction(spec.bits, 16) if self.scale_bits else flops
-
-
-def _layers_by_width(spec: ModelSpec) -> int:
-    assert spec.layers is not None
-    assert spec.width is not None
-    return spec.layers * spec.width
-
-
-def _usd_ticks(spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction) -> int | Fraction:
-    assert spec.input_price is not None
-    assert spec.output_price is not None
-    per_token = Fraction(_USD_TICKS, _PER_MILLION)
-    return per_token * (Fraction(spec.input_price) * prompt + Fraction(spec.output_price) * answer)
-
-
-def _second_ticks(spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction) -> int:
-    assert spec.prefill_rate is not None
-    assert spec.decode_rate is not None
-    assert spec.overhead_s is not None
-    seconds = spec.overhead_s + prompt / spec.prefill_rate + answer / spec.decode_rate
-    return round(float(seconds) * _SECOND_TICKS)

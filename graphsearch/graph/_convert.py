@@ -37,7 +37,18 @@ def parse(data: Any, where: str) -> Parts:
     if "nodes" not in data:
         raise GraphError("nodes are missing", where=where)
     rows = _list(data["nodes"], f"{where}.nodes")
-    nodes = tuple(_node(row, f"{where}.nodes[{i}]") for i, row in enumerate(rows))
+    nodes = []
+    for i, row in enumerate(rows):
+        at = f"{where}.nodes[{i}]"
+        if not isinstance(row, dict):
+            raise GraphError(f"expected role and model, got {_kind(row)}", where=at)
+        _only(row, {"role", "model"}, at)
+        role, model = row.get("role"), row.get("model")
+        if not isinstance(role, str) or not role:
+            raise GraphError(f"expected the name of a role, got {role!r}", where=f"{at}.role")
+        if model is not None and (not isinstance(model, str) or not model):
+            raise GraphError(f"expected the name of a model, got {model!r}", where=f"{at}.model")
+        nodes.append(Node(role, model))
     edges = []
     for i, pair in enumerate(_list(data.get("edges", []), f"{where}.edges")):
         at = f"{where}.edges[{i}]"
@@ -48,19 +59,7 @@ def parse(data: Any, where: str) -> Parts:
         sink = _index(data["sink"], f"{where}.sink")
     else:
         sink = _only_sink(len(nodes), edges, where)
-    return Parts(nodes, tuple(edges), sink)
-
-
-def _node(row: Any, where: str) -> Node:
-    if not isinstance(row, dict):
-        raise GraphError(f"expected role and model, got {_kind(row)}", where=where)
-    _only(row, {"role", "model"}, where)
-    role, model = row.get("role"), row.get("model")
-    if not isinstance(role, str) or not role:
-        raise GraphError(f"expected the name of a role, got {role!r}", where=f"{where}.role")
-    if model is not None and (not isinstance(model, str) or not model):
-        raise GraphError(f"expected the name of a model, got {model!r}", where=f"{where}.model")
-    return Node(role, model)
+    return Parts(tuple(nodes), tuple(edges), sink)
 
 
 def _index(value: Any, where: str) -> int:

@@ -26,17 +26,12 @@ def read_options(owner: str, given: Mapping[str, Any], **defaults: Any) -> dict[
         if name not in defaults:
             known = ", ".join(sorted(defaults)) or "none"
             raise ConfigError(f"unknown option {name!r} of {owner}; known: {known}", where=where)
-        if not _fits(value, defaults[name]):
-            wanted = type(defaults[name]).__name__
-            raise ConfigError(f"must be of type {wanted}, not {value!r}", where=f"{where}.{name}")
+        kind = type(defaults[name])
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if isinstance(value, bool):
+            fits = kind is bool
+        if defaults[name] is not None and not fits:
+            raise ConfigError(
+                f"must be of type {kind.__name__}, not {value!r}", where=f"{where}.{name}"
+            )
     return {**defaults, **given}
-
-
-def _fits(value: Any, default: Any) -> bool:
-    if default is None or value is None:
-        return default is None
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(default))

@@ -21,7 +21,8 @@ def all_graphs(space: "Space", limit: int) -> list[CollaborationGraph]:
     roles are given at the end, when in-degrees are known.
     """
     found: dict[str, CollaborationGraph] = {}
-    layer = {g.key: g for g in _lone_sinks(space) if _grows(space, g)}
+    lone = (CollaborationGraph((Node(s.role, s.model),), (), 0) for s in space.sinks)
+    layer = {g.key: g for g in lone if _grows(space, g)}
     while layer:
         for shape in layer.values():
             for graph in _with_roles(space, shape):
@@ -34,26 +35,19 @@ def all_graphs(space: "Space", limit: int) -> list[CollaborationGraph]:
                 f"the space has more than {limit:,} graphs; too many to list: make it smaller "
                 "(slots, models, roles, sinks, graph_budget), or take another searcher"
             )
-        bigger = (g for shape in layer.values() for g in _with_root(space, shape))
-        layer = {g.key: g for g in bigger if _grows(space, g)}
+        bigger: dict[str, CollaborationGraph] = {}
+        for shape in layer.values():
+            n = len(shape)
+            targets = (shape.sink,) if space.edges == "star" else tuple(range(n))
+            sizes = range(1, len(targets) + 1) if n <= space.slots else ()
+            for size in sizes:
+                for fed, model in product(combinations(targets, size), space.models):
+                    edges = (*shape.edges, *((n, target) for target in fed))
+                    grown = CollaborationGraph((*shape.nodes, Node("", model)), edges, shape.sink)
+                    if _grows(space, grown):
+                        bigger[grown.key] = grown
+        layer = bigger
     return sorted(found.values(), key=lambda g: (space.cost.graph_ticks(g), len(g), g.key))
-
-
-def _lone_sinks(space: "Space") -> Iterator[CollaborationGraph]:
-    for sink in space.sinks:
-        yield CollaborationGraph((Node(sink.role, sink.model),), (), 0)
-
-
-def _with_root(space: "Space", shape: CollaborationGraph) -> Iterator[CollaborationGraph]:
-    n = len(shape)
-    if n > space.slots:
-        return
-    targets = (shape.sink,) if space.edges == "star" else tuple(range(n))
-    for size in range(1, len(targets) + 1):
-        for fed in combinations(targets, size):
-            for model in space.models:
-                edges = (*shape.edges, *((n, target) for target in fed))
-                yield CollaborationGraph((*shape.nodes, Node("", model)), edges, shape.sink)
 
 
 def _grows(space: "Space", shape: CollaborationGraph) -> bool:
@@ -64,11 +58,7 @@ def _grows(space: "Space", shape: CollaborationGraph) -> bool:
         return False
     if any(shape.in_degree(i) > most for i in range(len(shape))):
         return False
-    return _least(space, shape) <= space.cost.budget_ticks(space.budget)
-
-
-def _least(space: "Space", shape: CollaborationGraph) -> int:
-    """The least that a shape can cost, whatever roles its slots get and however it grows."""
+    # The least that it can cost, whatever roles its slots get and however it grows.
     cost, gates = space.cost, [o.name for o in space.role_options if space.role(o.name).is_gate]
     nodes = []
     for i, node in enumerate(shape.nodes):
@@ -76,7 +66,7 @@ def _least(space: "Space", shape: CollaborationGraph) -> int:
         if i != shape.sink:
             ticks = min([ticks, *(cost.role_ticks(gate, node.model, 1) for gate in gates)])
         nodes.append(ticks)
-    return cost.combine_ticks(shape, nodes)
+    return cost.combine_ticks(shape, nodes) <= space.budget_ticks
 
 
 def _with_roles(space: "Space", shape: CollaborationGraph) -> Iterator[CollaborationGraph]:

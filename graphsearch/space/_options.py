@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from graphsearch.cost import Amount, CostModel
+from graphsearch.cost import CostModel
 from graphsearch.records.errors import BudgetRefused, ConfigError
 from graphsearch.records.roles import Role, UnknownRole
 
@@ -12,9 +12,6 @@ __all__ = [
     "EdgeRule",
     "RoleOption",
     "SinkOption",
-    "check_edges",
-    "check_slots",
-    "default_slots",
     "read_models",
     "read_roles",
     "read_sinks",
@@ -23,9 +20,6 @@ __all__ = [
 
 EdgeRule = Literal["dag", "star"]
 """`dag`: any lower slot may feed any higher one; `star`: slots feed the sink only."""
-
-_MOST_SLOTS = 64
-_DEFAULT_MOST_SLOTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,32 +171,3 @@ def _named_sink(
         SinkOption(name, each, limits.min_parents, limits.max_parents)
         for each in ((model,) if model else models)
     ]
-
-
-def check_edges(edges: EdgeRule, max_in_degree: int | None) -> None:
-    """Raise `ConfigError` for an unknown rule or a negative limit."""
-    if edges not in get_args(EdgeRule):
-        raise ConfigError(f"edges must be one of {', '.join(get_args(EdgeRule))}, got {edges!r}")
-    if max_in_degree is not None and max_in_degree < 0:
-        raise ConfigError(f"max_in_degree must be 0 or more, got {max_in_degree}")
-
-
-def check_slots(slots: int) -> None:
-    """Raise `ConfigError` for anything but a sensible number of slots."""
-    if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= _MOST_SLOTS:
-        raise ConfigError(f"slots must be a whole number from 0 to {_MOST_SLOTS}, got {slots!r}")
-
-
-def default_slots(
-    cost: CostModel, budget: Amount, models: Sequence[str], sinks: Sequence[SinkOption]
-) -> int:
-    """As many slots as the cheapest model's calls fit into the budget, within reason.
-
-    For `seconds`, where calls beside each other cost nothing more, the most that is reasonable.
-    """
-    least = max(1, min(sink.min_parents for sink in sinks))
-    if cost.currency == "seconds":
-        return max(least, _DEFAULT_MOST_SLOTS)
-    cheapest = min(cost.node_ticks(name, 0) for name in models)
-    fitting = cost.budget_ticks(budget) // max(cheapest, 1)
-    return max(least, min(_DEFAULT_MOST_SLOTS, fitting))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from graphsearch.cost import Amount, CostModel
 from graphsearch.graph import CollaborationGraph, Node
@@ -12,9 +12,6 @@ from graphsearch.space._options import (
     EdgeRule,
     RoleOption,
     SinkOption,
-    check_edges,
-    check_slots,
-    default_slots,
     read_models,
     read_roles,
     read_sinks,
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
     from graphsearch.space._tables import Tables
 
 __all__ = ["Space"]
+
+_MOST_SLOTS = 64
+_DEFAULT_MOST_SLOTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,23 @@ class Space:
         names = read_models(cost, models)
         options = read_roles(roles, cost.roles)
         kinds = read_sinks(cost, sinks, names, options, cost.roles)
-        check_edges(edges, max_in_degree)
+        if edges not in get_args(EdgeRule):
+            known = ", ".join(get_args(EdgeRule))
+            raise ConfigError(f"edges must be one of {known}, got {edges!r}")
+        if max_in_degree is not None and max_in_degree < 0:
+            raise ConfigError(f"max_in_degree must be 0 or more, got {max_in_degree}")
         if slots is None:
-            slots = default_slots(cost, budget, names, kinds)
-        check_slots(slots)
+            # As many as fit with the cheapest model; for `seconds`, where calls beside each other
+            # cost nothing more, the most that is reasonable.
+            cheapest = max(1, min(cost.node_ticks(name, 0) for name in names))
+            fitting = cost.budget_ticks(budget) // cheapest
+            most = _DEFAULT_MOST_SLOTS if cost.currency == "seconds" else fitting
+            least = max(1, min(kind.min_parents for kind in kinds))
+            slots = max(least, min(_DEFAULT_MOST_SLOTS, most))
+        if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= _MOST_SLOTS:
+            raise ConfigError(
+                f"slots must be a whole number from 0 to {_MOST_SLOTS}, got {slots!r}"
+            )
         space = cls(slots, names, options, kinds, budget, cost, max_in_degree, edges)
         space._refuse_if_nothing_fits()
         return space
