@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final
 from urllib.parse import SplitResult
 
-from graphsearch.engines.http._connection import Connection
 from graphsearch.engines.http._key import Head
 from graphsearch.engines.http._proxy import Proxy
 from graphsearch.engines.http._wire import Response
+from graphsearch.engines.http.connection import Connection
 from graphsearch.engines.keys import Key
 from graphsearch.records.errors import Rejected, Unreachable
 

@@ -10,9 +10,9 @@ from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.keys import Key
 from graphsearch.engines.litellm._clients import leave, use
 from graphsearch.engines.litellm._errors import POLICY, error_of
-from graphsearch.engines.litellm._load import check_release, is_loaded, load_litellm
 from graphsearch.engines.litellm._providers import missing_key
 from graphsearch.engines.litellm._reply import refusal_reply, reply_in
+from graphsearch.engines.litellm.load import check_release, is_loaded, load_litellm
 from graphsearch.engines.vllm.serve import VllmOptions
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import CallTimeout, EngineError, NoKey

@@ -9,11 +9,11 @@ from typing import Any
 
 _HOMES = {
     "Serve": "graphsearch.engines.vllm.serve",
-    "ServerFailed": "graphsearch.engines.vllm._server",
+    "ServerFailed": "graphsearch.engines.vllm.server",
     "ServerPlan": "graphsearch.engines.vllm.plan",
     "ServerStatus": "graphsearch.engines.vllm.launcher",
     "Servers": "graphsearch.engines.vllm.launcher",
-    "State": "graphsearch.engines.vllm._state",
+    "State": "graphsearch.engines.vllm.state",
     "find_machine": "graphsearch.engines.vllm.machine",
     "list_servers": "graphsearch.engines.vllm.launcher",
     "plan_servers": "graphsearch.engines.vllm.plan",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.refusals import kind_of, short
 from graphsearch.engines.threads import Ended, Job, Worker
-from graphsearch.engines.vllm._local import (
+from graphsearch.engines.vllm.local import (
     LocalModel,
     VllmModel,
     load_models_plan,

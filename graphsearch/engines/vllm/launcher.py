@@ -4,7 +4,7 @@
         graphsearch.optimize(fleet="my-fleet.yaml", ...)
 
 One is started after the other, since what fits is planned from what others leave. A record of each
-is on disk before its process is (`_state`), and a keeper stands between us and it (`_keeper`).
+is on disk before its process is (`state`), and a keeper stands between us and it (`_keeper`).
 """
 
 import socket
@@ -15,19 +15,19 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from graphsearch.engines.vllm._probe import ask
-from graphsearch.engines.vllm._processes import holder_of
-from graphsearch.engines.vllm._server import (
+from graphsearch.engines.vllm.machine import Machine, find_machine
+from graphsearch.engines.vllm.plan import ServerPlan, plan_servers
+from graphsearch.engines.vllm.probe import ask
+from graphsearch.engines.vllm.processes import holder_of
+from graphsearch.engines.vllm.serve import serve_of
+from graphsearch.engines.vllm.server import (
     keepers_of,
     server_failed,
     spawn,
     stop,
     wait_until_up,
 )
-from graphsearch.engines.vllm._state import Record, State
-from graphsearch.engines.vllm.machine import Machine, find_machine
-from graphsearch.engines.vllm.plan import ServerPlan, plan_servers
-from graphsearch.engines.vllm.serve import serve_of
+from graphsearch.engines.vllm.state import Record, State
 from graphsearch.records.errors import FleetError
 from graphsearch.records.models import Fleet
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.engines.http import HttpEngine
-from graphsearch.engines.vllm._probe import Answer, ask
+from graphsearch.engines.vllm.probe import Answer, ask
 from graphsearch.engines.vllm.serve import VllmOptions, serve_of
 from graphsearch.records.calls import Call, Reply
 from graphsearch.records.errors import EngineError, FleetError, Rejected, Unavailable, Unreachable

@@ -165,7 +165,7 @@ async def test_bytes_that_come_while_nothing_is_asked_close_the_connection():
 
 
 async def test_a_server_cannot_fill_the_memory(monkeypatch):
-    monkeypatch.setattr("graphsearch.engines.http._connection._MOST_BYTES", 1000)
+    monkeypatch.setattr("graphsearch.engines.http.connection.MOST_BYTES", 1000)
     bomb = whole(gzip.compress(b" " * 100_000), b"Content-Encoding: gzip\r\n")
     for sent in ([b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000], [whole(b" " * 2000)], [bomb]):
         async with client_of(Wire(sent)) as engine:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from graphsearch.cli._app import app
 from graphsearch.engines import engines_for, make_engine
 from graphsearch.engines.litellm import LitellmEngine
-from graphsearch.engines.litellm._load import load_litellm
+from graphsearch.engines.litellm.load import load_litellm
 from graphsearch.records.calls import Call, Message, Outcome, Sampling
 from graphsearch.records.errors import (
     AccessDenied,

@@ -310,7 +310,7 @@ from graphsearch.engines import make_engine
 engine = make_engine("litellm")
 engine.info("openai/m")
 assert "litellm" not in sys.modules
-from graphsearch.engines.litellm._load import load_litellm
+from graphsearch.engines.litellm.load import load_litellm
 filters = list(warnings.filters)
 module = load_litellm()
 assert "litellm" in sys.modules and module.callbacks == []

@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 
 from graphsearch.engines import Opens, engines_for
-from graphsearch.engines.vllm._local import Finished, load_models_plan, vllm_version
 from graphsearch.engines.vllm.engine import VllmEngine
+from graphsearch.engines.vllm.local import Finished, load_models_plan, vllm_version
 from graphsearch.records.calls import Call, Message, Outcome, Sampling
 from graphsearch.records.errors import (
     BadRequest,
@@ -278,7 +278,7 @@ def test_models_of_a_fleet_share_one_engine():
 
 
 def test_without_the_package_the_way_to_it_is_told(monkeypatch):
-    monkeypatch.setattr("graphsearch.engines.vllm._local._PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("graphsearch.engines.vllm.local.PACKAGES", ("no-such-package",))
     monkeypatch.setattr("graphsearch.engines.vllm.engine.vllm_version", vllm_version)
     with pytest.raises(FleetError, match="pip install vllm"):
         VllmEngine(SPECS).info("m")

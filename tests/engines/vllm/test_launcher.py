@@ -18,7 +18,7 @@ from graphsearch.engines.vllm import (
     start_servers,
     stop_servers,
 )
-from graphsearch.engines.vllm._processes import identity
+from graphsearch.engines.vllm.processes import identity
 from graphsearch.records.errors import FleetError
 from tests.engines.vllm.conftest import CPU, alive, family, fleet, gpus, model
 from tests.support import ROOT
@@ -133,7 +133,7 @@ def test_a_killed_keeper_leaves_nobody_that_down_does_not_find(state, ports):
 
 
 def test_a_server_that_does_not_listen_is_killed(state, ports, monkeypatch):
-    monkeypatch.setattr("graphsearch.engines.vllm._server.GRACE", 0.2)
+    monkeypatch.setattr("graphsearch.engines.vllm.server.GRACE", 0.2)
     up(fleet(model("a", ports[0], serve={"env": {"FAKE": "stubborn"}})), state)
     everybody = family(state.records()[0])
     stop_servers(state=state)

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.engines.vllm import plan_servers, start_servers
-from graphsearch.engines.vllm._state import State
+from graphsearch.engines.vllm import State, plan_servers, start_servers
 from graphsearch.engines.vllm.machine import GiB, find_machine
 from graphsearch.engines.vllm.memory import CPU_OVERHEAD, GPU_OVERHEAD, Need, share_out
 from graphsearch.records.errors import FleetError

@@ -13,7 +13,7 @@ from graphsearch.records.errors import BrokenReply, CallTimeout, EngineError, Un
 
 __all__ = ["Connection"]
 
-_MOST_BYTES: Final = 64 * 2**20
+MOST_BYTES: Final = 64 * 2**20
 """Of a response; no completion is near it, and memory is not a server's to fill."""
 
 _ZLIB_OR_GZIP: Final = 32 + zlib.MAX_WBITS
@@ -111,8 +111,8 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(BrokenReply(f"{self._url} sent what is no HTTP ({error})"))
-        if self._size > _MOST_BYTES and not self._answer.done():
-            self._fail(BrokenReply(f"{self._url} sent more than {_MOST_BYTES >> 20} MiB"))
+        if self._size > MOST_BYTES and not self._answer.done():
+            self._fail(BrokenReply(f"{self._url} sent more than {MOST_BYTES >> 20} MiB"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end: of the response too, where only the end tells how long it is."""
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
             raise BrokenReply(f"{self._url} sent a body packed in a way that was not asked for")
         unpack = zlib.decompressobj(_ZLIB_OR_GZIP)
         try:
-            plain = unpack.decompress(body, _MOST_BYTES)
+            plain = unpack.decompress(body, MOST_BYTES)
         except zlib.error:
             raise BrokenReply(f"{self._url} sent a packed body that cannot be unpacked") from None
         if not unpack.eof:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from graphsearch.engines.vllm._probe import ask
-from graphsearch.engines.vllm._processes import Process, identity, session_of, with_word
-from graphsearch.engines.vllm._state import Record, State
 from graphsearch.engines.vllm.plan import ServerPlan
+from graphsearch.engines.vllm.probe import ask
+from graphsearch.engines.vllm.processes import Process, identity, session_of, with_word
+from graphsearch.engines.vllm.state import Record, State
 from graphsearch.records.errors import FleetError, GraphsearchError
 
 __all__ = ["ServerFailed", "keepers_of", "server_failed", "spawn", "stop", "wait_until_up"]

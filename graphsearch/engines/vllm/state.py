@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from graphsearch.engines.vllm._processes import Process
+from graphsearch.engines.vllm.processes import Process
 from graphsearch.records.errors import FleetError
 
 __all__ = ["Record", "State"]
