@@ -73,6 +73,11 @@ _CLOSING: Final = re.compile(
     re.IGNORECASE,
 )
 _UNIT_LETTER: Final = re.compile(r"=[^=]*\d\s*([gmslhL])\s*$")
+_ALIGNED: Final = re.compile(
+    r"\\(?:begin|end)\s*\{(?:align|aligned|equation|gather|gathered|multline|split|array)\*?\}"
+    r"|(?<!\\)&(?=\s*=)|\\\\\s*\Z|\[/?asy\]"
+)
+"""What only sets lines of mathematics one under the other."""
 _FRAME: Final = re.compile(r"\\[\[\]()]|\$\$?|`{3,}\w*|[-=_*#\s]*")
 """A line that only opens or closes what is set apart."""
 _MOST_WORDS: Final = 3
@@ -105,6 +110,7 @@ def formula_in(line: str, *, marked: bool) -> str | None:
     if len(line) > _LONGEST_LINE:
         return line
     line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
+    line = _ALIGNED.sub(" ", line).strip()
     if _FRAME.fullmatch(line) or (not marked and _CLOSING.match(line)):
         return None
     parts = list(_set_apart(line))

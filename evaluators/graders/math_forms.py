@@ -31,7 +31,7 @@ _NAME: Final = re.compile(
 """What may be given a value: x, x_1, \\theta, f(x), P(A), AB, \\angle ABC, \\sin A, (x, y)."""
 _CONSTANTS: Final = re.compile(
     r"\\(?:[dtc]?frac|sqrt|cdot|times|div|pi|log|ln|binom|left|right|circ|pm|sin|cos|tan|gcd|lcm|max"
-    r"|min|bmod|mod|infty|%|text\s*\{[^{}]*\})|(?<=[\d)])\s*[xX]\s*(?=[\d(.])"
+    r"|min|bmod|mod|infty|overline|%|text\s*\{[^{}]*\})|(?<=[\d)])\s*[xX]\s*(?=[\d(.])|(?<![A-Za-z\\])i(?![A-Za-z])"
 )
 _OR: Final = re.compile(
     r"\\text\s*\{\s*,?\s*(?:or|and)\s*\}|\\(?:lor|land|vee)(?![A-Za-z])|\b(?:or|and)\b"
@@ -77,9 +77,10 @@ def solved(cleaned: str) -> Solved:
 
 def _value(part: str) -> Solved:
     """The value of one equation."""
-    sides = [side.strip() for side in _split(part, _EQUALS)]
+    sides = [side.strip(" &") for side in _split(part, _EQUALS)]
+    sides = sides[not sides[0] :]  # a line of an alignment begins with its sign
     if len(sides) == 1:
-        sides = [side.strip() for side in _ROUNDED.split(part)]
+        sides = [side.strip() for side in _ROUNDED.split(sides[0])]
         named = len(sides) > 1 and _NAME.fullmatch(sides[0])
         return Solved(sides[1], frozenset({sides[0]})) if named else Solved(sides[0])
     if not all(sides):
@@ -88,9 +89,12 @@ def _value(part: str) -> Solved:
     for name, rest in ((sides[0], exact[1:]), (sides[-1], exact[-2::-1])):
         if _NAME.fullmatch(name):
             return Solved(rest[-1 if name is sides[0] else 0], frozenset({"".join(name.split())}))
-    if any(re.search(r"[A-Za-z]", _CONSTANTS.sub(" ", side)) for side in exact[:-1]):
-        return Solved(part, open=True)
-    return Solved(exact[-1])
+    letters = [set(re.findall(r"[A-Za-z]", _CONSTANTS.sub(" ", side))) for side in exact]
+    # A chain of numbers; a + b = -1 + 5 = 4, which works something out; or one that respells it.
+    is_chain = not any(letters[:-1])
+    is_worked_out = len(exact) > 2 and not any(letters[1:-1])
+    is_respelt = len(exact) > 2 and set() < letters[-1] <= letters[0]
+    return Solved(exact[-1]) if is_chain or is_worked_out or is_respelt else Solved(part, open=True)
 
 
 def entries(text: str) -> list[str]:
@@ -99,7 +103,6 @@ def entries(text: str) -> list[str]:
 
 
 _COMMA: Final = re.compile(r",")
-_BRACKET: Final = re.compile(r"\\?[({\[]|\\?[)}\]]")
 
 
 def _split(text: str, by: re.Pattern[str]) -> list[str]:

@@ -173,11 +173,19 @@ def test_nothing_is_right_by_accident(grader, gold, text):
         ("280", "100 km + 180 km = 280 km"),
         ("60", "20 x 3 = 60"),
         ("7", "Total cost = $7"),
+        ("4", "a + b = -1 + 5 = 4"),
     ],
 )
 def test_the_value_of_a_name_and_of_a_calculation_counts(grader, gold, text):
     assert grader.grade(item(gold), text).score == 1
     assert get_grader("numeric").grade(item(gold), text).score == 1
+
+
+def test_a_chain_that_works_something_out_gives_its_last_side(grader):
+    assert grader.grade(item("2k+2"), "(-k+4)+(-2+3k) = -k+4-2+3k = 2k+2").score == 1
+    assert grader.grade(item("6+9i"), "(1+2i)6-3i=6+12i-3i=6+9i").score == 1
+    lines = "\\begin{align*}\nx &= 3 \\cdot 20 \\\\\n&= 60.\n\\end{align*}"
+    assert grader.grade(item("60"), f"So we have\n{lines}").score == 1
 
 
 def test_both_sides_of_an_equation_that_is_the_answer_are_compared(grader):
