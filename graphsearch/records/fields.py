@@ -137,7 +137,8 @@ def read(kind: type[T], data: Any, where: str, *, error: type[InputError]) -> T:
     loc = tuple(part for part in fault["loc"] if part != "[key]")  # a bad key, by itself
     if fault["type"] == "missing":
         model, name = _model_at(kind, loc[:-1]), str(loc[-1])
-        hint = "" if model is None else model.model_fields[name].description or ""
+        field = None if model is None else model.model_fields.get(name)
+        hint = (field.description or "") if field is not None else ""
         sentence, loc = f"{name} is missing{': ' if hint else ''}{hint}", loc[:-1]
     elif fault["type"] == "extra_forbidden":
         inner = _model_at(kind, loc[:-1])
