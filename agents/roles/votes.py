@@ -223,9 +223,17 @@ def _short(value: Any) -> str:
 
 
 def describe_weights(fitted: Mapping[str, Any]) -> str:
-    """What votes weigh, in words."""
-    weights = ", ".join(f"{who} {w:.3g}" for who, w in sorted(fitted["weights"].items()))
-    return f"votes weigh {weights}"
+    """What votes weigh, in words, with a warning where some count against what they say."""
+    found = sorted(fitted["weights"].items())
+    said = f"votes weigh {', '.join(f'{who} {weight:.3g}' for who, weight in found)}"
+    against = ", ".join(who for who, weight in found if weight < 0)
+    if not against:
+        return said
+    return (
+        f"{said}; warning: {against} was right less than half of the time, and a negative weight "
+        "counts against whatever it says; give a least weight, as in weighted-vote(log-odds, "
+        "0.05), or leave it out"
+    )
 
 
 def _who(heard: ParentMessage) -> str:

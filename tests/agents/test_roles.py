@@ -247,3 +247,12 @@ def test_vote_takes_the_majority_and_ties_go_to_the_earliest_parent(parents, cho
 def test_select_takes_the_first_parent_that_claims_success(parents, chosen):
     heard = [ParentMessage(text) for text in parents]
     assert SelectRole().choose(CHAT, heard, FirstWord(), NOT_FITTED) == chosen
+
+
+def test_a_weight_below_zero_is_warned_of():
+    role = get_roles("chat")["weighted-vote(log-odds)"]
+    fine = {"assistant:a": 0.2, "assistant:b": 1.2}
+    assert role.describe({"weights": fine}) == "votes weigh assistant:a 0.2, assistant:b 1.2"
+    said = role.describe({"weights": {**fine, "assistant:c": -0.3}})
+    assert "warning: assistant:c was right less than half of the time" in said
+    assert "weighted-vote(log-odds, 0.05)" in said
