@@ -101,7 +101,14 @@ class WorkerPool:
                 raise GraderFailed("the grader was closed while it worked") from None
             raise
         finally:
-            self._let_go(worker, keep=keep)
+            with self._free:
+                keep = keep and worker in self._all
+                if keep:
+                    self._idle.append(worker)
+                else:
+                    self._all.discard(worker)
+            if not keep:
+                worker.kill()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -140,16 +147,6 @@ class WorkerPool:
         with self._free:
             self._all.add(worker)
         return worker
-
-    def _let_go(self, worker: Worker, *, keep: bool) -> None:
-        with self._free:
-            keep = keep and worker in self._all
-            if keep:
-                self._idle.append(worker)
-            else:
-                self._all.discard(worker)
-        if not keep:
-            worker.kill()
 
 
 def _kill_all(workers: set[Worker], pid: int) -> None:

@@ -34,7 +34,6 @@ needs all of its limit must come to a verdict at five busy processes a core too.
 _END_SECONDS: Final = 0.5
 _LONGEST_ANSWER: Final = 1 << 20
 _MIB: Final = 1 << 20
-_FORGED: Final = "wrote into the worker's own pipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,6 @@ class Job:
 
 class WorkerKilled(GraderFailed):
     """Someone else ended the worker: the system, for want of memory, or a person."""
-
-
-class _Ended(Exception):
-    """The worker closed its pipe."""
-
-
-class _TooLong(Exception):
-    """The worker used up its own seconds."""
-
-
-class _Flooded(Exception):
-    """The worker wrote more than an answer may be."""
 
 
 class Worker:
@@ -103,7 +90,12 @@ class Worker:
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         try:
-            self._await_ready()
+            said = self._exchange(job.setup, _START_SECONDS)
+            if isinstance(said, Stopped):
+                how = "did not start" if said.why == "time" else "ended while it started"
+                raise GraderFailed(f"a worker {how}: it {said.reason}")
+            if "refused" in said:
+                raise TaskError(str(said["refused"]))
         except BaseException:
             self.kill()
             raise
@@ -115,14 +107,14 @@ class Worker:
             WorkerKilled: from outside.
             GraderFailed: the machine gave the worker too little time to work.
         """
-        try:
-            return self._read(self._exchange(request, self._job.seconds))
-        except _TooLong:
-            return Stopped("time", f"took more than {self._job.seconds:g} s")
-        except _Flooded:
-            return Stopped("flooded", f"wrote more than {_LONGEST_ANSWER // _MIB} MiB")
-        except _Ended:
-            return self._died()
+        said = self._exchange(request, self._job.seconds)
+        if isinstance(said, Stopped):
+            return said
+        if "raised" in said:
+            return Stopped("raised", str(said["raised"]))
+        if "memory" in said:
+            return Stopped("memory", f"wanted more than {self._job.memory // _MIB} MiB of memory")
+        return Done(said.get("value"))
 
     @property
     def alive(self) -> bool:
@@ -144,27 +136,51 @@ class Worker:
             assert pipe is not None
             pipe.close()
 
-    def _await_ready(self) -> None:
-        try:
-            said = self._exchange(self._job.setup, _START_SECONDS)
-        except _TooLong:
-            raise GraderFailed(f"a worker did not start within {_START_SECONDS:g} s") from None
-        except (_Ended, _Flooded):
-            died = self._died()
-            raise GraderFailed(f"a worker ended while it started: {died.reason}") from None
-        if said is None:
-            raise GraderFailed(f"a worker {_FORGED} while it started")
-        if "refused" in said:
-            raise TaskError(str(said["refused"]))
+    def _exchange(self, request: Any, seconds: float) -> dict[str, Any] | Stopped:
+        """Send a line, and the answer to it.
 
-    def _read(self, said: dict[str, Any] | None) -> Done | Stopped:
-        if said is None:
-            return Stopped("died", _FORGED)
-        if "raised" in said:
-            return Stopped("raised", str(said["raised"]))
-        if "memory" in said:
-            return Stopped("memory", f"wanted more than {self._job.memory // _MIB} MiB of memory")
-        return Done(said.get("value"))
+        The job shares the pipe with whatever it starts (a thread, a fork) and leaves behind; only
+        what bears this request's nonce is its answer.
+        """
+        nonce = secrets.token_hex(16)
+        left = memoryview(json.dumps([nonce, request]).encode() + b"\n")
+        read = bytearray()
+        watch = Stopwatch(self._process.pid)
+        patience = Patience(seconds, most=_MOST_MORE + _MOST_TIMES * seconds)
+        poller = select.poll()
+        poller.register(self._out, select.POLLIN)
+        poller.register(self._in, select.POLLOUT)
+        while True:
+            wait = patience.wait()
+            ready = dict(poller.poll(ceil(wait * 1000)))
+            try:
+                if self._in in ready:
+                    left = left[os.write(self._in, left) :]
+                    if not left:
+                        poller.unregister(self._in)
+                if self._out in ready:
+                    part = os.read(self._out, 1 << 16)
+                    if not part:
+                        return self._died()
+                    read += part
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                return self._died()
+            # What has come is read before the clock is: the reader may be late itself.
+            if read.endswith(b"\n"):
+                break
+            if len(read) > _LONGEST_ANSWER:
+                return Stopped("flooded", f"wrote more than {_LONGEST_ANSWER // _MIB} MiB")
+            if not wait and patience.over(watch.spent()):
+                return Stopped("time", f"took more than {seconds:g} s")
+        try:
+            said = json.loads(read)
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and said.get("nonce") == nonce:
+            return said
+        return Stopped("died", "wrote into the worker's own pipe")
 
     def _died(self) -> Stopped:
         """How the process ended; it is not reaped yet, so that its group's number stays its own."""
@@ -181,64 +197,6 @@ class Worker:
             raise WorkerKilled("a worker was killed from outside; is the machine out of memory?")
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return Stopped("died", f"ended its process {how}")
-
-    # -- the pipes ---------------------------------------------------------------------------------
-
-    def _exchange(self, request: Any, seconds: float) -> dict[str, Any] | None:
-        """The answer to a request; None where what came is not its answer.
-
-        The job shares the pipe with whatever it starts (a thread, a fork) and leaves behind; only
-        what bears this request's nonce is its answer.
-        """
-        nonce = secrets.token_hex(16)
-        heard = self._send_and_hear(json.dumps([nonce, request]).encode() + b"\n", seconds)
-        try:
-            said = json.loads(heard)
-        except (ValueError, RecursionError):
-            return None
-        return said if isinstance(said, dict) and said.get("nonce") == nonce else None
-
-    def _send_and_hear(self, data: bytes, seconds: float) -> bytes:
-        """Send a line and wait for one."""
-        watch = Stopwatch(self._process.pid)
-        patience = Patience(seconds, most=_MOST_MORE + _MOST_TIMES * seconds)
-        poller = select.poll()
-        poller.register(self._out, select.POLLIN)
-        poller.register(self._in, select.POLLOUT)
-        left, heard = memoryview(data), bytearray()
-        while True:
-            wait = patience.wait()
-            ready = dict(poller.poll(ceil(wait * 1000)))
-            if self._in in ready:
-                left = self._write(left)
-                if not left:
-                    poller.unregister(self._in)
-            if self._out in ready:
-                heard += self._hear()
-            # What has come is read before the clock is: the reader may be late itself.
-            if heard.endswith(b"\n"):
-                return bytes(heard)
-            if len(heard) > _LONGEST_ANSWER:
-                raise _Flooded
-            if not wait and patience.over(watch.spent()):
-                raise _TooLong
-
-    def _write(self, left: memoryview) -> memoryview:
-        try:
-            return left[os.write(self._in, left) :]
-        except BlockingIOError:
-            return left
-        except BrokenPipeError:
-            raise _Ended from None
-
-    def _hear(self) -> bytes:
-        try:
-            data = os.read(self._out, 1 << 16)
-        except BlockingIOError:
-            return b""
-        if not data:
-            raise _Ended
-        return data
 
 
 def _status(pid: int) -> int | None:

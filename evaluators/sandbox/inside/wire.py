@@ -15,7 +15,7 @@ import sys
 
 TYPE_CHECKING = False  # as in typing, whose import costs more than Python's start
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["FRAME", "Broken", "Closed", "Codec", "Pipe", "TooMuch"]
@@ -118,45 +118,25 @@ class Codec:
             return number if -_SMALL < number < _SMALL else ["int", hex(number)]
         if depth > _DEEPEST:
             raise TooMuch(f"nested deeper than {_DEEPEST}")
-        maker = _PACK.get(kind)
+        maker = _PACK.get(kind) or _PACK_LATE.get((kind.__module__, kind.__qualname__))
         if maker is not None:
             return maker(self, value, depth + 1)
-        return self._pack_late(value, depth + 1)
-
-    def _pack_late(self, value: Any, depth: int) -> Any:
-        kind = type(value)
-        where = (kind.__module__, kind.__qualname__)
-        text = _TEXTS.get(where)
-        if text is not None:
-            return [where[1], text(value)]
-        if where == ("collections", "OrderedDict"):
-            return ["OrderedDict", self._pairs(dict.items(value), depth)]
-        if where == ("collections", "Counter"):
-            return ["Counter", self._pairs(dict.items(value), depth)]
-        if where == ("collections", "defaultdict"):
-            return ["dict", self._pairs(dict.items(value), depth)]
-        if where == ("collections", "deque"):
-            return ["deque", [self._items(value, depth), value.maxlen]]
-        if where == ("array", "array"):
-            return ["array", [value.typecode, self._items(value, depth)]]
-        if isinstance(value, tuple):
-            fields = getattr(kind, "_fields", None)
-            if type(fields) is tuple:
-                return ["named", [self._items(fields, depth), self._items(value, depth)]]
-        for base in (str, float, tuple, list, dict, set, frozenset, bytes, bytearray, complex):
-            if isinstance(value, base):
-                return self._pack_base(base, value, depth)
-        return self._other(value)
-
-    def _pack_base(self, base: type, value: Any, depth: int) -> Any:
-        if base is str:
+        if isinstance(value, tuple) and type(fields := getattr(kind, "_fields", None)) is tuple:
+            return ["named", [self._items(fields, depth + 1), self._items(value, depth + 1)]]
+        # What a subclass holds, as its base has it: whatever it overrides does not count.
+        if isinstance(value, str):
             return str.__str__(value)
-        if base is float:
+        if isinstance(value, float):
             return float.__float__(value)
-        if base is dict:
-            return ["dict", self._pairs(dict.items(value), depth)]
-        plain = base(iter_of(base, value)) if base is not complex else complex.__pos__(value)
-        return _PACK[base](self, plain, depth)
+        if isinstance(value, complex):
+            return _PACK[complex](self, complex.__pos__(value), depth + 1)
+        if isinstance(value, dict):
+            return ["dict", self._pairs(dict.items(value), depth + 1)]
+        base: Any
+        for base in (tuple, list, set, frozenset, bytes, bytearray):
+            if isinstance(value, base):
+                return _PACK[base](self, base(base.__iter__(value)), depth + 1)
+        return self._other(value)
 
     def _items(self, values: Any, depth: int) -> list[Any]:
         return [self.pack(value, depth) for value in values]
@@ -204,12 +184,6 @@ class Codec:
         return found
 
 
-def iter_of(base: Any, value: Any) -> Iterator[Any]:
-    """The content of a subclass's value as its base has it, whatever the subclass overrides."""
-    found: Iterator[Any] = base.__iter__(value)
-    return found
-
-
 def _sequence(tag: str) -> Callable[[Codec, Any, int], Any]:
     return lambda codec, value, depth: [tag, codec._items(value, depth)]
 
@@ -233,13 +207,36 @@ _PACK: dict[type, Callable[[Codec, Any, int], Any]] = {
     type(Ellipsis): lambda codec, value, depth: ["ellipsis", None],
 }
 
-_TEXTS: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("fractions", "Fraction"): lambda value: [hex(value.numerator), hex(value.denominator)],
-    ("decimal", "Decimal"): str,
-    ("datetime", "date"): lambda value: value.isoformat(),
-    ("datetime", "datetime"): lambda value: value.isoformat(),
-    ("datetime", "time"): lambda value: value.isoformat(),
-    ("datetime", "timedelta"): lambda value: [value.days, value.seconds, value.microseconds],
+# What a program may not have loaded: by module and name.
+_PACK_LATE: dict[tuple[str, str], Callable[[Codec, Any, int], Any]] = {
+    ("fractions", "Fraction"): lambda codec, value, depth: [
+        "Fraction",
+        [hex(value.numerator), hex(value.denominator)],
+    ],
+    ("decimal", "Decimal"): lambda codec, value, depth: ["Decimal", str(value)],
+    ("datetime", "date"): lambda codec, value, depth: ["date", value.isoformat()],
+    ("datetime", "datetime"): lambda codec, value, depth: ["datetime", value.isoformat()],
+    ("datetime", "time"): lambda codec, value, depth: ["time", value.isoformat()],
+    ("datetime", "timedelta"): lambda codec, value, depth: [
+        "timedelta",
+        [value.days, value.seconds, value.microseconds],
+    ],
+    ("collections", "OrderedDict"): lambda codec, value, depth: [
+        "OrderedDict",
+        codec._pairs(dict.items(value), depth),
+    ],
+    ("collections", "Counter"): lambda codec, value, depth: [
+        "Counter",
+        codec._pairs(dict.items(value), depth),
+    ],
+    ("collections", "deque"): lambda codec, value, depth: [
+        "deque",
+        [codec._items(value, depth), value.maxlen],
+    ],
+    ("array", "array"): lambda codec, value, depth: [
+        "array",
+        [value.typecode, codec._items(value, depth)],
+    ],
 }
 
 
@@ -270,26 +267,6 @@ def _module(name: str, attribute: str) -> Any:
     return getattr(sys.modules[name], attribute)
 
 
-def _fraction(codec: Codec, content: Any, depth: int) -> Any:
-    upper, lower = content
-    return _module("fractions", "Fraction")(int(upper, 16), int(lower, 16))
-
-
-def _deque(codec: Codec, content: Any, depth: int) -> Any:
-    values, most = content
-    return _module("collections", "deque")(codec.each(values, depth), most)
-
-
-def _array(codec: Codec, content: Any, depth: int) -> Any:
-    typecode, values = content
-    return _module("array", "array")(typecode, codec.each(values, depth))
-
-
-def _span(codec: Codec, content: Any, depth: int) -> range:
-    start, stop, step = codec.each(content, depth)
-    return range(start, stop, step)
-
-
 def _timed(name: str) -> Callable[[Codec, Any, int], Any]:
     return lambda codec, content, depth: _module("datetime", name).fromisoformat(content)
 
@@ -307,17 +284,23 @@ _UNPACK: dict[str, Callable[[Codec, Any, int], Any]] = {
     "bytes": lambda codec, content, depth: bytes.fromhex(content),
     "bytearray": lambda codec, content, depth: bytearray.fromhex(content),
     "complex": lambda codec, content, depth: complex(*content),
-    "range": _span,
+    "range": lambda codec, content, depth: range(*codec.each(content, depth)),
     "ellipsis": lambda codec, content, depth: ...,
     "named": _named,
-    "Fraction": _fraction,
+    "Fraction": lambda codec, content, depth: _module("fractions", "Fraction")(
+        *(int(part, 16) for part in content)
+    ),
     "Decimal": lambda codec, content, depth: _module("decimal", "Decimal")(content),
     "date": _timed("date"),
     "datetime": _timed("datetime"),
     "time": _timed("time"),
     "timedelta": lambda codec, content, depth: _module("datetime", "timedelta")(*content),
-    "deque": _deque,
-    "array": _array,
+    "deque": lambda codec, content, depth: _module("collections", "deque")(
+        codec.each(content[0], depth), content[1]
+    ),
+    "array": lambda codec, content, depth: _module("array", "array")(
+        content[0], codec.each(content[1], depth)
+    ),
     "OrderedDict": lambda codec, content, depth: _module("collections", "OrderedDict")(
         codec.dictionary(content, depth)
     ),
