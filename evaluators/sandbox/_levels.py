@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from graphsearch.evaluators.sandbox._jail import Jail, remove
 from graphsearch.evaluators.sandbox._limits import Limits
-from graphsearch.evaluators.sandbox.seccomp import seccomp_program
+from graphsearch.evaluators.sandbox.seccomp import SELF, seccomp_program
 from graphsearch.records.errors import GraderFailed
 
 __all__ = ["LEVELS", "Level", "Start"]
@@ -173,6 +173,7 @@ class Level:
         options = {
             "limits": values,
             "seccomp": seccomp_program(forks=start.forks),
+            "itself": SELF,
             "parent": os.getpid() if start.guarded and not self.strong else None,
         }
         modules = [(f"{_HOME}.{name}", _code(name)) for name in ("libc", *start.main)]

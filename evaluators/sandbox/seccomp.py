@@ -5,12 +5,13 @@ Denied, with EPERM: new processes and other programs (threads stay), sockets of 
 memory, mounts and namespaces, keys, BPF, io_uring, kernel modules, memory that no limit counts
 (memfd, System V, POSIX queues). What is newer than this list is denied with ENOSYS.
 
-Three more rules keep a program from feigning a fault of the machine, or from outliving its grader:
+More rules keep a program from feigning a fault of the machine, and from outliving its grader:
 
 - It cannot make itself wait for a core (priorities, schedulers, cores).
 - It cannot bring about its end by SIGKILL: sending it is denied, a new limit on CPU time is ignored
   (a harmless program may set one), and who ends with a status from 129 to 192, by which a shell and
   bubblewrap tell of a signal, is killed by SIGSYS. So a status of 137 is told by the kernel alone.
+- It can signal itself alone.
 - It cannot take back the wish to end with its parent (`PR_SET_PDEATHSIG`), nor shed it by starting
   another program from a thread, or by a change of its user.
 
@@ -19,10 +20,14 @@ Sources: `asm/unistd_64.h`, `asm-generic/unistd.h`, `linux/seccomp.h`, prctl(2).
 
 import platform
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["seccomp_program"]
+__all__ = ["SELF", "seccomp_program"]
+
+SELF: Final = b"\xfe\xca\xfe\x7f"
+"""Stands in the filter for the number of the process that takes it on, which puts its own here."""
 
 _ALLOW: Final = 0x7FFF0000
 _KILL: Final = 0x80000000
@@ -60,7 +65,7 @@ _X86_64: Final = _COMMON | {
     *(57, 58, 59, 322),  # fork, vfork, execve, execveat
     *(29, 30, 31, 64, 65, 66, 67, 68, 69, 70, 71, 220, 240, 241, 242, 243, 244, 245),  # IPC
     *(41, 42, 46, 49, 50, 307),  # socket, connect, sendmsg, bind, listen, sendmmsg
-    *(101, 310, 311, 312),  # ptrace, process_vm_*, kcmp
+    *(101, 200, 310, 311, 312),  # ptrace, tkill, process_vm_*, kcmp
     *(141, 142, 144, 203, 251, 314),  # priorities, schedulers, cores
     *(103, 134, 135, 139, 153, 154, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173),
     *(175, 176, 179, 180, 212, 246, 304, 303, 313, 320),  # modules, quotas, kexec, file handles
@@ -74,7 +79,7 @@ _AARCH64: Final = _COMMON | {
     *(180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197),
     *(198, 200, 201, 203, 211, 269),  # socket, bind, listen, connect, sendmsg, sendmmsg
     *(221, 281),  # execve, execveat
-    *(117, 270, 271, 272),
+    *(117, 130, 270, 271, 272),
     *(30, 118, 119, 122, 140, 274),
     *(18, 39, 40, 41, 42, 51, 58, 60, 89, 92, 104, 105, 106, 116, 142, 161, 162, 224, 225),
     *(264, 265, 273, 294),
@@ -93,8 +98,10 @@ class _Machine(NamedTuple):
         arch: AUDIT_ARCH_*.
         denied: calls that are never allowed,
         starting: and those of them that a process that may start others may use.
-        values: calls with the place of an argument and the value of it that is denied: kill, tkill,
-            tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, fcntl, prctl.
+        signals: calls that send a signal, with the place of its number: kill, tgkill,
+            rt_sigqueueinfo, rt_tgsigqueueinfo. (tkill, which names no process, is never allowed.)
+        values: calls with the place of an argument and the value of it that is denied: fcntl,
+            prctl.
         clone: the other calls whose arguments are looked at, this one
         sendto: and so on.
     """
@@ -102,6 +109,7 @@ class _Machine(NamedTuple):
     arch: int
     denied: set[int]
     starting: set[int]
+    signals: tuple[tuple[int, int], ...]
     values: tuple[tuple[int, int, int], ...]
     clone: int
     sendto: int
@@ -116,10 +124,8 @@ _KNOWN: Final[Mapping[str, _Machine]] = {
         arch=0xC000003E,
         denied=_X86_64,
         starting={57, 58, 59, 322},
-        values=(
-            *((62, 1, _SIGKILL), (200, 1, _SIGKILL), (234, 2, _SIGKILL), (129, 1, _SIGKILL)),
-            *((297, 2, _SIGKILL), (72, 1, _F_SETSIG), (157, 0, _PR_SET_PDEATHSIG)),
-        ),
+        signals=((62, 1), (234, 2), (129, 1), (297, 2)),
+        values=((72, 1, _F_SETSIG), (157, 0, _PR_SET_PDEATHSIG)),
         clone=56,
         sendto=44,
         socketpair=53,
@@ -131,10 +137,8 @@ _KNOWN: Final[Mapping[str, _Machine]] = {
         arch=0xC00000B7,
         denied=_AARCH64,
         starting={221, 281},
-        values=(
-            *((129, 1, _SIGKILL), (130, 1, _SIGKILL), (131, 2, _SIGKILL), (138, 1, _SIGKILL)),
-            *((240, 2, _SIGKILL), (25, 1, _F_SETSIG), (167, 0, _PR_SET_PDEATHSIG)),
-        ),
+        signals=((129, 1), (131, 2), (138, 1), (240, 2)),
+        values=((25, 1, _F_SETSIG), (167, 0, _PR_SET_PDEATHSIG)),
         clone=220,
         sendto=206,
         socketpair=199,
@@ -151,7 +155,7 @@ def seccomp_program(*, forks: bool, machine: str | None = None) -> bytes | None:
     """The filter as `struct sock_filter[]`.
 
     Args:
-        forks: whether new processes and limits on CPU time are allowed.
+        forks: whether new processes, signals to them and limits on CPU time are allowed.
         machine: processor, as `platform.machine` says it; this one by default.
 
     Returns:
@@ -174,6 +178,12 @@ def _steps(machine: _Machine, *, forks: bool) -> Iterator[_Step]:
     yield from ((_EQUAL, 0, 1, _CLONE3), absent)  # its flags are out of reach; libc asks clone then
     for number in sorted(machine.denied - machine.starting if forks else machine.denied):
         yield from ((_EQUAL, 0, 1, number), deny)
+    itself = (
+        () if forks else (_argument(0), (_EQUAL, 1, 0, int.from_bytes(SELF, sys.byteorder)), deny)
+    )
+    for number, place in machine.signals:
+        signal = (_argument(place), (_EQUAL, 0, 1, _SIGKILL), deny)
+        yield from _of_call(number, *itself, *signal, allow)
     for number, place, value in machine.values:
         yield from _of_call(number, _argument(place), (_EQUAL, 0, 1, value), deny, allow)
     family = _argument(0)

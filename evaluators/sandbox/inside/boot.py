@@ -27,6 +27,7 @@ def enter(
     *,
     limits: dict[str, int],
     seccomp: bytes | None,
+    itself: bytes,
     parent: int | None,
 ) -> None:
     """Take the limits on, make the modules, and run `main(arguments)` of the last one.
@@ -36,6 +37,7 @@ def enter(
         arguments: what `main` gets.
         limits: values of `resource.RLIMIT_*`, by the name after the underscore.
         seccomp: a filter of system calls to take on, None for none.
+        itself: what stands in the filter for the number of this process.
         parent: the process with which this one is to end; None where a guard sees to it.
     """
     made: list[Any] = []
@@ -53,6 +55,6 @@ def enter(
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (value, value))
     if seccomp is not None:
-        made[0].seccomp(seccomp)
+        made[0].seccomp(seccomp.replace(itself, os.getpid().to_bytes(4, sys.byteorder)))
     gc.freeze()
     made[-1].main(arguments)

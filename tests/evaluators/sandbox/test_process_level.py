@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -149,3 +151,22 @@ def test_what_a_program_leaves_behind_is_removed_and_loses_no_verdict(
     checker.close()
     assert list(folder.iterdir()) == []
     assert (outside / "kept").read_text() == "kept"
+
+
+def test_a_program_signals_itself_alone(weak):
+    victim = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1)
+    program = (
+        "import ctypes, os, signal\nlibc = ctypes.CDLL(None)\n"
+        f"for number in ({victim.pid}, -{victim.pid}, {os.getpid()}):\n"
+        "    for send in (os.kill, lambda n, s: libc.syscall(200, n, s),\n"
+        "                 lambda n, s: libc.syscall(234, n, n, s),\n"
+        "                 lambda n, s: libc.syscall(129, n, s, (ctypes.c_int * 32)(s, 0, -1))):\n"
+        "        try: send(number, signal.SIGUSR1)\n"
+        "        except OSError: pass\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('came'))\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\nsignal.raise_signal(signal.SIGUSR1)"
+    )
+    done = weak.run(program)
+    assert done.stdout == b"came\ncame\n", done.stderr
+    assert victim.poll() is None
+    victim.communicate()

@@ -18,7 +18,7 @@ from graphsearch.evaluators.sandbox import (
     level_names,
     open_sandbox,
 )
-from graphsearch.evaluators.sandbox.seccomp import seccomp_program
+from graphsearch.evaluators.sandbox.seccomp import SELF, seccomp_program
 from graphsearch.records.errors import GraderFailed, TaskError
 from graphsearch.records.tasks import Item
 from tests.evaluators.sandbox.conftest import descendants
@@ -226,10 +226,14 @@ def test_the_filter(machine, arch, socket, clone, read):
         assert _answer(program, clone, arch=arch, first=17) == (allow if forks else denied)
         assert _answer(program, clone, arch=arch, first=0x10000000 | 17) == denied
         kill_by, tgkill_by = {"x86_64": (62, 234), "aarch64": (129, 131)}[machine]
-        assert _answer(program, kill_by, arch=arch, second=15) == allow
-        assert _answer(program, kill_by, arch=arch, second=9) == denied
-        assert _answer(program, tgkill_by, arch=arch, third=9) == denied
-        assert _answer(program, tgkill_by, arch=arch, second=9, third=6) == allow
+        program = program.replace(SELF, (77).to_bytes(4, sys.byteorder))
+        assert _answer(program, kill_by, arch=arch, first=77, second=15) == allow
+        assert _answer(program, kill_by, arch=arch, first=77, second=9) == denied
+        assert _answer(program, tgkill_by, arch=arch, first=77, third=9) == denied
+        assert _answer(program, tgkill_by, arch=arch, first=77, second=9, third=6) == allow
+        for other in (1, 0, 78, 2**32 - 1):
+            said = _answer(program, kill_by, arch=arch, first=other, second=15)
+            assert said == (allow if forks else denied)
     assert seccomp_program(forks=False, machine="vax") is None
 
 
