@@ -32,6 +32,7 @@ __all__ = [
     "AgentView",
     "Edit",
     "Opening",
+    "Recommending",
     "Restorable",
     "Searcher",
 ]
@@ -76,6 +77,16 @@ class Opening(Protocol):
     @property
     def opening(self) -> "Sequence[CollaborationGraph]":
         """The graphs it proposes first, in order; reading them changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Recommending(Protocol):
+    """A searcher that is part of a method with a way of its own to evaluate, such as a preset."""
+
+    @property
+    def recommended(self) -> Mapping[str, Any]:
+        """Settings of the evaluation that belong to it; those not at their default hold instead."""
         ...
 
 

@@ -20,9 +20,9 @@ from graphsearch.records.tasks import (
     TokenProfile,
     check_task,
 )
-from graphsearch.searchers.base import Agent, Searcher
+from graphsearch.searchers.base import Agent, Recommending, Searcher
 from graphsearch.spec._fleets import written_fleet
-from graphsearch.spec.models import AgentSpec, SearcherSpec, Spec
+from graphsearch.spec.models import AgentSpec, Evaluation, SearcherSpec, Spec
 from graphsearch.study.experiment import AgentMaker, Complete, Experiment, judges_of
 
 if TYPE_CHECKING:
@@ -67,8 +67,12 @@ def build(spec: Spec) -> Experiment:
         asked = dict.fromkeys([*space.models, *sinks, *speaker, *judges_of(task)])
         engines = engines_for(fleet, list(asked))
 
+    settings, notes = spec.evaluation, []
     if isinstance(spec.searcher.name, str):
-        search(space)  # a wrong name or option is said now, not when it is needed
+        made = search(space)  # a wrong name or option is said now, not when it is needed
+        if isinstance(made, Recommending) and made.recommended:
+            settings, note = _recommended(settings, made.recommended)
+            notes.append(note)
 
     return Experiment(
         task=task,
@@ -79,7 +83,7 @@ def build(spec: Spec) -> Experiment:
         engines=engines,
         search_budget=spec.search_budget,
         evaluation_budget=spec.evaluation_budget or (),
-        settings=spec.evaluation,
+        settings=settings,
         seed=spec.seed,
         make_agent=make_agent,
         agent_model=model,
@@ -93,6 +97,7 @@ def build(spec: Spec) -> Experiment:
             "prompts": roles.version,
             "prompt_set": roles.prompts.name,
         },
+        notes=tuple(notes),
     )
 
 
@@ -278,6 +283,30 @@ def _agent(told: AgentSpec | None) -> tuple[str | None, AgentMaker | None]:
 async def _nobody(messages: Sequence[Message]) -> Reply:
     """Stands for a model while an agent's options are checked; never called."""
     raise Cancelled(f"{len(messages)} messages were sent before the search began")
+
+
+def _recommended(told: Evaluation, wanted: Mapping[str, Any]) -> tuple[Evaluation, str]:
+    """The evaluation that a searcher's preset asks for, and a note of it.
+
+    A setting that is not at its default holds. (Whether a default was written down is not asked:
+    a run folder's configuration holds all of them.)
+    """
+    fields = Evaluation.model_fields
+    is_set = {name: getattr(told, name) != fields[name].default for name in wanted}
+    kept = {name: value for name, value in wanted.items() if not is_set[name]}
+    differs = {n: getattr(told, n) for n in wanted if is_set[n] and getattr(told, n) != wanted[n]}
+    note = f"The evaluation is that of the searcher's preset: {_listed(wanted)}"
+    if differs:
+        note += f"; but for what was set otherwise: {_listed(differs)}"
+    return told.model_copy(update=kept), f"{note}."
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    shown = (
+        (name, ", ".join(map(str, value)) if isinstance(value, tuple) else value)
+        for name, value in settings.items()
+    )
+    return ", ".join(f"{name} {value}" for name, value in shown)
 
 
 def _named(part: SearcherSpec | AgentSpec) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def conclude(
         note_on_losses(tally.losses.all, task),
         searched.sizing.note(),
         *(f"{said[0].upper()}{said[1:]}." for said in never_used(experiment.space)),
+        *experiment.notes,
         note_on_judge(task.grader, agreement),
         choice.note,
         against_budget(tested.winner),

@@ -56,6 +56,7 @@ class Experiment:
             searcher cannot be made anew for another space.
         names: `searcher`, `agent` and `grader` as `{name, options}`, `prompts` and `prompt_set`,
             for the record.
+        notes: what a reader of the result must know of how it was set up.
     """
 
     task: Task
@@ -75,6 +76,7 @@ class Experiment:
     retries: "RetryPolicy | None" = None
     space_at: "Callable[[Lengths], Space] | None" = None
     names: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for budget in (*self.search_budget, *self.evaluation_budget):

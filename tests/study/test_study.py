@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import graphsearch
 from graphsearch.agents.search import ScriptedAgent
 from graphsearch.engines.faulty import FaultyEngine
 from graphsearch.engines.scripted import ScriptedEngine
@@ -313,6 +314,40 @@ async def test_the_published_way_returns_the_last_graph(tmp_path):
     assert result.winner.graph.key == result.trials[-1]["key"]
     assert result.selection == ()
     assert result.test.n == 40
+
+
+def published(settings=None, **options):
+    arguments = {
+        "task": make_task(),
+        "fleet": make_fleet(),
+        "graph_budget": "6 units",
+        "search_budget": "2000000 units",
+        "space": {"slots": 3},
+        "searcher": "agent-reinforce",
+        "searcher_options": {"preset": "published", **options},
+        "engines": make_engines(make_fleet()),
+    }
+    return arguments if settings is None else {**arguments, "settings": settings}
+
+
+def test_the_published_preset_is_the_whole_of_the_published_way():
+    result = graphsearch.optimize(**published())
+    assert len(result.rounds) == 10
+    assert [log["items"] for log in result.rounds] == [3] * 10
+    assert [trial["round"] for trial in result.trials] == list(range(10))  # one graph a round
+    assert result.winner.graph.key == result.trials[-1]["key"]
+    assert result.selection == ()
+    (note,) = [note for note in result.notes if "preset" in note]
+    assert "rounds 10, per_round 1, blocks 3, incumbents 0, winner last" in note
+    assert graphsearch.quote(**published()).rounds.expected == 10
+
+
+def test_what_is_set_holds_instead_of_the_preset_and_the_result_says_so():
+    result = graphsearch.optimize(**published(settings={"rounds": 4, "winner": "last"}))
+    assert len(result.rounds) == 4
+    assert {log["items"] for log in result.rounds} == {3}
+    (note,) = [note for note in result.notes if "preset" in note]
+    assert note.endswith("but for what was set otherwise: rounds 4.")
 
 
 async def test_a_small_task_is_used_whole(tmp_path):

@@ -101,7 +101,7 @@ class Preset:
 
     Attributes:
         options: options of the searcher.
-        study: settings the study needs beside them; a searcher cannot choose these itself.
+        study: settings of the evaluation that belong to it; a searcher cannot choose these itself.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -126,7 +126,7 @@ PRESETS: Mapping[str, Preset] = {
             "batch": 1,
             "repeats": True,
         },
-        study={"rounds": 10, "graphs_per_round": 1, "items_per_graph": 3, "winner": "last"},
+        study={"rounds": 10, "per_round": 1, "blocks": (3,), "incumbents": 0, "winner": "last"},
     ),
 }
 
