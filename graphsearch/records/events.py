@@ -237,7 +237,7 @@ class WinnerFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineDone(Event):
-    """One plain alternative was measured on the test items."""
+    """One baseline was measured on the test items."""
 
     kind: ClassVar[str] = "baseline"
     name: str

@@ -171,8 +171,8 @@ def against_budget(test: Evidence | None) -> str:
         )
     if test.used < _MUCH_LESS * test.allowed:
         return (
-            f"The winner uses {used} of the {allowed} allowed. The plain alternatives beside it "
-            "are given what it uses, not what is allowed."
+            f"The winner uses {used} of the {allowed} allowed. The baselines are given what it "
+            "uses, not what is allowed."
         )
     return ""
 

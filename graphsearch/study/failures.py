@@ -30,7 +30,7 @@ class Failures:
     Args:
         allowed: share of failures that is no reason to stop.
         few: evaluations below which the share means nothing.
-        lost: hears of each question that a model could not be evaluated on, once.
+        lost: called with each question that a model could not be evaluated on, once.
     """
 
     def __init__(

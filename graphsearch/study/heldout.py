@@ -84,7 +84,7 @@ async def held_out_test(run: "Run", experiment: "Experiment", choice: "Choice") 
     graph = choice.winner.graph
     mark = run.made(_MARK)
     if mark is not None and mark["winner"] != graph.key:
-        raise StudyStopped("the sealed test was already read for another winner")
+        raise StudyStopped("the held-out test was already read for another winner")
     if mark is not None and mark.get("record") is not None:
         run.tally = Tally.from_json(mark["tally"])
         return Tested.from_json(mark["record"])
@@ -132,7 +132,7 @@ async def _measure(
         _stop_losers(alive, run.losers, settings.race_alpha)
     notes = []
     if not mine and plan:
-        notes.append("The budget did not cover the plain alternatives.")
+        notes.append("The budget did not cover the baselines.")
         entrants = []
         for number, block in enumerate(blocks):
             alone = f"test alone/{number}"
@@ -170,12 +170,10 @@ def note_on_stops(count: int) -> tuple[str, ...]:
     """What to say of so many baselines that stopped early."""
     if not count:
         return ()
-    if count == 1:
-        note = "One plain alternative that was clearly worse than another one stopped early; it"
-    else:
-        note = f"{count} plain alternatives that were clearly worse than another one stopped early;"
-        note += " each"
-    return (f"{note} is compared with the winner on the items it ran.",)
+    who = "One baseline that was clearly worse than another one stopped early; it"
+    if count > 1:
+        who = f"{count} baselines that were clearly worse than another one stopped early; each"
+    return (f"{who} is compared with the winner on the items it ran.",)
 
 
 def _graphs(graphs: "Iterable[CollaborationGraph]") -> "list[CollaborationGraph]":

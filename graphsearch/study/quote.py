@@ -90,7 +90,7 @@ class Quote:
         stopped_by: `rounds` or `budget`.
         graph_cost: cost of one question over the graphs drawn, in the graph budget's currency.
         phases: `search`, `selection`, `test` and `total`.
-        test_items: items the sealed test will have.
+        test_items: items the held-out test will have.
         lengths: mean tokens of question and answer that costs are expected by, in words.
         judge: the part of the total that a judge takes, None where no model judges.
         warnings: what to mend before one starts.

@@ -77,7 +77,7 @@ class Finalist:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A plain alternative beside the winner.
+    """A baseline and how the winner compares.
 
     Attributes:
         name: short text, such as `5x xs -> vote`.
@@ -161,9 +161,9 @@ class Result:
 
     Attributes:
         winner: the graph that won.
-        test: the winner on the sealed test, None when the budget afforded none.
+        test: the winner on the held-out test, None when the budget afforded none.
         selection: finalists, best first.
-        baselines: plain alternatives on the same test items, best first.
+        baselines: what was measured on the same test items, best first.
         best_plain: name of the best of them that is no oracle.
         verdict: one plain sentence.
         break_even: against `best_plain`, None when there is none.

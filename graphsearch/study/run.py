@@ -1,4 +1,4 @@
-"""A study under way: what it is made of, where it is kept, what it may spend, who hears of it.
+"""A study under way: what it is made of, where it is kept, what it may spend, where its events go.
 
 No algorithm lives here. The phases (prepare, search, select, test, conclude) ask two things of a
 run: `block` runs graphs on questions, as far as the budget covers them, and `once` decides a thing

@@ -113,7 +113,7 @@ def used_up(experiment: "Experiment") -> Stopped:
     kept = reserve * (SELECTION_SHARE if is_apart else 1)
     if not kept:
         return Stopped("budget", "The search budget does not cover another block.")
-    named = "the selection" if is_apart else "finalists, sealed test and plain alternatives"
+    named = "the selection" if is_apart else "finalists, held-out test and baselines"
     return Stopped(
         "budget",
         "The search's part of the budget does not cover another block "

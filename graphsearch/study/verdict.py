@@ -1,6 +1,6 @@
-"""What a sealed test showed beside the plain alternatives, claiming no more than the numbers do.
+"""What a held-out test showed against the baselines, claiming no more than the numbers do.
 
-The most accurate alternative counts; where several are equally accurate, the cheapest gives its
+The most accurate baseline counts; where several are equally accurate, the cheapest gives its
 name to the comparison, and the winner beats "the best" only when it beats each of them. What each
 really used stands beside it as soon as that is not the winner's (promise 10).
 """
@@ -41,7 +41,7 @@ Standing = Literal["better", "unclear", "worse", "same", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A plain alternative as a verdict sees it.
+    """A baseline as a verdict sees it.
 
     Attributes:
         name: for the sentence.
@@ -71,7 +71,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The winner beside the best plain alternatives.
+    """The winner against the best baselines.
 
     Attributes:
         top: the most accurate rivals, all equally accurate, the cheapest first; never empty.
@@ -110,7 +110,7 @@ def compared(rivals: Sequence[Rival], *, used: float | None) -> Comparison | Non
     """The comparison that a verdict is about; None without rivals.
 
     Args:
-        rivals: plain alternatives that need no grader and met every item that the winner met.
+        rivals: baselines that need no grader and met every item that the winner met.
         used: the winner's mean real cost of one question.
     """
     if not rivals:
@@ -134,7 +134,7 @@ def rivals_of(winner: "Winner", test: "Evidence | None", rows: "Sequence[Row]") 
     Args:
         winner: the graph that won.
         test: the winner on the test items.
-        rows: all plain alternatives.
+        rows: all baselines.
     """
     if test is None:
         return []
@@ -162,18 +162,18 @@ def verdict(winner: "Winner", test: "Evidence | None", found: Comparison | None)
     Args:
         winner: the graph that won.
         test: the winner on the test items, None where the budget covered none.
-        found: how it compares, None where no plain alternative met the same items.
+        found: how it compares, None where no baseline met the same items.
     """
     text = winner.graph.describe()
     if test is None or test.accuracy is None:
-        return f"The best team found is {text}; the budget covered no sealed test."
+        return f"The best team found is {text}; the budget covered no held-out test."
     low, high = (decimals(100 * end, ends=(0.0, 100.0)) for end in test.interval)
     answer = (
-        f"{text} answers {percent(test.accuracy)} of the sealed test right "
+        f"{text} answers {percent(test.accuracy)} of the held-out test right "
         f"({low} to {high}, n = {test.n}) at {number(test.used)} {test.currency} a question"
     )
     if found is None:
-        return f"{answer}; it was not compared with plain alternatives."
+        return f"{answer}; it was not compared with baselines."
     return f"{answer}; {claim(found)}."
 
 
@@ -200,8 +200,8 @@ def _standing(found: Comparison, others: Sequence[Rival], minus: str) -> str:
     if own is None:
         return _sentence(found, others, minus)
     if not others:
-        return f"it is itself the best plain alternative, {own.name}"
-    itself = f"it is itself a plain alternative, {own.name}"
+        return f"it is itself the best baseline, {own.name}"
+    itself = f"it is itself a baseline, {own.name}"
     if own not in found.top:
         return f"{itself}; {_sentence(found, others, minus)}"
     tied = listing([f"{rival.name} ({_cost_of(found, rival)})" for rival in others])
@@ -214,12 +214,12 @@ def _sentence(found: Comparison, top: Sequence[Rival], minus: str) -> str:
     for rival in top:
         kinds.setdefault(rival.standing, []).append(rival)
     if len(top) == 1:
-        return _against(found, top, "the best plain alternative, ", minus)
+        return _against(found, top, "the best baseline, ", minus)
     if len(kinds) == 1:
-        return _against(found, top, "the best plain alternatives, which tie, ", minus)
+        return _against(found, top, "the best baselines, which tie, ", minus)
     order: tuple[Standing, ...] = ("worse", "unclear", "better")
     said = [_against(found, kinds[kind], "", minus) for kind in order if kind in kinds]
-    return f"of the best plain alternatives, which tie, {listing(said)}"
+    return f"of the best baselines, which tie, {listing(said)}"
 
 
 def _against(found: Comparison, rivals: Sequence[Rival], lead: str, minus: str) -> str:
@@ -250,14 +250,12 @@ def _cost_of(found: Comparison, rival: Rival) -> str:
 
 
 def _reach(found: Comparison) -> str:
-    """That no alternative comes up to the winner's cost, where none does."""
+    """That no baseline comes up to the winner's cost, where none does."""
     most = found.most
     ratio = None if most is None else found.ratio(most)
     if ratio is None or ratio >= 1 or _is_equal(ratio):
         return ""
-    return (
-        f"; no plain alternative measured used as much as the winner (at the most {_part(ratio)})"
-    )
+    return f"; no baseline measured used as much as the winner (at the most {_part(ratio)})"
 
 
 def _is_equal(ratio: float) -> bool:

@@ -124,10 +124,10 @@ def with_difference(low, high):
 @pytest.mark.parametrize(
     ("low", "high", "says"),
     [
-        (0.006, 0.078, "It beats the best plain alternative, l alone"),
-        (-0.01, 0.05, "It is not shown to beat the best plain alternative, l alone"),
-        (-0.06, 0.01, "It is not shown to beat the best plain alternative, l alone"),
-        (-0.09, -0.02, "It is worse than the best plain alternative, l alone"),
+        (0.006, 0.078, "It beats the best baseline, l alone"),
+        (-0.01, 0.05, "It is not shown to beat the best baseline, l alone"),
+        (-0.06, 0.01, "It is not shown to beat the best baseline, l alone"),
+        (-0.09, -0.02, "It is worse than the best baseline, l alone"),
     ],
 )
 def test_the_verdict_is_said_plainly_either_way(low, high, says):
@@ -140,7 +140,7 @@ def test_a_winner_that_is_a_plain_alternative_is_called_one():
     record = records.record()
     row = next(r for r in record["baselines"] if r["name"] == record["best_plain"])
     record["winner"] |= {"graph": row["graph"], "key": key_of(row["graph"])}
-    assert "It is itself the best plain alternative" in page(record).text
+    assert "It is itself the best baseline" in page(record).text
     row["kind"] = "sampled"
     assert "It is itself" not in page(record).text, "such rows only borrow the graph's draws"
 

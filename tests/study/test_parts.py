@@ -232,8 +232,8 @@ def said(winner, test, *rows):
 @pytest.mark.parametrize(
     ("mine", "theirs", "words"),
     [
-        ([1.0] * 40, [0.0] * 40, "it beats the best plain"),
-        ([0.0] * 40, [1.0] * 40, "it is worse than the best plain"),
+        ([1.0] * 40, [0.0] * 40, "it beats the best baseline"),
+        ([0.0] * 40, [1.0] * 40, "it is worse than the best baseline"),
         ([1.0, 0.0] * 20, [0.0, 1.0] * 20, "not shown to beat"),
     ],
 )
@@ -246,11 +246,11 @@ def test_the_verdict_of_a_plain_winner_and_of_no_test():
     graph = CollaborationGraph.combine("vote", ["m"] * 3)
     winner = Winner(graph, "sample", 0, 0, 2.0)
     same = row([1.0] * 9, winner=[1.0] * 9, graph=graph.to_json())
-    assert "is itself the best plain alternative" in said(winner, evidence([1.0] * 9), same)
+    assert "is itself the best baseline" in said(winner, evidence([1.0] * 9), same)
     alone = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 2.0)
     graph = alone.graph.to_json()
     single = replace(row([1.0] * 9, winner=[1.0] * 9, graph=graph), kind="single")
-    assert "is itself the best plain alternative" in said(alone, evidence([1.0] * 9), single)
+    assert "is itself the best baseline" in said(alone, evidence([1.0] * 9), single)
     flipped = CollaborationGraph.from_json(
         {
             "nodes": [{"role": "vote"}, *({"role": "assistant", "model": "m"} for _ in range(3))],
@@ -259,8 +259,8 @@ def test_the_verdict_of_a_plain_winner_and_of_no_test():
         }
     )
     found = Winner(flipped, "sample", 0, 0, 2.0)
-    assert "is itself the best plain alternative" in said(found, evidence([1.0] * 9), same)
-    assert "no sealed test" in said(winner, None)
+    assert "is itself the best baseline" in said(found, evidence([1.0] * 9), same)
+    assert "no held-out test" in said(winner, None)
     assert "not compared" in said(winner, evidence([1.0]))
 
 

@@ -46,7 +46,7 @@ def test_the_winner_is_not_compared_with_itself(result):
 
 @pytest.mark.parametrize(
     ("count", "note"),
-    [(0, None), (1, "One plain alternative that was"), (2, "2 plain alternatives that were")],
+    [(0, None), (1, "One baseline that was"), (2, "2 baselines that were")],
 )
 def test_the_note_on_stopped_alternatives_counts(count, note):
     notes = note_on_stops(count)

@@ -172,7 +172,7 @@ async def test_the_search_budget_is_never_passed(tmp_path, budget):
             return
         result = await study.run()
     assert result.stopped_by["rule"] == "budget"
-    assert "kept for finalists, sealed test" in result.stopped_by["reason"]
+    assert "kept for finalists, held-out test" in result.stopped_by["reason"]
     assert all(event.budgets[0].spent <= budget for event in heard)
     assert result.spend["units"]["total"] <= budget
     search = result.spend["units"]["accounts"]["search"]

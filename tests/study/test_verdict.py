@@ -40,7 +40,7 @@ def test_it_beats_the_best_only_when_it_beats_all_that_tie_for_it():
 
 def test_a_rival_that_is_less_accurate_and_not_beaten_is_named():
     text = said(rival("best", low=0.001), rival("other", accuracy=0.79, low=-0.001))
-    assert text.startswith("it beats the best plain alternative, best (")
+    assert text.startswith("it beats the best baseline, best (")
     assert "it is not shown to beat other (" in text
 
 
@@ -61,7 +61,7 @@ def test_a_cost_is_called_equal_only_when_it_is(used, words):
 
 
 def test_it_says_when_no_alternative_comes_up_to_the_cost_of_the_winner():
-    words = "no plain alternative measured used as much as the winner (at the most 63 %)"
+    words = "no baseline measured used as much as the winner (at the most 63 %)"
     assert words in said(rival(used=0.31), rival("r1", accuracy=0.7, used=0.63))
     assert "used as much" not in said(rival(used=0.31), rival("r1", accuracy=0.7, used=0.95))
     assert "used as much" not in said(rival(used=1.31))
@@ -69,12 +69,12 @@ def test_it_says_when_no_alternative_comes_up_to_the_cost_of_the_winner():
 
 def test_a_winner_that_is_an_alternative_and_ties_with_another_says_so():
     own = rival("own", gain=0.0, low=0.0, high=0.0, own=True)
-    assert said(own) == "it is itself the best plain alternative, own"
+    assert said(own) == "it is itself the best baseline, own"
     text = said(own, rival("cheap", used=0.5, gain=0.0))
-    assert "is itself a plain alternative, own, and cheap (at 50 % of the winner's cost)" in text
+    assert "is itself a baseline, own, and cheap (at 50 % of the winner's cost)" in text
     assert "ties with it" in text
     better = rival("better", accuracy=0.9, gain=-0.1, low=-0.2, high=-0.05)
-    assert "own; it is worse than the best plain alternative, better (" in said(own, better)
+    assert "own; it is worse than the best baseline, better (" in said(own, better)
 
 
 def test_ends_of_intervals_are_not_rounded_to_nothing_or_to_all():
@@ -94,7 +94,7 @@ def test_ends_of_intervals_are_not_rounded_to_nothing_or_to_all():
     )
     winner = Winner(CollaborationGraph.single("m"), "sample", 0, 0, 1.0)
     text = verdict(winner, evidence, None)
-    assert "99.98 % of the sealed test right (99.9 to 99.996, n = 4000)" in text
+    assert "99.98 % of the held-out test right (99.9 to 99.996, n = 4000)" in text
 
 
 _bound = st.one_of(
