@@ -190,9 +190,15 @@ def _prepared(tree: nodes.Template, name: str | None, filename: str | None) -> i
     """Refuse what has no bound and have the rest paid for; gives the number of nodes."""
     found = list(_walk(tree))
     for node in found:
-        reason = _unbounded(node)
-        if reason is not None:
-            raise TemplateSyntaxError(reason, node.lineno, name, filename)
+        word = type(node).__name__.lower()
+        if isinstance(node, nodes.For) and node.recursive:
+            word = "a recursive loop"
+        elif isinstance(node, nodes.Name) and node.name in {"self", "super", "caller"}:
+            word = node.name
+        elif isinstance(node, _NODES):
+            continue
+        reason = f"{word} cannot be used in a prompt"
+        raise TemplateSyntaxError(reason, node.lineno, name, filename)
     for node in found:
         for place, child in list(node.iter_fields()):
             if isinstance(child, list):
@@ -216,18 +222,6 @@ def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
     yield node
     for child in node.iter_child_nodes():
         yield from _walk(child)
-
-
-def _unbounded(node: nodes.Node) -> str | None:
-    """Why a node may not stand in a prompt, None when it may."""
-    word = type(node).__name__.lower()
-    if not isinstance(node, _NODES):
-        return f"{word} cannot be used in a prompt"
-    if isinstance(node, nodes.For) and node.recursive:
-        return "a recursive loop cannot be used in a prompt"
-    if isinstance(node, nodes.Name) and node.name in {"self", "super", "caller"}:
-        return f"{node.name} cannot be used in a prompt"
-    return None
 
 
 def _replaced(child: Any) -> Any:
@@ -306,13 +300,13 @@ def _each(value: Any, cost: int) -> Any:
     if isinstance(value, Sized):
         _pay(cost * len(value))
         return value
-    return _lazily(value, cost)
 
+    def lazily() -> Iterator[Any]:
+        for one in value:
+            _pay(cost)
+            yield one
 
-def _lazily(values: Iterable[Any], cost: int) -> Iterator[Any]:
-    for value in values:
-        _pay(cost)
-        yield value
+    return lazily()
 
 
 def _concat(parts: list[Any]) -> str:

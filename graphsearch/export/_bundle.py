@@ -1,13 +1,11 @@
 """`Bundle`: an exported graph that answers questions."""
 
-import asyncio
 import tempfile
-from collections.abc import Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from graphsearch.export._checked import check_fit, check_models, check_nodes
 from graphsearch.graph import CollaborationGraph
@@ -24,6 +22,7 @@ from graphsearch.records.errors import (
 from graphsearch.records.fits import Fit
 from graphsearch.records.models import Fleet
 from graphsearch.records.tasks import Grader, Item, TokenProfile, Verdict
+from graphsearch.waiting import wait_for
 
 if TYPE_CHECKING:
     from graphsearch.agents.roles import RoleSet
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from graphsearch.store import Store
 
 __all__ = ["Answer", "Bundle"]
-
-T = TypeVar("T")
 
 _STREAM = "served"
 _LONGEST_VALUE = 60
@@ -124,7 +121,15 @@ class Bundle:
         roles = self._roles()
         for node in self.graph.nodes:
             roles.role(node.role)
-        self._check_parts(roles)
+        self.graph.validate(roles)
+        try:
+            check_models(self.graph, self.record["fingerprints"])
+            check_nodes(self.graph, self.record["nodes"])
+            check_fit(self.graph, roles, self._fit)
+            self._cap()
+        except ConfigError as error:
+            at = self.folder / "graph.json"
+            raise ConfigError(error.message, where=f"{at}: {error.where}") from error
         self._grader()
         if not models:
             return
@@ -176,7 +181,7 @@ class Bundle:
         self, question: str, *, draw: int = 0, meta: Mapping[str, Any] | None = None
     ) -> Answer:
         """Ask the graph and wait; also where an event loop runs already, as in a notebook."""
-        return _wait_for(self.answer(question, draw=draw, meta=meta))
+        return wait_for(lambda: self.answer(question, draw=draw, meta=meta))
 
     async def aclose(self) -> None:
         """Close engines and files. May be called twice."""
@@ -193,7 +198,7 @@ class Bundle:
 
     def close(self) -> None:
         """Close from code that is not asynchronous."""
-        _wait_for(self.aclose())
+        wait_for(self.aclose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,23 +224,12 @@ class Bundle:
 
     # -- parts ---------------------------------------------------------------------------------
 
-    def _check_parts(self, roles: "RoleSet") -> None:
-        try:
-            check_models(self.graph, self.record["fingerprints"])
-            check_nodes(self.graph, self.record["nodes"])
-            check_fit(self.graph, roles, self._fit)
-            self._cap()
-        except ConfigError as error:
-            at = self.folder / "graph.json"
-            raise ConfigError(error.message, where=f"{at}: {error.where}") from error
-
     def _open(self) -> "Executor":
         if self._executor is None:
             from graphsearch.execution import Executor
             from graphsearch.ledger import Ledger
             from graphsearch.store import Store
 
-            profile = self.record["task"]["profile"]
             self._scratch = tempfile.TemporaryDirectory(prefix="graphsearch-bundle-")
             self._store = Store.open(Path(self._scratch.name) / "calls.db")
             self._executor = Executor(
@@ -245,7 +239,7 @@ class Bundle:
                 self._store,
                 Ledger(),
                 seed=self.record["provenance"]["seed"],
-                profile=TokenProfile(profile["question"], profile["answer"]),
+                profile=TokenProfile(**self.record["task"]["profile"]),
                 grader=_Reader(self._grader()),
             )
             if self._fit is not None:
@@ -313,16 +307,6 @@ def _asked(question: Any, draw: Any, meta: Any) -> Item:
 def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
-
-
-def _wait_for(work: "Coroutine[Any, Any, T]") -> T:
-    """The outcome of `work`, in a thread of its own where an event loop runs already."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 class _Reader:

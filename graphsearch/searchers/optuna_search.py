@@ -61,7 +61,16 @@ class OptunaSearcher:
         Raises:
             ConfigError: an unknown sampler, or one whose libraries are not installed.
         """
-        _check_sampler(sampler)
+        where = "searcher.options.sampler"
+        if sampler not in SAMPLERS:
+            known = ", ".join(SAMPLERS)
+            raise ConfigError(f"unknown sampler {sampler!r}; known: {known}", where=where)
+        missing = [m for m in ("torch", "scipy") if importlib.util.find_spec(m) is None]
+        if sampler == "gp" and missing:
+            raise ConfigError(
+                f"sampler 'gp' needs {' and '.join(missing)}: pip install 'graphsearch[gp]'",
+                where=where,
+            )
         self._coding = _Coding(space)
         self._seed = seed
         self._sampler = sampler
@@ -330,18 +339,6 @@ def _make_sampler(name: str, seed: int) -> "optuna.samplers.BaseSampler":
     if name == "gp":
         return samplers.GPSampler(seed=seed)
     return samplers.RandomSampler(seed=seed)
-
-
-def _check_sampler(name: str) -> None:
-    where = "searcher.options.sampler"
-    if name not in SAMPLERS:
-        raise ConfigError(f"unknown sampler {name!r}; known: {', '.join(SAMPLERS)}", where=where)
-    missing = [m for m in ("torch", "scipy") if importlib.util.find_spec(m) is None]
-    if name == "gp" and missing:
-        raise ConfigError(
-            f"sampler 'gp' needs {' and '.join(missing)}: pip install 'graphsearch[gp]'",
-            where=where,
-        )
 
 
 def make(

@@ -83,7 +83,12 @@ class Words:
             if len(entry.pairs) < LEAST_PAIRS:
                 left.append(entry)
                 continue
-            z = _correlation(np.array(entry.pairs))
+            # r * sqrt(n - 1), which is standard normal where the two columns have no bond.
+            columns = np.array(entry.pairs)
+            gains, pulled = (columns - columns.mean(axis=0)).T
+            size = float(np.sqrt((gains**2).sum() * (pulled**2).sum()))
+            bond = 0.0 if size < 1e-12 else float(gains @ pulled) / size
+            z = bond * float(np.sqrt(len(columns) - 1))
             helped = self.edits.check(z)
             if self.last is not None and entry is self._open[-1]:
                 self.last["measured"] = {"z": round(z, 2), "helped": round(helped, 3)}
@@ -96,12 +101,3 @@ class Words:
         if self.last is not None:
             tried = self.last.setdefault("tried", {})
             tried[graph.describe()] = {"z": round(z, 2), "helped": round(helped, 3)}
-
-
-def _correlation(pairs: Vector) -> float:
-    """`r * sqrt(n - 1)`, which is standard normal where the two columns have no bond."""
-    advantages, pulls = pairs[:, 0] - pairs[:, 0].mean(), pairs[:, 1] - pairs[:, 1].mean()
-    size = float(np.sqrt((advantages**2).sum() * (pulls**2).sum()))
-    if size < 1e-12:
-        return 0.0
-    return float(advantages @ pulls) / size * float(np.sqrt(len(pairs) - 1))
