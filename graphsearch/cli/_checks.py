@@ -81,7 +81,19 @@ def model_checks(report: ModelReport) -> list[Check]:
     """A model as a line, and one more for each problem beyond the first."""
     name = f"model {report.name}"
     rest = report.findings
-    head = Check(name, "ok", _line(report))
+    parts = [f"answers in {report.seconds or 0:.2f} s"]
+    if report.tokens_per_second is not None:
+        parts.append(f"{report.tokens_per_second:,.0f} tokens/s")
+    if report.context is not None:
+        parts.append(f"context {report.context:,}")
+    if report.input_price is not None and report.output_price is not None:
+        dated = f" ({report.price_source})" if report.price_source else ""
+        parts.append(f"USD {report.input_price}/{report.output_price} per Mtok{dated}")
+    else:
+        parts.append("price unknown")
+    if report.weights:
+        parts.append(f"weights {report.weights[:12]}")
+    head = Check(name, "ok", ", ".join(parts))
     if not report.answers and rest:
         (first, *rest) = rest
         head = Check(name, first.state, first.found, first.advice)
@@ -98,22 +110,6 @@ def server_check(report: ServerReport) -> Check:
         advice = "load a model there; some servers answer to names all the same: try URL#NAME"
         return Check(name, "poor", "answers, but lists no model", advice)
     return Check(name, "ok", f"serves {', '.join(names)}")
-
-
-def _line(report: ModelReport) -> str:
-    parts = [f"answers in {report.seconds or 0:.2f} s"]
-    if report.tokens_per_second is not None:
-        parts.append(f"{report.tokens_per_second:,.0f} tokens/s")
-    if report.context is not None:
-        parts.append(f"context {report.context:,}")
-    if report.input_price is not None and report.output_price is not None:
-        dated = f" ({report.price_source})" if report.price_source else ""
-        parts.append(f"USD {report.input_price}/{report.output_price} per Mtok{dated}")
-    else:
-        parts.append("price unknown")
-    if report.weights:
-        parts.append(f"weights {report.weights[:12]}")
-    return ", ".join(parts)
 
 
 def _sandbox() -> Check:

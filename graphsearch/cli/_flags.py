@@ -157,6 +157,8 @@ def read_order(config: str | None = None, *, out: str | None = None, **flags: An
         ConfigError: neither or both were given, or something in them is wrong.
         BudgetRefused: a model named on the command line has no price in a budget's currency.
     """
+    from graphsearch.spec import ProfileSpec
+
     told = {name: flags[name] for name in FLAGS if flags.get(name) not in (None, [], ())}
     fleet = named_fleet(*(told.get(name) for name in ("model", "price", "api_key_env", "fleet")))
     values = {FLAGS[name].path: _written(name, value) for name, value in told.items()}
@@ -166,11 +168,21 @@ def read_order(config: str | None = None, *, out: str | None = None, **flags: An
     order = _with_file(config, values) if config is not None else _without_file(values)
     if "model" in told:
         refuse_unpriced(order.spec)
-    return order if run is None else order._replace(spec=_with_lengths(order.spec, run))
+    if run is None:
+        return order
+    # Lengths that a finished run measured; those of a question and an answer stay.
+    task = order.spec.task
+    profile = ProfileSpec.model_validate({"from": run})
+    if task.profile is not None:
+        profile = task.profile.model_copy(update={"from_run": run, "models": None})
+    task = task.model_copy(update={"profile": profile})
+    return order._replace(spec=order.spec.model_copy(update={"task": task}))
 
 
 def _written(name: str, value: Any) -> Any:
     """What a flag says, as a configuration would, with paths that hold in any folder."""
+    from graphsearch.cost import parse_profile
+
     match name:
         case "data" | "lengths_from" | "prices":
             return str(Path(value).resolve())
@@ -179,19 +191,13 @@ def _written(name: str, value: Any) -> Any:
         case "grader_option":
             return read_options(value, "--grader-option")
         case "profile":
-            return _profile(value)
+            try:
+                found = parse_profile(value)
+            except ConfigError as error:
+                raise ConfigError(str(error), where="--profile") from error
+            return {"question": found.question, "answer": found.answer}
         case _:
             return value
-
-
-def _profile(text: str) -> dict[str, int]:
-    from graphsearch.cost import parse_profile
-
-    try:
-        found = parse_profile(text)
-    except ConfigError as error:
-        raise ConfigError(str(error), where="--profile") from error
-    return {"question": found.question, "answer": found.answer}
 
 
 def _with_file(config: str, values: Mapping[str, Any]) -> Order:
@@ -261,13 +267,3 @@ def _names(values: Mapping[str, Any]) -> dict[str, str]:
 def _name_of(path: Path) -> str:
     """What a run folder is called after a file; dots alone would lead out of `runs`."""
     return path.stem.strip(".") or "run"
-
-
-def _with_lengths(spec: "specs.Spec", run: str) -> "specs.Spec":
-    """The specification with the token lengths that a finished run measured."""
-    from graphsearch.spec import ProfileSpec
-
-    profile = ProfileSpec.model_validate({"from": run})
-    if spec.task.profile is not None:
-        profile = spec.task.profile.model_copy(update={"from_run": run, "models": None})
-    return spec.model_copy(update={"task": spec.task.model_copy(update={"profile": profile})})

@@ -1,6 +1,6 @@
 """The fleet of models named on the command line, and what can be asked of it before it is used."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag, urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import urldefrag, urlsplit
 from graphsearch.records.errors import BudgetRefused, ConfigError, FleetError
 
 if TYPE_CHECKING:
-    from graphsearch.records.models import Fleet, ModelSpec
+    from graphsearch.records.models import Fleet
     from graphsearch.spec import Spec
 
 __all__ = ["check_url", "fleet_of", "named_fleet", "refuse_unpriced"]
@@ -59,14 +59,23 @@ def fleet_of(
     """
     from graphsearch.records.models import Fleet, ModelSpec
 
-    rows = _distinct([_model(text) for text in models])
+    rows = [_model(text) for text in models]
+    told = [row["name"] for row in rows]
+    for row in rows:  # models of one name at several servers are told apart by the server
+        if told.count(row["name"]) > 1 and "endpoint" in row:
+            row["served_name"] = row["name"]
+            row["name"] = f"{row['name']}@{urlsplit(row['endpoint']).netloc}"
     names = [row["name"] for row in rows]
-    for text in price:
-        name, value = _assigned(text, names, "--price", "NAME=IN/OUT")
-        _once(rows[names.index(name)], _price(text, value), "--price")
-    for text in keys:
-        name, value = _key_name(text, names)
-        _once(rows[names.index(name)], {"api_key_env": value}, "--api-key-env")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{twice!r} is named twice", where="--model")
+    more = [("--price", *_price(text, names)) for text in price]
+    more += [("--api-key-env", *_key(text, names)) for text in keys]
+    for option, name, fields in more:
+        row = rows[names.index(name)]
+        if row.keys() & fields.keys():
+            raise ConfigError(f"is given twice for {name!r}", where=option)
+        row |= fields
     try:
         specs = tuple(ModelSpec.from_json(row, where="model") for row in rows)
     except FleetError as error:
@@ -114,52 +123,16 @@ def check_url(url: str) -> None:
         raise ConfigError(str(error), where="--model") from None
 
 
-def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Models of one name at several servers are told apart by the server."""
-    names = [row["name"] for row in rows]
-    for row in rows:
-        if names.count(row["name"]) > 1 and "endpoint" in row:
-            row["served_name"] = row["name"]
-            row["name"] = f"{row['name']}@{urlsplit(row['endpoint']).netloc}"
-    names = [row["name"] for row in rows]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"{twice!r} is named twice", where="--model")
-    return rows
-
-
-def _once(row: dict[str, Any], told: dict[str, Any], option: str) -> None:
-    """Add what an option tells of a model, which no other one has told."""
-    if row.keys() & told.keys():
-        raise ConfigError(f"is given twice for {row['name']!r}", where=option)
-    row |= told
-
-
-def _assigned(text: str, names: Sequence[str], option: str, shape: str) -> tuple[str, str]:
-    name, equals, value = text.rpartition("=")
-    if not equals or not value:
-        raise ConfigError(f"expected {shape}, got {text!r}", where=option)
-    if name not in names:
-        known = ", ".join(names)
-        raise ConfigError(f"there is no model {name!r}; named are {known}", where=option)
-    return name, value
-
-
-def _key_name(text: str, names: Sequence[str]) -> tuple[str, str]:
-    """A model and its key's variable; what was given is not repeated, for it may be the key."""
-    fits = [name for name in names if text.startswith(f"{name}=")]
-    name = max(fits, key=len, default=None)
-    if name is None:
-        raise ConfigError(
-            f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",
-            where="--api-key-env",
-        )
-    return name, text.removeprefix(f"{name}=")
-
-
-def _price(text: str, value: str) -> dict[str, Any]:
+def _price(text: str, names: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """`NAME=IN/OUT`: the model's name, and its prices as fields of a `ModelSpec`."""
     from graphsearch.records.models import ModelSpec
 
+    name, equals, value = text.rpartition("=")
+    if not equals or not value:
+        raise ConfigError(f"expected NAME=IN/OUT, got {text!r}", where="--price")
+    if name not in names:
+        known = ", ".join(names)
+        raise ConfigError(f"there is no model {name!r}; named are {known}", where="--price")
     prompt, slash, answer = value.partition("/")
     row = {"input_price": prompt, "output_price": answer, "price_source": _TYPED}
     try:
@@ -172,7 +145,19 @@ def _price(text: str, value: str) -> dict[str, Any]:
             f"got {text!r}",
             where="--price",
         ) from error
-    return row
+    return name, row
+
+
+def _key(text: str, names: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """`NAME=VARIABLE`; what was given is not repeated in an error, for it may be the key."""
+    fits = [name for name in names if text.startswith(f"{name}=")]
+    name = max(fits, key=len, default=None)
+    if name is None:
+        raise ConfigError(
+            f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",
+            where="--api-key-env",
+        )
+    return name, {"api_key_env": text.removeprefix(f"{name}=")}
 
 
 def refuse_unpriced(spec: "Spec") -> None:
@@ -187,26 +172,22 @@ def refuse_unpriced(spec: "Spec") -> None:
     fleet = fleet_of(spec)
     for budget in (spec.graph_budget, *spec.search_budget, *(spec.evaluation_budget or ())):
         cost = CostModel(fleet, TokenProfile(1, 1), budget.currency)
-        unknown = [spec for spec in fleet.models if cost.can_price(spec.name) is not None]
-        if unknown:
-            raise BudgetRefused(f"a budget of {budget} cannot be kept: {_remedy(budget, unknown)}")
-
-
-def _remedy(budget: Any, unknown: "Iterable[ModelSpec]") -> str:
-    names = [spec.name for spec in unknown]
-    listed = ", ".join(names)
-    if budget.currency == "usd":
-        options = " ".join(f"--price {name}=IN/OUT" for name in names)
-        return (
-            f"the price of {listed} is unknown; give {options} (USD per million prompt and "
-            "completion tokens, such as 0.02/0.06), or a file by --prices"
+        unknown = [one.name for one in fleet.models if cost.can_price(one.name) is not None]
+        if not unknown:
+            continue
+        listed = ", ".join(unknown)
+        remedy = (
+            "write a fleet file that tells it and give --fleet, or budget in usd, tokens or calls"
         )
-    if budget.currency in _SIZES:
-        return (
-            f"the size of {listed} is unknown (parameters, layers, width); write a fleet file that "
-            "tells it and give --fleet, or budget in usd, tokens or calls"
-        )
-    return (
-        f"the speed of {listed} is unknown (prefill_rate, decode_rate, overhead_s); write a fleet "
-        "file that tells it and give --fleet, or budget in usd, tokens or calls"
-    )
+        if budget.currency == "usd":
+            prices = " ".join(f"--price {name}=IN/OUT" for name in unknown)
+            what = f"the price of {listed} is unknown"
+            remedy = (
+                f"give {prices} (USD per million prompt and completion tokens, such as 0.02/0.06), "
+                "or a file by --prices"
+            )
+        elif budget.currency in _SIZES:
+            what = f"the size of {listed} is unknown (parameters, layers, width)"
+        else:
+            what = f"the speed of {listed} is unknown (prefill_rate, decode_rate, overhead_s)"
+        raise BudgetRefused(f"a budget of {budget} cannot be kept: {what}; {remedy}")

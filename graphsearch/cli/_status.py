@@ -33,6 +33,8 @@ def read_status(run: Path) -> dict[str, Any]:
     """
     from graphsearch.records.errors import StoreError
     from graphsearch.records.events import read_events
+    from graphsearch.store import Store
+    from graphsearch.study.folder import spent_in
 
     if not (run / "config.yaml").is_file() and not (run / "events.jsonl").is_file():
         raise StoreError("holds no run", where=str(run))
@@ -57,20 +59,13 @@ def read_status(run: Path) -> dict[str, Any]:
         _take(found, trials, event)
     found["trials"] = len(trials)
     if (run / "study.db").is_file():
-        _read_books(run, found)
+        try:
+            with Store.open(run, read_only=True) as store:
+                spent = [asdict(state) for state in spent_in(store)]
+                found["budgets"] = spent or found["budgets"]
+        except StoreError as error:
+            found["trouble"] = str(error)
     return found
-
-
-def _read_books(run: Path, found: dict[str, Any]) -> None:
-    from graphsearch.records.errors import StoreError
-    from graphsearch.store import Store
-    from graphsearch.study.folder import spent_in
-
-    try:
-        with Store.open(run, read_only=True) as store:
-            found["budgets"] = [asdict(state) for state in spent_in(store)] or found["budgets"]
-    except StoreError as error:
-        found["trouble"] = str(error)
 
 
 def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """What is going on in a search, as the terminal shows it.
 
-`Scene` takes in events and knows how things stand; `live_view` redraws it in place on a terminal,
-`_plain` writes a line now and then anywhere else. Both write to standard error, so that
-standard output holds the result alone.
+`Scene` takes in events and knows how things stand; `show_progress` redraws it in place on a
+terminal, and writes a line now and then anywhere else. Both go to standard error, so that standard
+output holds the result alone.
 """
 
 import sys
@@ -97,14 +97,21 @@ class Scene:
         self.budgets = event.budgets or self.budgets
         match event:
             case StudyStarted():
-                self._start(event)
+                self._began = self.clock()
+                self._first = {b.currency: b.spent for b in event.budgets}
+                self._first_round = event.rounds_done
+                again = f", goes on after round {event.rounds_done}" if event.resumed else ""
+                self.title = f"{event.task} with {event.searcher}, seed {event.seed}{again}"
             case RoundStarted():
                 self.round = event.round + 1
                 known = f" and the best {event.incumbents} so far" if event.incumbents else ""
                 new, items = counted(event.proposals, "new graph"), counted(event.items, "item")
                 self.trying = f"{new}{known}, {items}"
             case BlockDone():
-                self._block(event)
+                phase = _PHASES.get(event.phase, event.phase)
+                done, alive = counted(event.items, "item"), counted(event.alive, "graph")
+                gone = f", {event.stopped} stopped early" if event.stopped else ""
+                self.trying = f"{phase}: block of {done} done, {alive} in{gone}"
             case TrialDone():
                 self.trying = f"{event.text}: {percent(event.accuracy)} of {event.n}"
             case RoundDone():
@@ -132,19 +139,6 @@ class Scene:
                 self.trying = f"{event.name}: {percent(event.accuracy)} of {event.n}"
             case _:
                 pass
-
-    def _start(self, event: StudyStarted) -> None:
-        self._began = self.clock()
-        self._first = {b.currency: b.spent for b in event.budgets}
-        self._first_round = event.rounds_done
-        again = f", goes on after round {event.rounds_done}" if event.resumed else ""
-        self.title = f"{event.task} with {event.searcher}, seed {event.seed}{again}"
-
-    def _block(self, event: BlockDone) -> None:
-        phase = _PHASES.get(event.phase, event.phase)
-        gone = f", {event.stopped} stopped early" if event.stopped else ""
-        alive = counted(event.alive, "graph")
-        self.trying = f"{phase}: block of {counted(event.items, 'item')} done, {alive} in{gone}"
 
     def is_news(self, event: EndpointChanged) -> bool:
         """Whether a line should tell how an endpoint stands: long pauses and troubles, and ends.
@@ -201,7 +195,11 @@ class Scene:
         of = "" if self.rounds is None else f" of {self.rounds}"
         rows = [("", self.title), ("round", f"{self.round}{of}"), ("trying", self.trying)]
         rows.append(("best", "-" if self.best is None else best_line(self.best)))
-        rows += [("spent", _budget_line(state)) for state in self.budgets]
+        for state in self.budgets:
+            share = min(state.spent / state.allowed, 1.0) if state.allowed else 1.0
+            bar = "█" * round(share * _BAR) + "░" * (_BAR - round(share * _BAR))
+            spent, allowed = amount(state.spent), amount(state.allowed)
+            rows.append(("spent", f"{bar} {spent} of {allowed} {state.currency}"))
         rows.append(("a graph", f"at most {self.graph_budget} a question"))
         if self.advice:
             rows.append(("advice", self.advice))
@@ -229,13 +227,6 @@ def endpoint_line(event: EndpointChanged) -> str:
     return f"{counted(event.limit, 'call')} at a time{pause} to {event.endpoint}: {event.why}"
 
 
-def _budget_line(state: BudgetState) -> str:
-    share = min(state.spent / state.allowed, 1.0) if state.allowed else 1.0
-    full = round(share * _BAR)
-    bar = "█" * full + "░" * (_BAR - full)
-    return f"{bar} {amount(state.spent)} of {amount(state.allowed)} {state.currency}"
-
-
 @contextmanager
 def show_progress(scene: Scene, *, live: bool | None = None) -> Iterator[Listener]:
     """Show a search while it runs; yields the listener that wants its events.
@@ -244,15 +235,9 @@ def show_progress(scene: Scene, *, live: bool | None = None) -> Iterator[Listene
         scene: takes the events in.
         live: redraw in place; None: when standard error is a terminal.
     """
-    if live if live is not None else sys.stderr.isatty():
-        with _live_view(scene) as listener:
-            yield listener
-    else:
+    if not (sys.stderr.isatty() if live is None else live):
         yield lambda event: _plain(scene, event)
-
-
-@contextmanager
-def _live_view(scene: Scene) -> Iterator[Listener]:
+        return
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
@@ -265,15 +250,14 @@ def _live_view(scene: Scene) -> Iterator[Listener]:
             grid.add_row(label, text)
         return grid
 
+    def show(event: Event) -> None:
+        scene.take(event)
+        for said in event.warnings if isinstance(event, StudyStarted) else ():
+            console.print(f"warning: {said}")  # above the lines that are redrawn, to stay
+
     console = Console(stderr=True, highlight=False, markup=False)
     with Live(console=console, get_renderable=draw, refresh_per_second=4, transient=True):
-
-        def hear(event: Event) -> None:
-            scene.take(event)
-            for said in event.warnings if isinstance(event, StudyStarted) else ():
-                console.print(f"warning: {said}")  # above the lines that are redrawn, to stay
-
-        yield hear
+        yield show
 
 
 def _plain(scene: Scene, event: Event) -> None:
