@@ -12,7 +12,7 @@ def main() -> None:
         "fleet": "embedded",
         "graph_budget": "18 units",  # most that one question may cost
         "search_budget": "20000 units",  # most that the search may cost
-        "evaluation_budget": "20000 units",  # sealed test and plain alternatives, apart
+        "evaluation_budget": "20000 units",  # held-out test and baselines, apart
         "space": {"sinks": ("assistant", "fuser", "vote", "select")},
         "settings": {"rounds": 10, "test_items": 200},
         "seed": 0,
