@@ -278,14 +278,15 @@ def _search(number: int, rng: random.Random, world: _World, folder: Path) -> See
     """A whole search; the study says itself when a budget covers nothing."""
     whole = Spend.of({"usd": 0.02, "tokens": 150_000, "flops": 10**15, "seconds": 900})
     budgets = _budgets(rng, whole)
-    settings = replace(
-        SETTINGS,
-        rounds=2,
-        per_round=3,
-        blocks=(4, 8),
-        selection_items=8,
-        test_items=10,
-        length_items=2 * (number % 2),  # every other one measures lengths first
+    settings = SETTINGS.model_copy(
+        update={
+            "rounds": 2,
+            "per_round": 3,
+            "blocks": (4, 8),
+            "selection_items": 8,
+            "test_items": 10,
+            "length_items": 2 * (number % 2),  # every other one measures lengths first
+        }
     )
 
     async def main() -> Seen:

@@ -5,13 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.records.errors import Rejected, StudyStopped
+from graphsearch.records.errors import Rejected, StoreError, StudyStopped
 from graphsearch.records.events import BlockDone
+from graphsearch.records.trials import Proposal
 from graphsearch.searchers.base import Advice, Edit
 from graphsearch.store import Store
 from graphsearch.study.run import Run
@@ -172,3 +174,62 @@ async def test_a_decided_admission_is_not_decided_again(tmp_path):
     assert await admitted("x") == first == len(items)
     assert await admitted("y") == 0
     await run.aclose()
+
+
+class Turns:
+    """A searcher of somebody's own, with `ask` and `tell` alone; it follows scores."""
+
+    name = "turns"
+
+    def __init__(self, first=0):
+        self.turn = first
+
+    def ask(self, k):
+        models = ["small", "large"]
+        found = []
+        for _ in range(k):
+            count, self.turn = 1 + self.turn % 3, self.turn + 1
+            sink = CollaborationGraph.combine("vote", [models[self.turn % 2]] * (count + 1))
+            found.append(Proposal(sink if self.turn % 3 else CollaborationGraph.single("small")))
+        return found
+
+    def tell(self, trials):
+        self.turn += sum((trial.mean or 0) > 0.4 for trial in trials)
+
+
+async def own(folder, searcher, listener=None):
+    made = replace(make_parts(budget="9 units"), make_searcher=lambda space: searcher)
+    async with Study.open(made, folder, listener=listener) as study:
+        return await study.run()
+
+
+async def cut(folder, searcher):
+    """A search that is stopped when its second round has ended."""
+
+    def listener(event):
+        if event.kind == "round_done" and event.round == 1:
+            raise StopHere
+
+    with pytest.raises(StopHere):
+        await own(folder, searcher, listener)
+
+
+async def test_a_searcher_with_ask_and_tell_alone_goes_on_by_its_history(tmp_path):
+    whole = await own(tmp_path / "whole", Turns())
+    await cut(tmp_path / "cut", Turns())
+    again = await own(tmp_path / "cut", Turns())
+    assert again.to_json() == whole.to_json()
+
+
+async def test_a_searcher_that_proposes_something_else_is_refused(tmp_path):
+    await cut(tmp_path, Turns())
+    with pytest.raises(StoreError, match=r"'turns' does not propose again what it proposed in rou"):
+        await own(tmp_path, Turns(first=1))
+
+
+async def test_a_search_of_an_earlier_release_is_refused_in_words(tmp_path):
+    await cut(tmp_path, Turns())
+    with Store.open(tmp_path) as store:
+        store.put_checkpoint("study", {**store.get_checkpoint("study"), "version": 1})
+    with pytest.raises(StoreError, match=r"begun by another release .* begin in a new folder"):
+        await own(tmp_path, Turns())
