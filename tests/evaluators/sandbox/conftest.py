@@ -145,10 +145,12 @@ def descendants(number):
     """Processes that descend from a process, without itself."""
     found, left = [], [number]
     while left:
-        for task in Path(f"/proc/{left.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                left += (children := [int(child) for child in task.read_text().split()])
-                found += children
+        tasks = Path(f"/proc/{left.pop()}/task")
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for task in os.listdir(tasks):
+                children = (tasks / task / "children").read_text().split()
+                left += map(int, children)
+                found += map(int, children)
     return found
 
 

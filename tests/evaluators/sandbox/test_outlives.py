@@ -1,9 +1,11 @@
 """A program ends with its grader, however that ends and whatever the program does about it."""
 
+import contextlib
 import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -51,6 +53,15 @@ else:
 """
 
 
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch):
+    """Graders that are killed leave their temporary folders behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o711)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+
+
 def grading(level, *texts):
     """A process that runs a program (and tests), in a sandbox."""
     return subprocess.Popen(
@@ -68,7 +79,11 @@ def gone_after_kill(grader):
             assert grader.poll() is None, "the grader came to an end"
             assert time.monotonic() < until
             time.sleep(0.01)
-        held = [os.pidfd_open(number) for number in descendants(grader.pid)]
+        held = []
+        for number in descendants(grader.pid):
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                held.append(os.pidfd_open(number))
+        assert held
     finally:
         grader.kill()
         grader.wait()
