@@ -78,6 +78,10 @@ _ALIGNED: Final = re.compile(
     r"|(?<!\\)&(?=\s*=)|\\\\\s*\Z|\[/?asy\]"
 )
 """What only sets lines of mathematics one under the other."""
+_LEADING: Final = re.compile(
+    r"(?:(?:=+>|[⇒→∴=≈~]|\\(?:Rightarrow|rightarrow|implies|therefore|approx)(?![A-Za-z]))\s*)+"
+)
+"""Signs that lead to an answer: `=> 42`."""
 _FRAME: Final = re.compile(r"\\[\[\]()]|\$\$?|`{3,}\w*|[-=_*#\s]*")
 """A line that only opens or closes what is set apart."""
 _MOST_WORDS: Final = 3
@@ -111,6 +115,7 @@ def formula_in(line: str, *, marked: bool) -> str | None:
         return line
     line = with_small_digits(_BOLD.sub(r"\2", line)).strip()
     line = _ALIGNED.sub(" ", line).strip()
+    line = line[leading.end() :] if (leading := _LEADING.match(line)) else line
     if _FRAME.fullmatch(line) or (not marked and _CLOSING.match(line)):
         return None
     parts = list(_set_apart(line))

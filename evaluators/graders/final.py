@@ -67,6 +67,9 @@ _LABEL: Final = re.compile(
     r"""["'*_`\s]*(?:the\s+)?(?:final\s+)?answer["'*_`]*\s*(?:\bis\b\s*:?|[:=])[\s"*_`]*(?=\S)""",
     re.I,
 )
+_LABEL_TEXT: Final = re.compile(
+    r"\A\\text\w*\s*\{[^{}]*\banswer\b\s*(?:is)?\s*[:=]?\s*\}\s*[:=]?\s*(?=\S)", re.IGNORECASE
+)
 _TEXT: Final = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _QUOTED: Final = re.compile(r"""(["“'])([^"“”'\n]+)["”']""")
 
@@ -273,7 +276,7 @@ def unlabelled(text: str) -> str:
     Empty where it is a form that nobody has filled in.
     """
     boxed = last_boxed(text)
-    text = _trim(text if boxed is None else boxed)
+    text = _LABEL_TEXT.sub("", _trim(text if boxed is None else boxed), count=1)
     for _ in range(_MOST_LABELS):
         within = _TEXT.fullmatch(text)
         inner = text if within is None else within[1].strip()
