@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from graphsearch.cost import CURRENCIES
 from graphsearch.ledger import Booked, Spend
 from graphsearch.records.errors import StoreError
-from graphsearch.store._insert import Insert
+from graphsearch.store._prepared import Insert, Prepared
 from graphsearch.store._tables import SPEND_COLUMNS, books, calls, failures
 
 __all__ = ["Book", "Books", "add_books", "checked_books", "sums_of_rows"]
@@ -67,6 +67,10 @@ class Books:
 
     def __init__(self, connection: Connection, name: str) -> None:
         self._books = checked_books(connection, name)
+        dialect = connection.dialect
+        self._add = Insert(books, ("account", "value"), dialect)
+        change = update(books).where(books.c.account == bindparam("name"))
+        self._change = Prepared(change.values(value=bindparam("sums")), ("name", "sums"), dialect)
 
     def write(
         self, connection: Connection, rows: Mapping[Insert, Sequence[tuple[Any, ...]]]
@@ -81,14 +85,13 @@ class Books:
                     spends.setdefault(row[account], []).append(row[first : first + _WIDTH])
         if not spends:
             return
-        for account_name, found in spends.items():
+        for name, found in spends.items():
             columns = list(zip(*found, strict=True))
             known = tuple(sum(part for part in column if part is not None) for column in columns)
             more = Book(len(found), known, tuple(column.count(None) for column in columns))
-            self._books[account_name] = self._books.get(account_name, Book()) + more
-        connection.execute(delete(books).where(books.c.account.in_(list(spends))))
-        values = [{"account": name, "value": self._books[name].to_json()} for name in spends]
-        connection.execute(insert(books), values)
+            old = self._books.get(name)
+            book = self._books[name] = more if old is None else old + more
+            (self._add if old is None else self._change).run(connection, [(name, book.to_json())])
 
 
 def checked_books(connection: Connection, name: str) -> dict[str, Book]:

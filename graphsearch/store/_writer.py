@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from graphsearch.records.errors import StoreError, WriteFailed
 from graphsearch.store._books import Books
 from graphsearch.store._connect import said_by
-from graphsearch.store._insert import Insert
+from graphsearch.store._prepared import Insert
 
 __all__ = ["Landed", "Values", "Writer"]
 

@@ -13,7 +13,7 @@ from graphsearch.ledger import Booked, Spend
 from graphsearch.records.calls import Call, Outcome, Reply, Usage, canonical_json
 from graphsearch.records.errors import EngineError, StoreError
 from graphsearch.store._books import sums_of_rows
-from graphsearch.store._insert import Insert
+from graphsearch.store._prepared import Insert
 from graphsearch.store._tables import SPEND_COLUMNS, calls, failures
 from graphsearch.store._writer import Landed, Writer
 

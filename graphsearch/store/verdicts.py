@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import StoreError
 from graphsearch.records.tasks import Verdict
-from graphsearch.store._insert import Insert
+from graphsearch.store._prepared import Insert
 from graphsearch.store._tables import verdicts
 from graphsearch.store._writer import Writer
 

@@ -16,7 +16,7 @@ from graphsearch.cost import Amount
 from graphsearch.export import load_bundle
 from graphsearch.spec import load_spec
 from graphsearch.store import Store
-from graphsearch.store._insert import Insert
+from graphsearch.store._prepared import Insert
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {
