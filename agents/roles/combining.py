@@ -68,9 +68,9 @@ class WeightedVoteRole(CombiningRole, FittedRole):
         self.name = f"weighted-vote({weighting})"
         self.weighting = weighting
 
-    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
+    def fit(self, examples: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """The weights, by `role:model`."""
-        return {"weights": measured_weights(lessons, self.weighting)}
+        return {"weights": measured_weights(examples, self.weighting)}
 
     def check(self, fitted: Mapping[str, Any], parents: Sequence[str]) -> None:
         """Weights of exactly the parents, within what can be measured."""

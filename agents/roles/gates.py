@@ -188,13 +188,13 @@ class CascadeRole(GatedRole, FittedRole):
         """Weights need to know what answers were worth; a threshold does not."""
         return self.gate.weighting is not None
 
-    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
+    def fit(self, examples: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
         """Weights first, where the vote is weighted; then the threshold, on the weighted vote."""
         fitted: dict[str, Any] = {}
         if self.gate.weighting is not None:
-            fitted["weights"] = measured_weights(lessons, self.gate.weighting)
+            fitted["weights"] = measured_weights(examples, self.gate.weighting)
         if self.gate.least is None:
-            sure = [self._opinion(x.item, x.heard, grader, fitted).sure for x in lessons]
+            sure = [self._opinion(x.item, x.heard, grader, fitted).sure for x in examples]
             fitted["threshold"] = quantile_threshold(sure, self.call_share)
         return fitted
 

@@ -153,7 +153,7 @@ def hold(
 
 
 def measured_weights(
-    lessons: Sequence[CalibrationExample], weighting: Weighting
+    examples: Sequence[CalibrationExample], weighting: Weighting
 ) -> dict[str, float]:
     """What a vote of each (role, model) weighs, by how often it was right.
 
@@ -163,8 +163,8 @@ def measured_weights(
     that hurts, because a wrong answer says nothing against the others like it.
     """
     sums: dict[str, list[float]] = {}
-    for lesson in lessons:
-        for heard, worth in zip(lesson.heard, lesson.worth, strict=True):
+    for example in examples:
+        for heard, worth in zip(example.heard, example.worth, strict=True):
             sums.setdefault(_who(heard), []).append(worth)
     weights = {}
     for who, scores in sorted(sums.items()):

@@ -92,12 +92,12 @@ class Bundle:
         models = ", ".join(sorted(self.record["fingerprints"]))
         test = self.record["evidence"]["test"]
         if test is None or test["accuracy"] is None:
-            proof = "no sealed test"
+            proof = "no held-out test"
         else:
             low, high = (100 * end for end in test["interval"])
             proof = (
                 f"{100 * test['accuracy']:.1f} % ({low:.1f} to {high:.1f} %) "
-                f"of {test['n']} sealed test questions"
+                f"of {test['n']} held-out test questions"
             )
         name = f"{self.record['task']['name']}: {self.graph.describe()}"
         return f"<Bundle {name}; models {models}; {proof}; digest {self.digest[:12]}>"

@@ -123,12 +123,13 @@ def readme(record: dict[str, Any]) -> str:
     }
     keys_wanted = f" The search used `api_key_envs={keys!r}`." if keys else ""
     if test is None or test["accuracy"] is None:
-        measured = "The budget of the search left no questions for a sealed test."
+        measured = "The budget of the search left no questions for a held-out test."
     else:
         low, high = (100 * end for end in test["interval"])
         measured = (
-            f"On {test['n']} sealed test questions it was right on {100 * test['accuracy']:.1f} % "
-            f"({100 * test['level']:.0f} % interval {low:.1f} to {high:.1f})."
+            f"On {test['n']} held-out test questions it was right on "
+            f"{100 * test['accuracy']:.1f} % ({100 * test['level']:.0f} % interval "
+            f"{low:.1f} to {high:.1f})."
         )
     return f"""# {record["text"]}
 

@@ -209,11 +209,11 @@ class FittedRole(Role, Protocol):
         """Whether `fit` looks at `CalibrationExample.worth`: grading may cost time and calls."""
         ...
 
-    def fit(self, lessons: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
-        """The parameters, JSON. Pure: equal lessons give equal parameters.
+    def fit(self, examples: Sequence[CalibrationExample], grader: Grader) -> Mapping[str, Any]:
+        """The parameters, JSON. Pure: equal examples give equal parameters.
 
         Args:
-            lessons: at least one.
+            examples: at least one.
             grader: reads answers.
         """
         ...

@@ -44,8 +44,8 @@ CODE = '''
         def message(self, reply):
             return self.plain.message(reply)
 
-        def fit(self, lessons, grader):
-            shortest = sorted(min(len(heard.text) for heard in one.heard) for one in lessons)
+        def fit(self, examples, grader):
+            shortest = sorted(min(len(heard.text) for heard in one.heard) for one in examples)
             return {"letters": shortest[int(self.call_share * len(shortest))]}
 
         def check(self, fitted, parents):

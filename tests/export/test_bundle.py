@@ -475,7 +475,7 @@ def test_a_bundle_says_what_it_is_on_one_line(bundle, tmp_path):
     loaded = load_bundle(bundle)
     assert repr(loaded) == (
         f"<Bundle puzzle: {loaded.graph.describe()}; models nano, xs; 40.0 % (20.0 to 60.0 %) of "
-        f"20 sealed test questions; digest {loaded.digest[:12]}>"
+        f"20 held-out test questions; digest {loaded.digest[:12]}>"
     )
     untested = run_folder(tmp_path / "bare", graph_of("nano", "xs"), test=None)
-    assert "; no sealed test; digest " in repr(write_bundle(untested, tmp_path / "other"))
+    assert "; no held-out test; digest " in repr(write_bundle(untested, tmp_path / "other"))
