@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -379,7 +380,7 @@ class _DryExecutor(Executor):
             Outcome.ANSWERED,
             Verdict(self._worth(graph)),
             "",
-            Spend.total(self._calls.spend(kind) for kind in asked.values()),
+            _Price(Spend.total(self._calls.spend(kind) for kind in asked.values()).quanta),
             {model: Usage(None, None, count) for model, count in models.items()},
             tuple(nodes),
         )
@@ -411,6 +412,18 @@ class _DryExecutor(Executor):
         if (what, graph.key) not in known:
             known[what, graph.key] = bound(graph, self._item)
         return known[what, graph.key]
+
+
+class _Price(Spend):
+    """A spend that stands for many questions, so its floats are worked out once."""
+
+    @cached_property
+    def _floats(self) -> dict[str, float]:
+        return super().floats()
+
+    def floats(self) -> dict[str, float]:
+        """All known amounts by currency as floats."""
+        return self._floats
 
 
 class _Memory:
