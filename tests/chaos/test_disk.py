@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,15 @@ from benchmarks.kills import SMALL, write_config
 from graphsearch.store import Store
 
 ROOT = Path(__file__).parents[2]
-TINY = replace(
-    SMALL, rounds=1, blocks=(6,), search_items=6, selection_items=6, test_items=6, min_test_items=2
+TINY = SMALL.model_copy(
+    update={
+        "rounds": 1,
+        "blocks": (6,),
+        "search_items": 6,
+        "selection_items": 6,
+        "test_items": 6,
+        "min_test_items": 2,
+    }
 )
 
 

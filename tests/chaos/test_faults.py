@@ -3,8 +3,6 @@
 `python -m benchmarks.faults` does the same with processes, real time and more faults.
 """
 
-from dataclasses import replace
-
 import pytest
 
 from benchmarks import faults
@@ -13,8 +11,14 @@ from graphsearch.testing import StubServer, run_virtual
 
 RATES = {kind.value: 0.3 / len(faults.KINDS) for kind in faults.KINDS}
 
-SMALL = replace(
-    faults.SETTINGS, rounds=2, blocks=(4, 8), search_items=24, selection_items=10, test_items=20
+SMALL = faults.SETTINGS.model_copy(
+    update={
+        "rounds": 2,
+        "blocks": (4, 8),
+        "search_items": 24,
+        "selection_items": 10,
+        "test_items": 20,
+    }
 )
 
 
