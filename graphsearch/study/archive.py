@@ -98,8 +98,6 @@ class Archive:
         """Graphs with a score, best lower bound first; ties to the cheaper, then by key."""
         if self._ranking is None:
             scored = [e for e in self._entries.values() if e.estimate(self._level).n]
-            self._ranking = sorted(scored, key=self._rank)
+            scored.sort(key=lambda e: (-e.estimate(self._level).low, e.expected_cost, e.graph.key))
+            self._ranking = scored
         return list(self._ranking)
-
-    def _rank(self, entry: Entry) -> tuple[float, float, str]:
-        return -entry.estimate(self._level).low, entry.expected_cost, entry.graph.key

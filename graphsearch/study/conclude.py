@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import CURRENCIES
-from graphsearch.study._show import number
 from graphsearch.study.agreement import judge_part, note_on_judge
 from graphsearch.study.budgets import ASKED_ONCE
 from graphsearch.study.calibration import ACCOUNT, Calibration
@@ -14,6 +13,7 @@ from graphsearch.study.lengths import lengths_part
 from graphsearch.study.losses import note_on_losses
 from graphsearch.study.prepare import LENGTHS, agreement_in
 from graphsearch.study.result import BreakEven, Result, Row, Winner
+from graphsearch.study.show import number
 from graphsearch.study.tally import Tally
 from graphsearch.study.usable import never_used
 from graphsearch.study.verdict import compared, rivals_of, verdict

@@ -7,9 +7,6 @@ from graphsearch.records.calls import Usage
 from graphsearch.records.tasks import BYTES_PER_TOKEN, AskingGrader, JudgeCall, LabelledGrader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from graphsearch.records.tasks import Item
     from graphsearch.study.experiment import Experiment
 
 __all__ = ["JudgeLength", "judge_lengths", "labelled_answers"]
@@ -49,17 +46,19 @@ class JudgeLength:
         return Usage(self.prompt + self.answer, self.reply, 1)
 
 
-def judge_lengths(parts: "Experiment") -> tuple[JudgeLength, ...]:
+def judge_lengths(experiment: "Experiment") -> tuple[JudgeLength, ...]:
     """The calls that may judge one answer, in order; none where no model judges.
 
     Prompts hold question and gold answer, whose lengths differ: so they are means over questions
     spread over the search split.
     """
-    grader = parts.task.grader
+    grader = experiment.task.grader
     if not isinstance(grader, AskingGrader):
         return ()
-    asked = [grader.calls(item) for item in _spread(parts.task.splits["search"])]
-    answer = parts.task.profile.answer
+    items = experiment.task.splits["search"]
+    spread = items[:: max(1, len(items) // _ASKED)][:_ASKED]
+    asked = [grader.calls(item) for item in spread]
+    answer = experiment.task.profile.answer
     found = []
     for calls in zip(*asked, strict=False):
         call = calls[0]
@@ -69,22 +68,18 @@ def judge_lengths(parts: "Experiment") -> tuple[JudgeLength, ...]:
     return tuple(found)
 
 
-def labelled_answers(parts: "Experiment") -> int:
+def labelled_answers(experiment: "Experiment") -> int:
     """Answers on which a judge is compared with people before the search.
 
     Raises:
         TaskError: the sample cannot be used.
     """
-    grader = parts.task.grader
+    grader = experiment.task.grader
     if not isinstance(grader, LabelledGrader):
         return 0
-    splits = parts.task.splits
+    splits = experiment.task.splits
     seen = {item.id: item for name in ("search", "selection") for item in splits[name]}
     return len(grader.labelled(seen))
-
-
-def _spread(items: "Sequence[Item]") -> "Sequence[Item]":
-    return items[:: max(1, len(items) // _ASKED)][:_ASKED]
 
 
 def _tokens(call: JudgeCall) -> int:

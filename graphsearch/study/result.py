@@ -327,12 +327,12 @@ class Result:
         return str(self)
 
     def __str__(self) -> str:
-        from graphsearch.study._show import as_text
+        from graphsearch.study.show import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from graphsearch.study._show import as_html
+        from graphsearch.study.show import as_html
 
         return as_html(self)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from graphsearch.study._show import number, percent
+from graphsearch.study.show import number, percent
 from graphsearch.words import decimals, listing
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from graphsearch.study._show import as_text, number, points
 from graphsearch.study.heldout import note_on_stops
+from graphsearch.study.show import as_text, number, points
 from graphsearch.study.study import Study
 from tests.study.world import make_parts
 
@@ -70,7 +70,7 @@ def test_one_is_no_plural(result):
 
 
 def test_small_costs_are_written_without_an_exponent():
-    from graphsearch.study._show import number
+    from graphsearch.study.show import number
 
     assert [number(v) for v in (9.21628e-5, 3.07e-4, 17.144, 2e-9)] == [
         "0.00009216",
