@@ -58,3 +58,9 @@ def test_nothing_but_graphsearch_is_installed_at_top_level():
     for name in ("agents", "evaluators"):
         assert (PACKAGE / name).is_symlink()
         assert os.readlink(PACKAGE / name) == f"../{name}"
+
+
+def test_an_editable_install_is_a_path_entry():
+    # setuptools makes an import hook otherwise, and then the folder that holds a clone named like
+    # the package comes before it, as an empty namespace.
+    assert SETUP["package-dir"] == {"": "."}
