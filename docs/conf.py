@@ -61,16 +61,25 @@ def write_configuration_page() -> None:
     (home / "reference" / "configuration.md").write_text("\n".join(lines), encoding="utf-8")
 
 
+SECTIONS = {"Args:", "Attributes:", "Returns:", "Yields:", "Raises:"}
+
+
 def literal_blocks(app, what, name, obj, options, lines) -> None:
-    """Indented blocks of a module's docstring are shown as they stand: trees, tables, code."""
-    if what != "module":
-        return
-    shown, inside = [], False
+    """Indented blocks of a docstring are shown as they stand: trees, tables, code.
+
+    A block begins after a blank line, outside the sections of a Google docstring.
+    """
+    shown, inside, section, blank = [], False, False, False
     for line in lines:
-        if line.startswith("    ") and not inside:
+        is_indented = line.startswith("    ")
+        if is_indented and blank and not inside and not section:
             shown += ["::", ""]
+            inside = True
         if line.strip():
-            inside = line.startswith("    ")
+            inside = inside and is_indented
+            if not is_indented:
+                section = line.strip() in SECTIONS
+        blank = not line.strip()
         shown.append(line)
     lines[:] = shown
 

@@ -231,7 +231,7 @@ class FittedRole(Role, Protocol):
         """
 
     def describe(self, fitted: Mapping[str, Any]) -> str:
-        """What was fitted, in words for a report: one clause, or several joined by `; `."""
+        """What was fitted, in words for a report: one clause, or several joined by semicolons."""
         return "; ".join(f"{name} {value}" for name, value in fitted.items())
 
 
