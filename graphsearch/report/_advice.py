@@ -1,4 +1,4 @@
-"""The agent's words beside the numbers that followed."""
+"""What the agent advised, and the numbers that followed."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -13,10 +13,10 @@ _Record = Mapping[str, Any]
 
 
 def advice_rounds(result: _Record) -> list[dict[str, Any]]:
-    """One entry per round after which the agent spoke, in order.
+    """One entry per round after which the agent gave advice, in order.
 
-    The numbers that followed: the mean score of the graphs sampled in the next round beside that
-    of this one, and each edited probability before this round and after it (numbers and words
+    The numbers that followed: the mean score of the graphs sampled in this round and in the
+    next one, and each edited probability before this round and after it (numbers and words
     together, as the searcher moves by both at once).
     """
     rounds = result["rounds"]

@@ -79,20 +79,20 @@ def _account(
 
 
 def outcomes(result: _Record) -> dict[str, Any]:
-    """Counts of outcomes by account and for the winner, and of each alternative on the test."""
+    """Counts of outcomes by account and for the winner, and of each baseline on the test."""
     by_account = sorted(result["outcomes"].items(), key=lambda pair: _account_order(pair[0]))
     rows = [(f"all of {name}", counts) for name, counts in by_account]
     if result["test"] is not None:
         rows.append(("the winner, tested", result["test"]["outcomes"]))
-    alternatives = [(r["name"], r["evidence"]["outcomes"]) for r in result["baselines"]]
-    seen = {kind for _, counts in [*rows, *alternatives] for kind, value in counts.items() if value}
+    baselines = [(r["name"], r["evidence"]["outcomes"]) for r in result["baselines"]]
+    seen = {kind for _, counts in [*rows, *baselines] for kind, value in counts.items() if value}
     kinds = [k for k in _OUTCOMES if k in seen] + sorted(seen - set(_OUTCOMES))
     colours = {k: _OUTCOMES.get(k, _OURS) for k in kinds}
     return {
         "kinds": kinds,
         "colours": colours,
         "rows": [_ended(name, counts, colours) for name, counts in rows],
-        "alternatives": [_ended(name, counts, colours) for name, counts in alternatives],
+        "baselines": [_ended(name, counts, colours) for name, counts in baselines],
     }
 
 

@@ -1,11 +1,11 @@
-"""Colours of the report: Okabe and Ito's palette, told apart by colour-blind readers too."""
+"""Colours of the report: Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
 from collections.abc import Sequence
 
-__all__ = ["PLAIN", "UNKNOWN_MODEL", "WINNER", "assigned", "shade", "tint"]
+__all__ = ["BASELINE", "UNKNOWN_MODEL", "WINNER", "assigned", "shade", "tint"]
 
 WINNER = "#1b4f9c"
-PLAIN = "#c2571a"
+BASELINE = "#c2571a"
 UNKNOWN_MODEL = "#5b6470"
 
 _OKABE_ITO = (

@@ -1,7 +1,7 @@
-"""Draws a collaboration graph in layers, as SVG, and tells it in words.
+"""Draws a collaboration graph in layers, as SVG, and describes it in words.
 
 Layout: a node's layer is its longest way to the sink, so that messages flow one way and a root
-sits beside its reader. A message that skips layers runs through a track in each of them; all
+sits next to its reader. A message that skips layers runs through a track in each of them; all
 readers of one node share its tracks, because they read the same message. Order inside a layer
 comes from median sweeps. Nodes that nobody could tell apart are drawn once with their number when
 there are many.
@@ -40,7 +40,7 @@ class DrawnNode:
         model: name of the model, None for roles that call none.
         parents: boxes it reads, ascending.
         count: how many like nodes the box stands for.
-        label: numbers of those nodes, counted from 1, as in the words beside the picture.
+        label: numbers of those nodes, counted from 1, as in the list of steps.
     """
 
     role: str
@@ -56,7 +56,7 @@ class DrawnNode:
 
     @property
     def short(self) -> str:
-        """The model without the name of its maker; the words beside the picture have it whole."""
+        """The model without the name of its maker; the list of steps has it whole."""
         return self.model.rsplit("/", 1)[-1] if self.model else "no model"
 
 
@@ -76,9 +76,9 @@ def nodes_of(graph: Mapping[str, Any]) -> tuple[tuple[DrawnNode, ...], int]:
 
 
 def graph_steps(graph: Mapping[str, Any], roles: Mapping[str, Role] = NO_ROLES) -> tuple[str, ...]:
-    """One plain sentence per node: the text alternative of the picture.
+    """One plain sentence per node: the picture's description for those who cannot see it.
 
-    A role that is not among `roles` is told as one that reads its parents' messages.
+    A role that is not among `roles` is described as one that reads its parents' messages.
     """
     nodes, sink = nodes_of(graph)
     steps = []

@@ -8,23 +8,23 @@ from graphsearch.report._numbers import UNKNOWN
 __all__ = ["lengths"]
 
 _SOURCES = {
-    "assumed": "Costs were expected by the lengths that the task assumes.",
-    "measured": "Costs were expected by lengths measured on the first questions of the search.",
-    "told": "Costs were expected by lengths of single models, told beforehand.",
+    "assumed": "Costs were expected from the lengths that the task assumes.",
+    "measured": "Costs were expected from lengths measured on the first questions of the search.",
+    "told": "Costs were expected from lengths that were given for single models.",
 }
 
 
 def lengths(result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A row a model; None where the record says nothing of lengths."""
+    """A row a model; None where the record holds no lengths."""
     part = result.get("lengths")
     if part is None:
         return None
     return {
         "says": _SOURCES[part["source"]],
         "assumed": part["assumed"],
-        "rows": [{"name": name, **told} for name, told in part["models"].items()],
-        "off": {name: _off(told["error"]) for name, told in part["models"].items()},
-        "off_assumed": {n: _off(told["error_assumed"]) for n, told in part["models"].items()},
+        "rows": [{"name": name, **found} for name, found in part["models"].items()],
+        "off": {name: _off(found["error"]) for name, found in part["models"].items()},
+        "off_assumed": {n: _off(found["error_assumed"]) for n, found in part["models"].items()},
     }
 
 

@@ -166,9 +166,9 @@ def _cell(x: float, y: float, size: float, value: float, source: str, target: st
 def draw_heat(
     rows: Mapping[str, Sequence[float]], rounds: Sequence[int], *, width: float, class_: str
 ) -> Markup:
-    """One row per option, one column per round, darker for more probable; last value beside it.
+    """One row per option, one column per round, darker for more probable.
 
-    A row whose name ends in `TOGETHER` is a sum and stands last.
+    Each row ends with its last value. A row named `... TOGETHER` is a sum and stands last.
     """
     names = sorted(rows, key=lambda n: (n.endswith(TOGETHER), -rows[n][-1]))
     left = min(max(text_width(n, 12) for n in names) + 14, width * 0.4)

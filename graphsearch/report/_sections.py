@@ -8,7 +8,7 @@ from graphsearch.records.roles import FittedRole, Role
 from graphsearch.report import _words
 from graphsearch.report._advice import advice_rounds
 from graphsearch.report._books import outcomes, spend
-from graphsearch.report._colours import PLAIN, WINNER, assigned
+from graphsearch.report._colours import BASELINE, WINNER, assigned
 from graphsearch.report._graph import draw_graph, graph_steps
 from graphsearch.report._learned import probabilities, scores, trust
 from graphsearch.report._lengths import lengths
@@ -62,7 +62,7 @@ def sections(run: Run) -> dict[str, Any]:
 
 
 def _stopped_early(result: _Record) -> bool:
-    """Whether some alternative answered fewer test questions than the winner."""
+    """Whether some baseline answered fewer test questions than the winner."""
     test = result["test"]
     return test is not None and any(r["evidence"]["n"] < test["n"] for r in result["baselines"])
 
@@ -93,16 +93,16 @@ def fitted_parts(winner: _Record, roles: Mapping[str, Role]) -> list[str]:
     fit = winner.get("fit")
     if fit is None:
         return []
-    told = []
+    said = []
     for node, values in sorted(fit["nodes"].items(), key=lambda pair: int(pair[0])):
         role = roles.get(str(winner["graph"]["nodes"][int(node)]["role"]))
-        said = role.describe(values) if isinstance(role, FittedRole) else str(values)
-        told.append(f"Node {int(node) + 1}: {said} (measured on {fit['items']} questions).")
-    return told
+        found = role.describe(values) if isinstance(role, FittedRole) else str(values)
+        said.append(f"Node {int(node) + 1}: {found} (measured on {fit['items']} questions).")
+    return said
 
 
 def _rows(result: _Record) -> list[dict[str, Any]]:
-    """The winner first, then every alternative, with intervals on two common scales."""
+    """The winner first, then every baseline, with intervals on two common scales."""
     test, winner = result["test"], result["winner"]
     tested = [r["evidence"] for r in result["baselines"]] + ([test] if test else [])
     accuracy = _domain([b for e in tested if e["interval"] for b in e["interval"]], 0.0, 1.0)
@@ -130,7 +130,7 @@ def _row(
     gain: tuple[float, float],
     test: _Record | None,
 ) -> dict[str, Any]:
-    colour = WINNER if kind == "winner" else _GREY if kind == "oracle" else PLAIN
+    colour = WINNER if kind == "winner" else _GREY if kind == "oracle" else BASELINE
     share = None
     if test is not None and test["used"] and evidence["used"] is not None:
         share = evidence["used"] / test["used"]
@@ -207,7 +207,7 @@ def _tradeoff(result: _Record) -> dict[str, Any] | None:
 
 
 def _tested_marks(result: _Record) -> list[Mark]:
-    """Winner, best plain alternative, the best of each kind, then the rest; a few are labelled."""
+    """Winner, best baseline, the best of each kind, then the rest; a few are labelled."""
     rows = sorted(
         result["baselines"],
         key=lambda r: (r["name"] != result["best_plain"], -(r["evidence"]["accuracy"] or 0.0)),
@@ -220,7 +220,7 @@ def _tested_marks(result: _Record) -> list[Mark]:
     for row in rows:
         label = _label(row) if row["kind"] not in seen else ""
         seen.add(row["kind"])
-        kind = "oracle" if row["oracle"] else "plain"
+        kind = "oracle" if row["oracle"] else "baseline"
         marks.append(_mark(kind, row["name"], label, row["evidence"]["used"], row["evidence"]))
     return [mark for mark in marks if mark is not None]
 

@@ -60,7 +60,7 @@ def _value(value: str | float) -> str:
 def picture(
     *children: str, width: float, height: float, title: str, description: str, class_: str
 ) -> Markup:
-    """A whole picture with its name and its text alternative."""
+    """A whole picture with its name and its description."""
     return tag(
         "svg",
         tag("title", title),
@@ -132,7 +132,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Maps numbers in [low, high] to pixels in [start, end], by logarithm when told."""
+    """Maps numbers in [low, high] to pixels in [start, end], on a logarithmic scale when `log`."""
 
     low: float
     high: float
@@ -191,7 +191,7 @@ def place_labels(
     size: float = 12.0,
     crowd: Sequence[tuple[float, float]] = (),
 ) -> tuple[Box | None, ...]:
-    """Finds a free place for each label beside its point.
+    """Finds a free place for each label near its point.
 
     Args:
         wanted: point (x, y) and text of each label, the most important first.

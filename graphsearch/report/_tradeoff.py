@@ -1,4 +1,4 @@
-"""The picture of accuracy against cost: everything tried, the winner and the plain alternatives."""
+"""The picture of accuracy against cost: everything tried, the winner and the baselines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ class Mark:
     """One thing with a cost and an accuracy.
 
     Attributes:
-        kind: `tried` (search items), `winner`, `plain` or `oracle` (test items).
+        kind: `tried` (search items), `winner`, `baseline` or `oracle` (test items).
         name: what it is, for the tooltip.
-        label: short text beside the mark, "" for none.
+        label: short text near the mark, "" for none.
         cost: per question, in the picture's currency.
         accuracy: share right.
         low, high: interval of the accuracy.
         n: items behind it.
     """
 
-    kind: Literal["tried", "winner", "plain", "oracle"]
+    kind: Literal["tried", "winner", "baseline", "oracle"]
     name: str
     label: str
     cost: float

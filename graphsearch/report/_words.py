@@ -1,4 +1,4 @@
-"""The sentences of the report: what was found, said plainly either way."""
+"""The sentences of the report: what was found, and what it does not show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,10 +79,10 @@ def headline(result: _Record) -> str:
 
 
 def verdict(result: _Record) -> tuple[Standing, str]:
-    """Whether the winner beats the best plain alternatives, by how much and at what cost."""
+    """Whether the winner beats the best baselines, by how much and at what cost."""
     found = _comparison(result)
     if found is None:
-        return "unknown", "It was not compared with any plain alternative."
+        return "unknown", "It was not compared with any baseline."
     said = claim(found, minus=MINUS)
     return found.standing, f"{said[0].upper()}{said[1:]}."
 
@@ -124,7 +124,7 @@ def _rival(row: _Record, winner: _Record) -> Rival:
 
 
 def rivals(result: _Record) -> tuple[tuple[Standing, str], ...]:
-    """The best alternative of each kind, and how the winner stands to it."""
+    """The best baseline of each kind, and how the winner stands to it."""
     rows = sorted(
         (r for r in result["baselines"] if r["kind"] in _KINDS and not r["oracle"]),
         key=lambda r: (
@@ -160,7 +160,7 @@ def _told(row: _Record, state: Standing) -> str:
 
 
 def tally(result: _Record) -> str:
-    """Against how many plain alternatives the winner is better, level or worse; names the rest."""
+    """How many baselines the winner is clearly better than; the others by name."""
     rows = [r for r in result["baselines"] if not r["oracle"]]
     states = {r["name"]: standing(r, result["winner"]) for r in rows}
     named: dict[str, list[str]] = {}
@@ -168,7 +168,7 @@ def tally(result: _Record) -> str:
         named.setdefault(state, []).append(name)
     better = len(named.get("better", []))
     whom = "all of them" if better == len(rows) else str(better) if better else "none of them"
-    parts = [f"Of {len(rows)} plain alternatives, the winner is clearly better than {whom}"]
+    parts = [f"Of {len(rows)} baselines, the winner is clearly better than {whom}"]
     if named.get("unclear"):
         parts.append(f"not clearly different from {_listing(named['unclear'])}")
     if named.get("worse"):
@@ -209,8 +209,8 @@ def limits(result: _Record) -> tuple[str, ...]:
         *_resolution(result),
         (
             "Accuracies of graphs tried in the search come from search questions, and the best of "
-            "many is partly luck. Only the sealed test counts: it was read once, after the winner "
-            "was fixed."
+            "many is partly luck. Only the held-out test counts: it was read once, after the "
+            "winner was fixed."
         ),
         *_many_rows(result),
         *_cost_words(result),

@@ -285,7 +285,7 @@ def record(*, tried: int = 83, rounds: int = 10, accuracy: float = 0.672) -> dic
         ],
         "baselines": rows,
         "best_plain": best,
-        "verdict": "The winner beats the best plain alternative.",
+        "verdict": "The winner beats the best baseline.",
         "break_even": {
             "against": best,
             "questions": 48210.4,

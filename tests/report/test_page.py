@@ -136,7 +136,7 @@ def test_the_verdict_is_said_plainly_either_way(low, high, says):
     assert f"{numbers.points((low + high) / 2)} points, 95 % interval" in text
 
 
-def test_a_winner_that_is_a_plain_alternative_is_called_one():
+def test_a_winner_that_is_a_baseline_is_called_one():
     record = records.record()
     row = next(r for r in record["baselines"] if r["name"] == record["best_plain"])
     record["winner"] |= {"graph": row["graph"], "key": key_of(row["graph"])}
@@ -182,11 +182,11 @@ def test_the_best_of_each_kind_is_answered_for():
     ) in text
 
 
-def test_every_alternative_stands_in_the_table_with_three_costs(html):
+def test_every_baseline_stands_in_the_table_with_three_costs(html):
     text = Page(html).text
     for row in records.record()["baselines"]:
         assert row["name"] in text
-    for word in ("used", "planned", "allowed", "of the winner's", "oracle", "best plain"):
+    for word in ("used", "planned", "allowed", "of the winner's", "oracle", "best baseline"):
         assert word in text
 
 
@@ -200,13 +200,13 @@ def test_the_winner_is_not_compared_with_itself():
     assert "winner minus" not in cells
 
 
-def test_the_agents_words_stand_beside_what_followed(html):
+def test_advice_stands_with_the_numbers_that_followed(html):
     text = Page(html).text.replace("\u00a0", " ")
     assert "After round 2" in text
     assert "one l call costs as much as thirteen xs" in text
     assert "39.6 % in round 2, 44.0 % in round 3" in text
     assert "+4.4 points" in text
-    assert "Trust: 0.54 when this was said, 0.56 a round later" in text
+    assert "Trust: 0.54 when this was advised, 0.56 a round later" in text
 
 
 def test_one_change_of_many_slots_is_one_row():
@@ -233,7 +233,7 @@ def test_edits_that_moved_nothing_share_one_line():
 
 def test_fewer_questions_than_the_winners_are_explained():
     record = records.record()
-    says = "an alternative was clearly worse and stopped early"
+    says = "a baseline was clearly worse and stopped early"
     for row in record["baselines"]:
         row["evidence"]["n"] = record["test"]["n"]
     assert says not in page(record).text
@@ -262,7 +262,7 @@ def test_a_study_that_could_afford_nothing_is_told_without_numbers():
         entry |= {"table": None, "advice": None, "mean": None, "best": None}
     text = page(record).text
     assert "nothing to test it on" in text
-    assert "It was not compared with any plain alternative." in text
+    assert "It was not compared with any baseline." in text
     assert "keeps no probabilities" in text
     assert "ran without an agent" in text
 
@@ -287,7 +287,7 @@ def test_what_is_not_shown_is_said(html):
     assert "tiny" not in page(record).text
 
 
-def test_every_picture_has_a_name_and_a_text_alternative(html):
+def test_every_picture_has_a_name_and_a_description(html):
     pictures = html.split('role="img"')[1:]
     assert len(pictures) > 20
     assert all("<title>" in p[:400] and "<desc>" in p[:1200] for p in pictures)

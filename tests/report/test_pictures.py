@@ -74,7 +74,7 @@ def test_short_trials_do_not_make_the_front():
     st.one_of(st.none(), st.floats(1e-7, 1e9)),
 )
 def test_any_costs_can_be_drawn_and_stay_inside(points, allowed):
-    marks = [mark(c, a, kind="plain", label=f"l{k}") for k, (c, a) in enumerate(points)]
+    marks = [mark(c, a, kind="baseline", label=f"l{k}") for k, (c, a) in enumerate(points)]
     svg = ElementTree.fromstring(
         str(
             draw_tradeoff(
