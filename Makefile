@@ -9,11 +9,11 @@ RUN    := runs/demo
 # Commands that tests start would compile the package anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo setup lint test docs train test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
+.PHONY: help demo setup lint test golden golden-update docs train test-train test-litellm test-sandbox bench bench-engines bench-graders bench-torch schema clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
-		awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,12 @@ lint: $(VENV)/.dev  ## ruff and mypy, both strict
 
 test: lint  ## lint, then run all tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+golden: $(VENV)/.dev  ## small whole searches still end as tests/golden/files says, also when killed (a minute)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/golden
+
+golden-update: $(VENV)/.dev  ## write the golden files anew; a commit of its own says why
+	$(BIN)/python -m tests.golden --update
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
