@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphsearch import stats
+from graphsearch.records.events import Best
 from graphsearch.records.trials import ItemResult, TrialRecord
 
 if TYPE_CHECKING:
@@ -93,6 +94,21 @@ class Archive:
         """The first of the ranking, None before any score."""
         ranking = self.ranking()
         return ranking[0] if ranking else None
+
+    def leader(self) -> Best | None:
+        """`best`, as events carry it."""
+        entry = self.best()
+        if entry is None:
+            return None
+        estimate, graph = entry.estimate(self._level), entry.graph
+        return Best(
+            graph.key,
+            graph.describe(),
+            estimate.mean,
+            estimate.interval,
+            estimate.n,
+            entry.expected_cost,
+        )
 
     def ranking(self) -> list[Entry]:
         """Graphs with a score, best lower bound first; ties to the cheaper, then by key."""

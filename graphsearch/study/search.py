@@ -12,7 +12,6 @@ from graphsearch.records.calls import Message, Reply, digest
 from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.events import (
     AdviceGiven,
-    Best,
     BlockDone,
     RoundDone,
     RoundStarted,
@@ -335,18 +334,7 @@ class Search:
         estimate = best.estimate(self.experiment.settings.level) if best else None
         if estimate is not None and estimate.low > self._best_low:
             self._best_low, self._best_round = estimate.low, len(self.rounds)
-        if best is not None and estimate is not None:
-            graph = best.graph
-            self._run.events.lead(
-                Best(
-                    graph.key,
-                    graph.describe(),
-                    estimate.mean,
-                    estimate.interval,
-                    estimate.n,
-                    best.expected_cost,
-                )
-            )
+        self._run.events.lead(self.archive.leader())
 
     def _end_round(self, trials: Sequence[TrialRecord], log: dict[str, Any]) -> None:
         self._window.advance(max(len(trial.results) for trial in trials))

@@ -169,6 +169,11 @@ class Study:
         self._is_announced = True
         experiment, state = self._run.experiment, self._run.made("study")
         done = 0 if state is None else state["rounds"]
+        if done:
+            archive = Archive(experiment.settings.level)
+            for trial in self._run.trials():
+                archive.add(trial)
+            self._run.events.lead(archive.leader())
         self._run.events.say(
             StudyStarted,
             task=experiment.task.name,
