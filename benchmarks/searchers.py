@@ -109,7 +109,7 @@ def best_known(
     landscape: Landscape, space: Space, *, starts: int = 12, patience: int = 250
 ) -> float:
     """The best true accuracy that hill climbing without noise finds."""
-    from graphsearch.searchers._moves import mutate, plain_graphs
+    from graphsearch.searchers.moves import mutate, plain_graphs
 
     rng = np.random.default_rng(0)
     begin = [trace.graph for trace in Distribution(space).sample_many(rng, starts)]

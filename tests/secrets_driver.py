@@ -22,7 +22,6 @@ import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 from benchmarks._world import answer, questions
 from graphsearch.testing import StubReply, StubServer
@@ -139,14 +138,16 @@ class FastPolicy(asyncio.DefaultEventLoopPolicy):
 def talk(home):
     """Have everything that can be said said."""
     logging.basicConfig(level=logging.NOTSET, filename=home / "log.txt", force=True)
-    from graphsearch.cli import _app
+    known = traceback.print_exception
 
-    def with_locals(error, *, file):
+    def with_locals(error, *rest, **options):
+        if rest:  # what logging prints
+            return known(error, *rest, **options)
         shown = traceback.TracebackException.from_exception(error, capture_locals=TALK["locals"])
         lines = shown.format()
-        print("".join(lines), file=file)
+        return print("".join(lines), file=options["file"])
 
-    _app.traceback = SimpleNamespace(print_exception=with_locals)
+    traceback.print_exception = with_locals
     asyncio.set_event_loop_policy(FastPolicy())
 
 
@@ -203,7 +204,7 @@ def serving(options):
 
 def command(*words):
     """A command of graphsearch, in this process; its exit code."""
-    from graphsearch.cli._app import app
+    from graphsearch.cli import app
 
     print(">>>", round(time.monotonic(), 2), words[0], flush=True)
     try:

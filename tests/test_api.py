@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import graphsearch
 from graphsearch import Study
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.execution import RetryPolicy

@@ -130,9 +130,9 @@ def test_looking_after_every_item_keeps_the_error_rate():
     """A fixed-size test looked at 200 times errs far more often than in 5 % of the runs."""
     rng = np.random.default_rng(3)
     values = rng.choice([-1.0, 0.0, 1.0], size=(2000, 200), p=[0.2, 0.6, 0.2])
-    bets = np.array(stats._BETS)[:, None, None]
+    bets = np.array(stats.BETS)[:, None, None]
     capital = np.cumsum(np.log1p(bets * values), axis=2)
-    mixture = np.logaddexp.reduce(capital, axis=0) - math.log(len(stats._BETS))
+    mixture = np.logaddexp.reduce(capital, axis=0) - math.log(len(stats.BETS))
     assert mixture[0, -1] == pytest.approx(stats.log_evidence_above_zero(values[0]))
     rate = (mixture.max(axis=1) >= math.log(1 / 0.05)).mean()
     assert 0 < rate <= 0.05

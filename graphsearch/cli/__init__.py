@@ -4,12 +4,25 @@ Commands import what they use when they run, so that help comes at once.
 """
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["main"]
+    import typer
+
+    app: typer.Typer
+
+__all__ = ["app", "main"]
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, the application that `main` runs; loaded when asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from graphsearch.cli._app import app
+
+    return app
 
 
 def main() -> None:

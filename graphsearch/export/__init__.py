@@ -9,7 +9,7 @@ A bundle is data alone: loading it checks its digest and runs no code out of it.
 
 from graphsearch.export._bundle import Answer, Bundle
 from graphsearch.export._load import load_bundle
-from graphsearch.export._record import SCHEMA_VERSION
 from graphsearch.export._write import write_bundle
+from graphsearch.export.record import SCHEMA_VERSION
 
 __all__ = ["SCHEMA_VERSION", "Answer", "Bundle", "load_bundle", "write_bundle"]

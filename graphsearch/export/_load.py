@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsearch.export._bundle import Bundle
-from graphsearch.export._record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
+from graphsearch.export.record import PROMPT_SUFFIXES, SCHEMA_VERSION, content_digest
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.options import options_of

@@ -5,9 +5,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.export import _record
 from graphsearch.export._bundle import Bundle
 from graphsearch.export._parts import find_sources
+from graphsearch.export.record import (
+    SCHEMA_VERSION,
+    content_digest,
+    evidence_part,
+    graph_part,
+    models_part,
+    prompts_part,
+    provenance_part,
+)
 from graphsearch.records.errors import BudgetRefused, ConfigError, StoreError
 from graphsearch.records.urls import bare_url
 
@@ -73,22 +81,22 @@ def write_bundle(
                 raise BudgetRefused(f"the cap of {amount} a question cannot be kept: {reason}")
         cap = str(amount)
     record: dict[str, Any] = {
-        "schema_version": _record.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "task": dict(parts.task),
-        **_record.graph_part(graph, parts.roles),
-        "prompts": _record.prompts_part(parts.prompt_folder, parts.roles.version),
-        **_record.models_part(graph, parts.fleet, parts.engines),
+        **graph_part(graph, parts.roles),
+        "prompts": prompts_part(parts.prompt_folder, parts.roles.version),
+        **models_part(graph, parts.fleet, parts.engines),
         "caps": {
             "per_question": cap,
             "graph_budget": result["budgets"]["graph"]["text"],
             "expected": result["winner"]["expected_cost"],
         },
-        "evidence": _record.evidence_part(result),
-        "provenance": _record.provenance_part(result, parts.config_digest),
+        "evidence": evidence_part(result),
+        "provenance": provenance_part(result, parts.config_digest),
     }
     if "fit" in result["winner"]:
         record["fit"] = result["winner"]["fit"]
-    record["digest"] = _record.content_digest(record)
+    record["digest"] = content_digest(record)
     target.mkdir(parents=True, exist_ok=True)
     _replace(target / _README, readme(record))
     _replace(target / _GRAPH, json.dumps(record, indent=2, ensure_ascii=False) + "\n")

@@ -19,9 +19,9 @@ from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._policy import Policy
 from graphsearch.searchers._random import rng_for
 from graphsearch.searchers.options import read_options
+from graphsearch.searchers.policy import Policy
 from graphsearch.space import Space
 
 if TYPE_CHECKING:

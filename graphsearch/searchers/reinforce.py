@@ -8,12 +8,12 @@ import numpy as np
 
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._feedback import leave_one_out
 from graphsearch.searchers._observation import Observation, scores_of
-from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._random import rng_for
 from graphsearch.searchers._traces import TraceCache
+from graphsearch.searchers.feedback import leave_one_out
 from graphsearch.searchers.options import read_options
+from graphsearch.searchers.policy import Policy, Vector
 from graphsearch.space import Space, Trace
 
 __all__ = ["ReinforceSearcher", "make"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._gates import least_cost
 from graphsearch.space._tables import Tables
+from graphsearch.space.gates import least_cost
 
 if TYPE_CHECKING:
     from graphsearch.space._walk import _State

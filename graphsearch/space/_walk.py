@@ -11,7 +11,7 @@ the roles of the other live slots.
 
 No dead ends: a step is allowed only if some way to go on exists after it. Costs never fall when a
 graph grows, and the cheapest way to give a target t more parents is to take its t cheapest
-candidates; so the check is exact. (Gates need a closer look: `_gates.py`.)
+candidates; so the check is exact. (Gates need a closer look: `gates.py`.)
 """
 
 from dataclasses import dataclass, fields
@@ -20,9 +20,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._gates import gate_mask, least_with
 from graphsearch.space._parents import GatedParents, Parents
 from graphsearch.space._tables import Tables
+from graphsearch.space.gates import gate_mask, least_with
 
 __all__ = ["Choice", "Chooser", "Draws", "walk"]
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DatabaseError
 
 from graphsearch.records.errors import StoreError
 from graphsearch.store._books import add_books
-from graphsearch.store._connect import begin_all, said_by
 from graphsearch.store._tables import meta, metadata, verdicts
+from graphsearch.store.connect import begin_all, said_by
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "prepare"]
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from graphsearch.records.errors import StoreError, WriteFailed
 from graphsearch.store._books import Books
-from graphsearch.store._connect import said_by
 from graphsearch.store._prepared import Insert
+from graphsearch.store.connect import said_by
 
 __all__ = ["Landed", "Values", "Writer"]
 

@@ -13,11 +13,11 @@ from graphsearch.records.calls import canonical_json
 from graphsearch.records.errors import GraphError, StoreError
 from graphsearch.records.trials import TrialRecord
 from graphsearch.store._books import checked_books
-from graphsearch.store._connect import address_of, connect, file_of, one_state, reader_of
 from graphsearch.store._lock import FolderLock
 from graphsearch.store._schema import SCHEMA_VERSION, prepare
 from graphsearch.store._tables import checkpoints, meta, trials
 from graphsearch.store._writer import Writer
+from graphsearch.store.connect import address_of, connect, file_of, one_state, reader_of
 from graphsearch.store.journal import Journal
 from graphsearch.store.verdicts import Verdicts
 

@@ -174,7 +174,7 @@ def test_a_search_fits_it_gates_it_quotes_it_and_exports_it(tmp_path):
 
 
 def test_a_bundle_with_parameters_that_it_cannot_have_is_refused(tmp_path):
-    from graphsearch.export._record import content_digest
+    from graphsearch.export.record import content_digest
 
     graphsearch.optimize(**arguments(out=tmp_path / "run")).export(tmp_path / "bundle")
     path = tmp_path / "bundle" / "graph.json"

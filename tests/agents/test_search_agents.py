@@ -208,7 +208,7 @@ def test_rules_speak_of_known_names_with_reasons(view):
 
 def made_view(space, graphs_and_means):
     """A view of trials with 64 items each."""
-    from graphsearch.searchers.agent_reinforce._leaderboard import Entry
+    from graphsearch.searchers.agent_reinforce.leaderboard import Entry
 
     base = make_searcher("agent-reinforce", space, seed=0).view({})
     best = tuple(

@@ -9,5 +9,5 @@ import pytest
 def no_waiting_for_disks() -> Iterator[None]:
     """No test here cuts the power, so none needs to wait for a disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphsearch.store._connect.SYNCHRONOUS", "OFF")
+        patch.setattr("graphsearch.store.connect.SYNCHRONOUS", "OFF")
         yield

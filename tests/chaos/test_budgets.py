@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import budgets
-from graphsearch.ledger import Ledger
+from graphsearch.ledger import NOTHING, Ledger
 
 
 @pytest.mark.parametrize(("kind", "runs"), [("engine", 10), ("http", 6), ("search", 4)])
@@ -19,21 +19,11 @@ def test_no_budget_is_passed(kind, runs):
 
 
 def test_an_overrun_would_be_seen(monkeypatch):
-    close = Ledger._close
-
     def reserve(self, account, estimate):
         """Looks at what was spent, but holds nothing back for what is under way."""
-        held = real(self, account, estimate)
-        for meter in self._covering(account):
-            meter.reserved = 0
-        return held
-
-    def forget(self, reservation):
-        close(self, reservation)
-        for meter in self._covering(reservation.account):
-            meter.reserved = 0
+        self.release(real(self, account, estimate))
+        return real(self, account, NOTHING)
 
     real = Ledger.reserve
     monkeypatch.setattr(Ledger, "reserve", reserve)
-    monkeypatch.setattr(Ledger, "_close", forget)
     assert budgets.measure(10, only="engine")["overruns"] > 0

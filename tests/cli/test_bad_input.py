@@ -8,7 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {

@@ -7,8 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.cli import _checks
-from graphsearch.cli._app import app
+from graphsearch.cli import _checks, app
 from graphsearch.cli._output import amount, interval, percent, seconds, table
 
 ROOT = Path(__file__).parents[2]

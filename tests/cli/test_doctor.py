@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli import _checks, _probe
-from graphsearch.cli._app import app
+from graphsearch.cli import _checks, _probe, app
 from graphsearch.engines.base import EngineInfo
 from graphsearch.records.calls import Outcome, Reply, Usage
 from graphsearch.records.errors import (

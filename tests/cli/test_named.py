@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cli._flags import read_order
 from graphsearch.cli._named_models import fleet_of
 from graphsearch.records.errors import ConfigError

@@ -8,15 +8,15 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cost import Amount
 from graphsearch.export import load_bundle
 from graphsearch.spec import load_spec
 from graphsearch.store import Store
-from graphsearch.store._prepared import Insert
 from graphsearch.yamlfile import dump_yaml
 
 CONFIG = {
@@ -228,12 +228,16 @@ def test_an_interrupt_while_the_program_loads_is_no_traceback():
     assert (done.returncode, done.stderr) == (130, b"")
 
 
-def test_a_full_disk_is_a_failure_and_no_bad_input(folder, monkeypatch):
-    def full(*_):
-        raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
+def test_a_full_disk_is_a_failure_and_no_bad_input(folder):
+    def full(connection, cursor, statement, *_):
+        if statement.startswith("INSERT INTO calls"):
+            raise OperationalError(statement, {}, sqlite3.OperationalError("disk is full"))
 
-    monkeypatch.setattr(Insert, "run", full)
-    done = call("run", folder / "c.yaml", "--out", folder / "full")
+    event.listen(Engine, "before_cursor_execute", full)
+    try:
+        done = call("run", folder / "c.yaml", "--out", folder / "full")
+    finally:
+        event.remove(Engine, "before_cursor_execute", full)
     assert done.exit_code == 1
     assert "study.db: cannot be written: disk is full" in done.stderr
     assert "Traceback" not in done.stderr

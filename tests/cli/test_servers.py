@@ -6,7 +6,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.engines.vllm import stop_servers
 from tests.engines.vllm.conftest import fleet, free_ports, model
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cost import Lengths, ModelLengths
 from tests.support import shared_data
 

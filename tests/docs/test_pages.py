@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from graphsearch import registry
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cost import CostModel
 from graphsearch.records.models import Fleet
 from graphsearch.records.tasks import TokenProfile

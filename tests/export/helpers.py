@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from graphsearch.export import write_bundle
-from graphsearch.export._record import content_digest
+from graphsearch.export.record import content_digest
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.models import Fleet
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
 from graphsearch.export import load_bundle, write_bundle
-from graphsearch.export._record import content_digest
+from graphsearch.export.record import content_digest
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import (

@@ -7,14 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from graphsearch.agents.roles import get_roles
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.cost import CostModel
 from graphsearch.engines.replay import at_record
 from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.errors import BudgetRefused, ConfigError
 from graphsearch.records.models import Fleet, ModelSpec
 from graphsearch.records.tasks import TokenProfile
-from graphsearch.searchers._moves import plain_graphs
+from graphsearch.searchers.moves import plain_graphs
 from graphsearch.space import Distribution, RoleOption, Space
 from graphsearch.spec import load_spec
 

@@ -11,14 +11,14 @@ from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import ConfigError
 from graphsearch.records.models import Fleet
 from graphsearch.searchers import make_searcher, searcher_names
-from graphsearch.searchers._features import FeatureMap
-from graphsearch.searchers._feedback import leave_one_out
-from graphsearch.searchers._moves import mutate, plain_graphs
-from graphsearch.searchers._policy import Policy
-from graphsearch.searchers._surrogate import Surrogate
-from graphsearch.searchers._trust import Trust
-from graphsearch.searchers.agent_reinforce._credit import Credit
+from graphsearch.searchers.agent_reinforce.credit import Credit
+from graphsearch.searchers.features import FeatureMap
+from graphsearch.searchers.feedback import leave_one_out
+from graphsearch.searchers.moves import mutate, plain_graphs
 from graphsearch.searchers.options import read_options
+from graphsearch.searchers.policy import Policy
+from graphsearch.searchers.surrogate import Surrogate
+from graphsearch.searchers.trust import Trust
 from graphsearch.space import Distribution, Space
 from graphsearch.testing.landscape import Landscape
 

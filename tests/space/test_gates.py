@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from graphsearch.records.errors import ConfigError
 from graphsearch.space import Distribution, RoleOption
-from graphsearch.space._gates import least_cost
+from graphsearch.space.gates import least_cost
 from graphsearch.study.usable import never_used
 from tests.space.spaces import build
 

@@ -279,7 +279,7 @@ def test_the_report_shows_planned_and_measured(done, tmp_path):
 def test_quote_and_status_know_lengths_of_a_run(done):
     from typer.testing import CliRunner
 
-    from graphsearch.cli._app import app
+    from graphsearch.cli import app
     from graphsearch.cli._status import read_status
 
     folder, _ = done

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.searchers._features import FeatureMap
-from graphsearch.searchers._moves import mutate
-from graphsearch.searchers._surrogate import Surrogate
 from graphsearch.searchers.agent_reinforce._options import Options
+from graphsearch.searchers.features import FeatureMap
+from graphsearch.searchers.moves import mutate
+from graphsearch.searchers.surrogate import Surrogate
 from graphsearch.space import Distribution, Space, Trace
 
 __all__ = ["Candidate", "Proposer"]

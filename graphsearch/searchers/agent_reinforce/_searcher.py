@@ -8,20 +8,20 @@ import numpy as np
 
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.trials import Proposal, TrialRecord
-from graphsearch.searchers._features import FeatureMap
-from graphsearch.searchers._feedback import Advantages, leave_one_out
-from graphsearch.searchers._moves import plain_graphs
 from graphsearch.searchers._observation import Observation, scores_of
-from graphsearch.searchers._policy import Policy, Vector
 from graphsearch.searchers._random import rng_for
-from graphsearch.searchers._surrogate import Surrogate
 from graphsearch.searchers._traces import TraceCache
-from graphsearch.searchers.agent_reinforce._credit import Credit
-from graphsearch.searchers.agent_reinforce._leaderboard import Leaderboard
 from graphsearch.searchers.agent_reinforce._options import PRESETS, Options
 from graphsearch.searchers.agent_reinforce._proposer import Candidate, Proposer
 from graphsearch.searchers.agent_reinforce._words import Words
+from graphsearch.searchers.agent_reinforce.credit import Credit
+from graphsearch.searchers.agent_reinforce.leaderboard import Leaderboard
 from graphsearch.searchers.base import Advice, AgentView
+from graphsearch.searchers.features import FeatureMap
+from graphsearch.searchers.feedback import Advantages, leave_one_out
+from graphsearch.searchers.moves import plain_graphs
+from graphsearch.searchers.policy import Policy, Vector
+from graphsearch.searchers.surrogate import Surrogate
 from graphsearch.space import Distribution, Space, Trace
 
 __all__ = ["AgentReinforceSearcher"]

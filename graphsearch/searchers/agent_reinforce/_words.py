@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.searchers._policy import Policy, Vector
-from graphsearch.searchers._trust import Trust
 from graphsearch.searchers.base import Advice
+from graphsearch.searchers.policy import Policy, Vector
+from graphsearch.searchers.trust import Trust
 
 __all__ = ["Words"]
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.engines import engines_for, make_engine
 from graphsearch.engines.litellm import LitellmEngine
 from graphsearch.engines.litellm.load import load_litellm

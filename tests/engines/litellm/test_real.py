@@ -21,7 +21,7 @@ from typing import ClassVar
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.engines.litellm import LitellmEngine
 from graphsearch.records.calls import Call, Message, Outcome, Sampling, Usage
 from graphsearch.records.errors import (

@@ -7,7 +7,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from graphsearch.cli._app import app
+from graphsearch.cli import app
 from graphsearch.evaluators.graders import get_grader
 from graphsearch.evaluators.graders.program import program_of
 from graphsearch.records.calls import Outcome
