@@ -127,7 +127,8 @@ class Search:
         self._best_round: int | None = None
         self._best_low = -1.0
         self._repeat()
-        room = run.made("room")
+        # In a first round that was cut short as many graphs are asked for as there were before.
+        room = run.made("room") if self.rounds else None
         self.sizing = RoundSizing(
             experiment.settings.per_round, None if room is None else room["graphs"]
         )
@@ -220,7 +221,7 @@ class Search:
         self._take(trials)
         for trial in trials:
             self._say_trial(trial)
-        said = await self._adviser.advise(self._shown(records))
+        said = await self._adviser.advise(await self._shown(records))
         if said.agent is not None:
             run.events.say(
                 AdviceGiven,
@@ -358,17 +359,27 @@ class Search:
             expected_cost=trial.expected_cost,
         )
 
-    def _shown(self, records: Sequence[TrialRecord]) -> Mapping[str, Any]:
-        """What an agent is shown that only the study knows."""
+    async def _shown(self, records: Sequence[TrialRecord]) -> Mapping[str, Any]:
+        """What an agent is shown that only the study knows.
+
+        Budgets stay as they were before it spoke: a round that is repeated after a stop in the
+        middle of its advice asks the very same, and pays nothing again.
+        """
         limit, done = self.experiment.settings.rounds, len(self.rounds) + 1
+
+        def budgets() -> dict[str, dict[str, float]]:
+            return {
+                state.currency: {"allowed": state.allowed, "spent": state.spent, "left": state.left}
+                for state in self._run.events.budgets()
+            }
+
+        speaks = self.experiment.agent_model is not None
+        shown = await self._run.once(f"shown/{done - 1:06d}", budgets) if speaks else budgets()
         items = {item.id: item for item in self._window.peek()}
         return {
             "round": done - 1,
             "rounds_left": None if limit is None else limit - done,
-            "budgets": {
-                state.currency: {"allowed": state.allowed, "spent": state.spent, "left": state.left}
-                for state in self._run.events.budgets()
-            },
+            "budgets": shown,
             "failures": transcripts_of(records, items, self._transcripts),
         }
 
