@@ -48,7 +48,8 @@ README = Page(ROOT / "README.md")
 DOCS = [
     Page(path)
     for path in sorted((ROOT / "docs").rglob("*.md"))
-    if not {"design", "_build"} & set(path.parts) and path.name != "configuration.md"
+    if not {"design", "_build"} & set(path.relative_to(ROOT).parts)
+    and path.name != "configuration.md"
 ]
 
 
