@@ -145,7 +145,36 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        self._costs[name] = _prepared(tree, name, filename)
+        # What has no bound is refused.
+        found = list(_walk(tree))
+        for node in found:
+            word = type(node).__name__.lower()
+            if isinstance(node, nodes.For) and node.recursive:
+                word = "a recursive loop"
+            elif isinstance(node, nodes.Name) and node.name in {"self", "super", "caller"}:
+                word = node.name
+            elif isinstance(node, _NODES):
+                continue
+            reason = f"{word} cannot be used in a prompt"
+            raise TemplateSyntaxError(reason, node.lineno, name, filename)
+        # The rest is paid for when it is rendered.
+        for node in found:
+            for place, child in list(node.iter_fields()):
+                if isinstance(child, list):
+                    child[:] = [_replaced(one) for one in child]
+                elif isinstance(child, nodes.Node):
+                    setattr(node, place, _replaced(child))
+            if isinstance(node, nodes.For):
+                cost = nodes.Const(10 + sum(1 for _ in _walk(node)), environment=node.environment)
+                node.iter = _filter(node.iter, "_each", cost)
+            if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+                node.node = _filter(node.node, "_paid")
+            if isinstance(node, nodes.Compare | nodes.Operand):
+                node.expr = _filter(node.expr, "_paid")
+            if isinstance(node, nodes.Test):
+                node.node = _filter(node.node, "_paid")
+                node.args = [_filter(one, "_paid") for one in node.args]
+        self._costs[name] = len(found)
         return tree
 
     def _load_template(self, name: str, *told: Any, **named: Any) -> jinja2.Template:
@@ -184,38 +213,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if abs(found) > _LARGEST:
             raise SecurityError(f"{operator} gives a number beyond {_LARGEST}")
         return found
-
-
-def _prepared(tree: nodes.Template, name: str | None, filename: str | None) -> int:
-    """Refuse what has no bound and have the rest paid for; gives the number of nodes."""
-    found = list(_walk(tree))
-    for node in found:
-        word = type(node).__name__.lower()
-        if isinstance(node, nodes.For) and node.recursive:
-            word = "a recursive loop"
-        elif isinstance(node, nodes.Name) and node.name in {"self", "super", "caller"}:
-            word = node.name
-        elif isinstance(node, _NODES):
-            continue
-        reason = f"{word} cannot be used in a prompt"
-        raise TemplateSyntaxError(reason, node.lineno, name, filename)
-    for node in found:
-        for place, child in list(node.iter_fields()):
-            if isinstance(child, list):
-                child[:] = [_replaced(one) for one in child]
-            elif isinstance(child, nodes.Node):
-                setattr(node, place, _replaced(child))
-        if isinstance(node, nodes.For):
-            cost = nodes.Const(10 + sum(1 for _ in _walk(node)), environment=node.environment)
-            node.iter = _filter(node.iter, "_each", cost)
-        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
-            node.node = _filter(node.node, "_paid")
-        if isinstance(node, nodes.Compare | nodes.Operand):
-            node.expr = _filter(node.expr, "_paid")
-        if isinstance(node, nodes.Test):
-            node.node = _filter(node.node, "_paid")
-            node.args = [_filter(one, "_paid") for one in node.args]
-    return len(found)
 
 
 def _walk(node: nodes.Node) -> Iterator[nodes.Node]:

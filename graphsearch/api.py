@@ -15,7 +15,6 @@ from graphsearch.records.errors import ConfigError, FleetError, NoKey, StoreErro
 from graphsearch.spec.arguments import Arguments, spec_of
 from graphsearch.spec.build import build
 from graphsearch.spec.loader import load_spec
-from graphsearch.study.experiment import Experiment
 from graphsearch.study.study import Study as Core
 from graphsearch.waiting import wait_for
 
@@ -259,7 +258,18 @@ def begin(spec: "Spec", folder: str | Path, *, listener: "Listener | None" = Non
     """
     experiment = build(spec)
     if not (Path(folder) / "result.json").is_file():  # a finished study asks nobody any more
-        _check_models(experiment)
+        # A model or a key that is missing is missed now, not after the search began.
+        for name in experiment.models:
+            engine, where = experiment.engines.get(name), f"model {name}"
+            if engine is None:
+                known = ", ".join(sorted(experiment.engines)) or "none"
+                raise FleetError(f"no engine serves it; models with one: {known}", where=where)
+            engine.info(name)
+            if isinstance(engine, WantsKeys):
+                try:
+                    engine.check_key(name)
+                except NoKey as error:
+                    raise FleetError(str(error), where=where) from None
     return Core.open(experiment, folder, listener=listener)
 
 
@@ -270,22 +280,3 @@ def _listener(arguments: Arguments) -> "Listener | None":
     raise ConfigError(
         f"must be a function that takes an event, or None, got {listener!r}", where="on_event"
     )
-
-
-def _check_models(experiment: Experiment) -> None:
-    """Miss models and keys now, not after the search began.
-
-    Raises:
-        FleetError: a model has no engine, its engine has no such model, or its key is missing.
-    """
-    for name in experiment.models:
-        engine, where = experiment.engines.get(name), f"model {name}"
-        if engine is None:
-            known = ", ".join(sorted(experiment.engines)) or "none"
-            raise FleetError(f"no engine serves it; models with one: {known}", where=where)
-        engine.info(name)
-        if isinstance(engine, WantsKeys):
-            try:
-                engine.check_key(name)
-            except NoKey as error:
-                raise FleetError(str(error), where=where) from None

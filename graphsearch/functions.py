@@ -8,8 +8,7 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -64,30 +63,23 @@ def load_function(found: Reference, *, folder: Path | None = None) -> Callable[.
     file = found.file
     if file is not None and not file.is_file():
         raise TaskError("cannot be read: No such file or directory", where=found.home)
+    before = list(sys.path)
     try:
-        with _looked_for_in((folder or Path.cwd()) if file is None else file.resolve().parent):
-            made: Any = importlib.import_module(found.home) if file is None else _module(file)
+        home = (folder or Path.cwd()) if file is None else file.resolve().parent
+        sys.path.insert(0, str(home))
+        made: Any = importlib.import_module(found.home) if file is None else _module(file)
     except Exception as error:  # a module may raise anything when it is imported
         raise TaskError(
             f"cannot be imported: {type(error).__name__}: {error}", where=found.home
         ) from error
+    finally:
+        sys.path[:] = before
     for part in found.name.split("."):
         made = getattr(made, part, None)
     if not callable(made):
         raise TaskError(f"has no function {found.name!r}", where=found.home)
     function: Callable[..., Any] = made
     return function
-
-
-@contextmanager
-def _looked_for_in(folder: Path) -> Iterator[None]:
-    """Have modules looked for in a folder first, for a while."""
-    before = list(sys.path)
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 def _module(path: Path) -> ModuleType:

@@ -156,7 +156,7 @@ def log_evidence_above_zero(
         differences: one value in [-1, 1] an item.
         groups: group of each item; None: all are independent.
     """
-    values = _group_means(differences, groups)
+    values = [math.fsum(members) / len(members) for members in _by_group(differences, groups)]
     logs = [math.fsum(math.log1p(bet * d) for d in values) for bet in BETS]
     top = max(logs)
     return top + math.log(math.fsum(math.exp(x - top) for x in logs) / len(logs))
@@ -221,10 +221,6 @@ def _wilson(successes: float, n: float, quantile: float) -> tuple[float, float]:
 
 def _group_sums(values: Sequence[float], groups: Sequence[Group] | None) -> list[float]:
     return [math.fsum(members) for members in _by_group(values, groups)]
-
-
-def _group_means(values: Sequence[float], groups: Sequence[Group] | None) -> list[float]:
-    return [math.fsum(members) / len(members) for members in _by_group(values, groups)]
 
 
 def _by_group(values: Sequence[float], groups: Sequence[Group] | None) -> list[list[float]]:

@@ -82,11 +82,13 @@ class ChatAgent:
         return read_advice(reply.text, view.table, most_graphs=self._graphs)
 
     def _messages(self, view: AgentView) -> list[Message]:
+        failures = [json.dumps(one, ensure_ascii=False) for one in view.failures[:ENTRIES_SHOWN]]
+        most = TRANSCRIPT_CHARACTERS
         shown = {
             "view": view,
             "best": view.best[:ENTRIES_SHOWN],
             "worst": view.worst[:ENTRIES_SHOWN],
-            "failures": [_short(failure) for failure in view.failures[:ENTRIES_SHOWN]],
+            "failures": [f if len(f) <= most else f"{f[:most]} ..." for f in failures],
             "graphs": self._graphs,
         }
         return [Message(role, self._text(role, shown)) for role in ("system", "user")]
@@ -94,13 +96,6 @@ class ChatAgent:
     def _text(self, name: str, values: dict[str, Any]) -> str:
         said = self._templates.render(f"{name}.jinja", values)
         return "\n\n".join(message.content for message in said)
-
-
-def _short(failure: dict[str, Any]) -> str:
-    text = json.dumps(failure, ensure_ascii=False)
-    if len(text) <= TRANSCRIPT_CHARACTERS:
-        return text
-    return text[:TRANSCRIPT_CHARACTERS] + " ..."
 
 
 def make(options: dict[str, Any], complete: Complete | None) -> ChatAgent:

@@ -75,10 +75,13 @@ def _sinks(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
 
 def _models(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
     """Models whose share of the nodes goes with the score."""
+    asked = [[node["model"] for node in trial["nodes"]] for trial in trials]
+    speaking = [[name for name in names if name is not None] for names in asked]
     edits: list[Edit] = []
     for model in view.space["models"]:
         name = model["name"]
-        found = _compare(trials, [_share(name, trial) for trial in trials])
+        shares = [names.count(name) / len(names) if names else 0.0 for names in speaking]
+        found = _compare(trials, shares)
         if found.counts:
             words = f"Teams with {'more' if found.z > 0 else 'fewer'} nodes of {name} did better."
             slots = [target for target in view.table if target.partition(":")[0].isdigit()]
@@ -137,11 +140,6 @@ def _leftover(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
         return []
     words = f"The best teams use {used:.0%} of the graph budget; there is room for more answers."
     return [Edit(name, 0.3, words) for name in view.table if name.endswith("->sink")]
-
-
-def _share(model: str, trial: dict[str, Any]) -> float:
-    speaking = [node["model"] for node in trial["nodes"] if node["model"] is not None]
-    return speaking.count(model) / len(speaking) if speaking else 0.0
 
 
 def _compare(trials: Sequence[dict[str, Any]], xs: Sequence[float]) -> _Finding:

@@ -40,14 +40,14 @@ def make(options: dict[str, Any], complete: Complete | None) -> ScriptedAgent:
     entries = read_options("agent scripted", options, advice=[])["advice"]
     if not isinstance(entries, list):
         raise ConfigError("must be a list of advice", where="agent.options.advice")
-    return ScriptedAgent([_advice(entry, number) for number, entry in enumerate(entries)])
-
-
-def _advice(entry: Any, number: int) -> Advice:
-    where = f"agent.options.advice[{number}]"
-    if not isinstance(entry, dict) or not isinstance(entry.get("edits", {}), dict):
-        raise ConfigError("must look like {edits: {'1->sink': 0.5}, summary: ...}", where=where)
-    edits = tuple(
-        Edit(str(target), float(delta)) for target, delta in entry.get("edits", {}).items()
-    )
-    return Advice(edits=edits, summary=str(entry.get("summary", "")))
+    script = []
+    for number, entry in enumerate(entries):
+        edits = entry.get("edits", {}) if isinstance(entry, dict) else None
+        if not isinstance(edits, dict):
+            raise ConfigError(
+                "must look like {edits: {'1->sink': 0.5}, summary: ...}",
+                where=f"agent.options.advice[{number}]",
+            )
+        told = tuple(Edit(str(target), float(delta)) for target, delta in edits.items())
+        script.append(Advice(edits=told, summary=str(entry.get("summary", ""))))
+    return ScriptedAgent(script)

@@ -43,6 +43,8 @@ class Check:
 
 def machine_checks() -> Iterator[Check]:
     """Checks of what every search needs: Python, packages, cores, disk, sandbox."""
+    from graphsearch.evaluators.sandbox import level_fault, level_names, open_sandbox
+
     found = f"{platform.python_version()} at {sys.executable}"
     least = ".".join(map(str, LEAST_PYTHON))
     if sys.version_info[:2] >= LEAST_PYTHON:
@@ -61,7 +63,16 @@ def machine_checks() -> Iterator[Check]:
         yield Check("disk", "ok", found)
     else:
         yield Check("disk", "poor", found, f"free {LEAST_DISK / 1e6:.0f} MB for run folders")
-    yield _sandbox()
+    try:
+        name = open_sandbox().name
+        others = [n for n in level_names() if n != name and level_fault(n) is None]
+        found = f"{name} for programs that models write (by name also: {', '.join(others)})"
+        yield Check("sandbox", "ok", found)
+    except TaskError as error:
+        weak = level_fault("process")
+        found = f"{error}" if weak is None else f"{error}; process: {weak}"
+        advice = "tasks of code want it: install bubblewrap (Debian, Fedora: package bubblewrap)"
+        yield Check("sandbox", "poor", found, advice)
 
 
 def package_checks() -> Iterator[Check]:
@@ -110,18 +121,3 @@ def server_check(report: ServerReport) -> Check:
         advice = "load a model there; some servers answer to names all the same: try URL#NAME"
         return Check(name, "poor", "answers, but lists no model", advice)
     return Check(name, "ok", f"serves {', '.join(names)}")
-
-
-def _sandbox() -> Check:
-    from graphsearch.evaluators.sandbox import level_fault, level_names, open_sandbox
-
-    try:
-        name = open_sandbox().name
-        others = [n for n in level_names() if n != name and level_fault(n) is None]
-        found = f"{name} for programs that models write (by name also: {', '.join(others)})"
-        return Check("sandbox", "ok", found)
-    except TaskError as error:
-        weak = level_fault("process")
-        found = f"{error}" if weak is None else f"{error}; process: {weak}"
-        advice = "tasks of code want it: install bubblewrap (Debian, Fedora: package bubblewrap)"
-        return Check("sandbox", "poor", found, advice)

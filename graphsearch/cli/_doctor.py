@@ -1,6 +1,6 @@
 """`graphsearch doctor`: is everything here that a search needs, and does it work?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +41,10 @@ def doctor(
     Python, packages, disk, cores, sandbox and models. Every model is asked one question, all of
     them side by side.
     """
+    import asyncio
+
     from graphsearch.cli._checks import machine_checks, model_checks, server_check
+    from graphsearch.cli._probe import list_all, probe_all
 
     urls = [text for text in model or () if "://" in text and "#" not in text]
     named = [text for text in model or () if text not in urls]
@@ -51,7 +54,12 @@ def doctor(
     found = None
     if named or fleet is not None or not urls:
         found = _fleet(named_fleet(named, price, keys, fleet), prices)
-    listed, reports = _ask(servers, found)
+    models = () if found is None else found.models
+
+    async def ask() -> "tuple[list[ServerReport], list[ModelReport]]":
+        return await asyncio.gather(list_all(servers), probe_all(models))
+
+    listed, reports = asyncio.run(ask())
     checks = [*machine_checks()] + [server_check(report) for report in listed]
     checks += [check for report in reports for check in model_checks(report)]
     healthy = all(check.state != "bad" for check in checks)
@@ -102,18 +110,3 @@ def _keys(urls: Sequence[str], given: Sequence[str]) -> tuple[dict[str, str | No
         else:
             rest.append(text)
     return servers, rest
-
-
-def _ask(
-    servers: Mapping[str, str | None], fleet: "Fleet | None"
-) -> "tuple[list[ServerReport], list[ModelReport]]":
-    import asyncio
-
-    from graphsearch.cli._probe import list_all, probe_all
-
-    async def main() -> "tuple[list[ServerReport], list[ModelReport]]":
-        models = () if fleet is None else fleet.models
-        listed, reports = await asyncio.gather(list_all(servers), probe_all(models))
-        return listed, reports
-
-    return asyncio.run(main())

@@ -62,15 +62,11 @@ class _Stops:
         del number, frame
         self.count += 1
         if self.count > 1:
-            _end_at_once()
+            # Nothing is unwound: what matters is on disk, and threads may be stuck.
+            cursor = _SHOW_CURSOR if sys.stderr is not None and sys.stderr.isatty() else b""
+            os.write(2, cursor + _AT_ONCE)
+            os._exit(STOPPED)
         elif self._cancel is None:
             raise KeyboardInterrupt
         else:
             self._cancel()
-
-
-def _end_at_once() -> None:
-    """Leave without unwinding anything: what matters is on disk, and threads may be stuck."""
-    cursor = _SHOW_CURSOR if sys.stderr is not None and sys.stderr.isatty() else b""
-    os.write(2, cursor + _AT_ONCE)
-    os._exit(STOPPED)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,14 +114,13 @@ def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
         models = Fleet.load(fleet)
         for name, engine in engines_for(models, list(models.names)).items():
             if engine.count_tokens(name, "1") is not None:
-                how = f"mean of whole prompts, by the tokenizer of {name}"
-                return partial(_counted, engine, name), how
+
+                def count(text: str, engine: "Engine" = engine, name: str = name) -> int:
+                    found = engine.count_tokens(name, text)
+                    return _by_bytes(text) if found is None else found
+
+                return count, f"mean of whole prompts, by the tokenizer of {name}"
     return _by_bytes, "mean of whole prompts, 4 bytes a token"
-
-
-def _counted(engine: "Engine", model: str, text: str) -> int:
-    found = engine.count_tokens(model, text)
-    return _by_bytes(text) if found is None else found
 
 
 def _by_bytes(text: str) -> int:

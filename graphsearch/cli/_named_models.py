@@ -70,7 +70,15 @@ def fleet_of(
     if twice is not None:
         raise ConfigError(f"{twice!r} is named twice", where="--model")
     more = [("--price", *_price(text, names)) for text in price]
-    more += [("--api-key-env", *_key(text, names)) for text in keys]
+    for text in keys:  # not repeated in an error, for it may be the key
+        fits = [name for name in names if text.startswith(f"{name}=")]
+        if not fits:
+            raise ConfigError(
+                f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",
+                where="--api-key-env",
+            )
+        name = max(fits, key=len)
+        more.append(("--api-key-env", name, {"api_key_env": text.removeprefix(f"{name}=")}))
     for option, name, fields in more:
         row = rows[names.index(name)]
         if row.keys() & fields.keys():
@@ -146,18 +154,6 @@ def _price(text: str, names: Sequence[str]) -> tuple[str, dict[str, Any]]:
             where="--price",
         ) from error
     return name, row
-
-
-def _key(text: str, names: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """`NAME=VARIABLE`; what was given is not repeated in an error, for it may be the key."""
-    fits = [name for name in names if text.startswith(f"{name}=")]
-    name = max(fits, key=len, default=None)
-    if name is None:
-        raise ConfigError(
-            f"expected NAME=VARIABLE with the name of a model: {', '.join(names)}",
-            where="--api-key-env",
-        )
-    return name, {"api_key_env": text.removeprefix(f"{name}=")}
 
 
 def refuse_unpriced(spec: "Spec") -> None:

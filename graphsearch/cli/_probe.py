@@ -244,7 +244,12 @@ class _Probe:
         engine = self.engine
         if engine is None:
             return
-        prompt = (Message("user", _question(self.spec)),)
+        # The embedded models know no words but those of their tasks, whoever serves them.
+        serve = serve_of(self.spec)
+        served = serve is not None and serve.weights.startswith("embedded:")
+        own = self.spec.engine == "embedded" or served
+        question = "S P 2 7 9 10 > 36 :" if own else "Reply with the word ready."
+        prompt = (Message("user", question),)
         call = Call(self.spec.name, prompt, Sampling(0.0, max_tokens=_TOKENS))
         begun = time.perf_counter()
         try:
@@ -254,8 +259,14 @@ class _Probe:
             await self._fail("key", error)
         except TimeoutError:
             await self._fail("answer", f"no answer within {ANSWERS_WITHIN:.0f} s")
+        except UnknownModel as error:
+            await self._fail("name", error)
+        except (NotThere, BrokenReply) as error:
+            await self._fail("endpoint", error)
+        except Unreachable as error:
+            await self._fail("reach", error)
         except (GraphsearchError, OSError, ValueError, KeyError) as error:
-            await self._fail(_about(error), error)
+            await self._fail("answer", error)
         else:
             self._answered(reply, reply.seconds or time.perf_counter() - begun)
             await self._close()
@@ -371,22 +382,6 @@ class _Probe:
         )
         meant = f"; {near[0]!r}, perhaps" if near else ""
         return f"give the server's own name of the model as served_name{meant}"
-
-
-def _about(error: Exception) -> str:
-    if isinstance(error, UnknownModel):
-        return "name"
-    if isinstance(error, NotThere | BrokenReply):
-        return "endpoint"
-    return "reach" if isinstance(error, Unreachable) else "answer"
-
-
-def _question(spec: ModelSpec) -> str:
-    """The embedded models know no words but those of their tasks, whoever serves them."""
-    serve = serve_of(spec)
-    served = serve is not None and serve.weights.startswith("embedded:")
-    own = spec.engine == "embedded" or served
-    return "S P 2 7 9 10 > 36 :" if own else "Reply with the word ready."
 
 
 def _few(names: Sequence[str]) -> str:

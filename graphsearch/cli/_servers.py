@@ -9,7 +9,7 @@ from graphsearch.cli._options import AsJson
 from graphsearch.cli._output import UNKNOWN, emit, seconds, table
 
 if TYPE_CHECKING:
-    from graphsearch.engines.vllm import ServerPlan, ServerStatus
+    from graphsearch.engines.vllm import ServerStatus
     from graphsearch.records.models import Fleet
 
 __all__ = ["register"]
@@ -60,7 +60,7 @@ def up(
     if plan:
         plans = plan_servers(found, machine, models=chosen)
         if as_json:
-            emit({"fleet": found.name, "plans": [_plan_json(one) for one in plans]})
+            emit({"fleet": found.name, "plans": [one.to_json() for one in plans]})
             return
         for one in plans:
             gpus = f" of GPU {', '.join(map(str, one.share.devices))}" if one.share.devices else ""
@@ -170,16 +170,3 @@ def _show(servers: "tuple[ServerStatus, ...]", *, as_json: bool, fleet: str | No
         for one in servers
     ]
     table(("model", "state", "endpoint", "pid", "log"), rows, align="lllrl")
-
-
-def _plan_json(plan: "ServerPlan") -> dict[str, Any]:
-    return {
-        "model": plan.model,
-        "command": list(plan.command),
-        "env": dict(plan.env),
-        "memory_bytes": plan.share.memory,
-        "gpu_memory": plan.share.fraction,
-        "devices": list(plan.share.devices),
-        "sleeps": plan.sleeps,
-        "missing": plan.missing,
-    }

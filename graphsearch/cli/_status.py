@@ -14,11 +14,35 @@ __all__ = ["status"]
 
 def status(run: RunFolder, as_json: AsJson = False) -> None:
     """Show how a run stands: rounds, spend, best graph so far."""
+    from graphsearch.study.lengths import length_lines
+
     found = read_status(run)
     if as_json:
         emit(found)
         return
-    for label, text in _rows(found):
+    best = found["best"]
+    rows = [
+        ("run", f"{found['run']} ({found['state']})"),
+        ("task", f"{found['task']} with {found['searcher']}, seed {found['seed']}"),
+        ("rounds", f"{found['rounds']}, {found['trials']} trials"),
+    ]
+    for state in found["budgets"]:
+        spent, allowed = amount(state["spent"]), amount(state["allowed"])
+        rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
+    if found["trouble"]:
+        rows.append(("trouble", found["trouble"]))
+    if found["lengths"] is not None:
+        rows += [("lengths", line) for line in length_lines(found["lengths"])]
+    if best is not None:
+        measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
+        # Picked as the best of many on few questions, so mostly luckier than it is good.
+        on = "  (on search questions)" if found["verdict"] else ""
+        rows.append(("best", f"{measured}  {best['text']}{on}"))
+    if found["verdict"]:
+        rows.append(("verdict", found["verdict"]))
+    if found["state"] == "unfinished":
+        rows.append(("next", f"graphsearch resume {found['run']}"))
+    for label, text in rows:
         typer.echo(f"{label:<9}{text}")
 
 
@@ -87,31 +111,3 @@ def _take(found: dict[str, Any], trials: set[int], event: dict[str, Any]) -> Non
             found["verdict"] = event["verdict"]
         case _:
             pass
-
-
-def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    from graphsearch.study.lengths import length_lines
-
-    best = found["best"]
-    rows = [
-        ("run", f"{found['run']} ({found['state']})"),
-        ("task", f"{found['task']} with {found['searcher']}, seed {found['seed']}"),
-        ("rounds", f"{found['rounds']}, {found['trials']} trials"),
-    ]
-    for state in found["budgets"]:
-        spent, allowed = amount(state["spent"]), amount(state["allowed"])
-        rows.append(("spent", f"{spent} of {allowed} {state['currency']}"))
-    if found["trouble"]:
-        rows.append(("trouble", found["trouble"]))
-    if found["lengths"] is not None:
-        rows += [("lengths", line) for line in length_lines(found["lengths"])]
-    if best is not None:
-        measured = f"{percent(best['accuracy'])} {interval(*best['interval'])} n {best['n']}"
-        # Picked as the best of many on few questions, so mostly luckier than it is good.
-        on = "  (on search questions)" if found["verdict"] else ""
-        rows.append(("best", f"{measured}  {best['text']}{on}"))
-    if found["verdict"]:
-        rows.append(("verdict", found["verdict"]))
-    if found["state"] == "unfinished":
-        rows.append(("next", f"graphsearch resume {found['run']}"))
-    return rows

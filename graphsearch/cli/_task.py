@@ -186,12 +186,9 @@ def _print(task: "Task", origin: str | None, lengths: Lengths, first: int) -> No
     table(("tokens", "", "where from"), lengths.rows(task.profile), align="lrl")
     for split, item in _first(task, first):
         typer.echo(f"\n{split} {_cut(item.id, 40)}, known answer {_cut(item.gold, 24)}")
-        typer.echo(_wrapped(item.question))
-
-
-def _wrapped(text: str) -> str:
-    lines = textwrap.wrap(_plain(text), WIDTH - 2, max_lines=_LINES, placeholder=" ...")
-    return "\n".join("  " + line for line in lines)
+        asked = _plain(item.question)
+        lines = textwrap.wrap(asked, WIDTH - 2, max_lines=_LINES, placeholder=" ...")
+        typer.echo("\n".join("  " + line for line in lines))
 
 
 def _cut(value: Any, longest: int) -> str:

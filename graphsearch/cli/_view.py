@@ -210,6 +210,37 @@ class Scene:
         ahead = "" if left is None else f", search ends in about {seconds(left)}"
         return [*rows, ("time", f"{seconds(gone)}{ahead}" if self._began else "-")]
 
+    def line_for(self, event: Event) -> str | None:
+        """Take an event; a line for those that say most, None for the others."""
+        self.take(event)
+        match event:
+            case StudyStarted():
+                line = "\n".join([self.title, *(f"warning: {said}" for said in event.warnings)])
+            case RoundDone():
+                spent = ", ".join(
+                    f"{amount(b.spent)} of {amount(b.allowed)} {b.currency}" for b in event.budgets
+                )
+                best = "nothing yet" if self.best is None else best_line(self.best)
+                line = f"round {event.round + 1}: best {best}; spent {spent}"
+            case SearchStopped() | Finalists():
+                line = self.trying
+            case EndpointChanged() if self.is_news(event):
+                line = endpoint_line(event)
+            case NotEvaluated() if self.tells_loss():
+                line = f"not evaluated: question {self.lost_line()}"
+            case WinnerFound():
+                line = f"winner: {event.text}"
+            case BaselineDone():
+                measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
+                oracle = " (oracle)" if event.baseline == "best_of_n" else ""
+                line = f"baseline: {measured}  {event.name}{oracle}"
+            case BlockDone() | TrialDone() if self.clock() - self.told >= _SILENCE:
+                line = self.trying
+            case _:
+                return None
+        self.told = self.clock()
+        return line
+
 
 def best_line(best: Best) -> str:
     """The best graph so far, on one line."""
@@ -236,7 +267,13 @@ def show_progress(scene: Scene, *, live: bool | None = None) -> Iterator[Listene
         live: redraw in place; None: when standard error is a terminal.
     """
     if not (sys.stderr.isatty() if live is None else live):
-        yield lambda event: _plain(scene, event)
+
+        def write(event: Event) -> None:
+            line = scene.line_for(event)
+            if line is not None:
+                typer.echo(line, err=True)
+
+        yield write
         return
     from rich.console import Console
     from rich.live import Live
@@ -258,35 +295,3 @@ def show_progress(scene: Scene, *, live: bool | None = None) -> Iterator[Listene
     console = Console(stderr=True, highlight=False, markup=False)
     with Live(console=console, get_renderable=draw, refresh_per_second=4, transient=True):
         yield show
-
-
-def _plain(scene: Scene, event: Event) -> None:
-    """Write a line for the events that say most."""
-    scene.take(event)
-    match event:
-        case StudyStarted():
-            line = "\n".join([scene.title, *(f"warning: {said}" for said in event.warnings)])
-        case RoundDone():
-            spent = ", ".join(
-                f"{amount(b.spent)} of {amount(b.allowed)} {b.currency}" for b in event.budgets
-            )
-            best = "nothing yet" if scene.best is None else best_line(scene.best)
-            line = f"round {event.round + 1}: best {best}; spent {spent}"
-        case SearchStopped() | Finalists():
-            line = scene.trying
-        case EndpointChanged() if scene.is_news(event):
-            line = endpoint_line(event)
-        case NotEvaluated() if scene.tells_loss():
-            line = f"not evaluated: question {scene.lost_line()}"
-        case WinnerFound():
-            line = f"winner: {event.text}"
-        case BaselineDone():
-            measured = f"{percent(event.accuracy)} {interval(*event.interval)} n {event.n}"
-            oracle = " (oracle)" if event.baseline == "best_of_n" else ""
-            line = f"baseline: {measured}  {event.name}{oracle}"
-        case BlockDone() | TrialDone() if scene.clock() - scene.told >= _SILENCE:
-            line = scene.trying
-        case _:
-            return
-    scene.told = scene.clock()
-    typer.echo(line, err=True)

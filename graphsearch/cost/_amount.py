@@ -68,7 +68,21 @@ class Amount:
             raise ConfigError(
                 f"unknown currency {self.currency!r}; known are {', '.join(CURRENCIES)}"
             )
-        object.__setattr__(self, "value", _normal(self.value, self.currency))
+        given, currency = self.value, self.currency
+        if isinstance(given, bool) or not isinstance(given, (int, float, Decimal)):
+            raise ConfigError(f"expected a number of {currency}, got {given!r}")
+        try:
+            number = given if isinstance(given, Decimal) else Decimal(str(given))
+        except InvalidOperation as error:
+            raise ConfigError(f"expected a number of {currency}, got {given!r}") from error
+        if not number.is_finite():
+            raise ConfigError(f"expected a finite number of {currency}, got {given}")
+        value: Decimal | int | float = float(number) if currency == "seconds" else number
+        if currency in _WHOLE:
+            if number != number.to_integral_value():
+                raise ConfigError(f"{currency} come whole, got {given}")
+            value = int(number)
+        object.__setattr__(self, "value", value)
 
     @property
     def exact(self) -> Decimal:
@@ -120,20 +134,3 @@ class Amount:
             return cls(value, currency)
         except ConfigError as error:
             raise ConfigError(str(error), where=where) from error
-
-
-def _normal(value: object, currency: Currency) -> Decimal | int | float:
-    """The value in its currency's own type."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ConfigError(f"expected a number of {currency}, got {value!r}")
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation as error:
-        raise ConfigError(f"expected a number of {currency}, got {value!r}") from error
-    if not number.is_finite():
-        raise ConfigError(f"expected a finite number of {currency}, got {value}")
-    if currency in _WHOLE:
-        if number != number.to_integral_value():
-            raise ConfigError(f"{currency} come whole, got {value}")
-        return int(number)
-    return float(number) if currency == "seconds" else number

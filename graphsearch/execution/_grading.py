@@ -180,7 +180,10 @@ class Grading:
         if known is not None:
             return known
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_cores(), thread_name_prefix="graphsearch-grader")
+            # The cores that this process may use; not every system tells.
+            here = hasattr(os, "sched_getaffinity")
+            cores = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
+            self._threads = ThreadPoolExecutor(cores, thread_name_prefix="graphsearch-grader")
         work = partial(grade_answer, grader, item, text, Outcome.ANSWERED)
         verdict = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         return await self._verdicts.keep(key, item.id, verdict)
@@ -193,11 +196,3 @@ class Grading:
         end = getattr(grader, "close", None)
         if callable(end):
             end()
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not everywhere
-        return os.cpu_count() or 1

@@ -27,28 +27,23 @@ def usable(reply: Any, call: Call) -> Reply:
         raise Unavailable(f"the engine returned a reply whose text is {type(text).__name__}")
     if not reply.outcome.is_graded:
         raise Unavailable(f"the engine returned a reply that is {reply.outcome}; it must raise")
-    _check_usage(reply.usage, call)
-    return reply if text.isascii() else replace(reply, text=whole(text))
-
-
-def _check_usage(usage: Any, call: Call) -> None:
-    """Refuse counts that cannot be: a ledger that took them could hold nothing else any more.
-
-    Servers may count somewhat more than asked for (their template, hidden reasoning), and are
-    booked as they count; four times the most is no such thing.
-    """
+    # Counts that cannot be are refused: a ledger that took them could hold nothing else any more.
+    # Servers may count somewhat more than asked for (their template, hidden reasoning), and are
+    # booked as they count; four times the most is no such thing.
+    usage = reply.usage
     told = (usage.prompt_tokens, usage.completion_tokens)
     if not (_is_count(usage.calls) and all(count is None or _is_count(count) for count in told)):
         raise BrokenReply(f"the engine returned a reply with an impossible usage: {usage}")
-    if max(usage.calls, *(count or 0 for count in told)) <= _NEVER_ABSURD:
-        return
-    letters = sum(len(message.content.encode(errors="replace")) + 64 for message in call.messages)
-    bounds = (("prompt", letters), ("reply", call.sampling.max_tokens))
-    for count, (what, most) in zip(told, bounds, strict=True):
-        if count is not None and most is not None and count > 4 * most + _NEVER_ABSURD:
-            raise BrokenReply(
-                f"the engine counted {count} tokens of a {what} that has {most} at most"
-            )
+    if max(usage.calls, *(count or 0 for count in told)) > _NEVER_ABSURD:
+        said = [message.content.encode(errors="replace") for message in call.messages]
+        letters = sum(len(content) + 64 for content in said)
+        bounds = (("prompt", letters), ("reply", call.sampling.max_tokens))
+        for count, (what, most) in zip(told, bounds, strict=True):
+            if count is not None and most is not None and count > 4 * most + _NEVER_ABSURD:
+                raise BrokenReply(
+                    f"the engine counted {count} tokens of a {what} that has {most} at most"
+                )
+    return reply if text.isascii() else replace(reply, text=whole(text))
 
 
 def _is_count(value: Any) -> bool:

@@ -267,11 +267,21 @@ class Fleet:
         Raises:
             FleetError: no such fleet, an unreadable file, or a bad value in it.
         """
-        path = _find(source)
         from graphsearch.yamlfile import read_yaml
 
-        data = read_yaml(path, error=FleetError)
+        path, home = Path(source), Path(__file__).parents[1]
+        if isinstance(source, str) and source in BUILTIN_FLEETS:
+            path = home / "configs" / "fleets" / f"{source}.yaml"
+            if source == "embedded":
+                path = home / "engines" / "embedded" / "fleet.yaml"
+        elif not path.exists():
+            # Without `where`: the configuration or the command line says where the name stands.
+            raise FleetError(
+                f"{source}: there is no such file, nor a fleet of that name; built in are "
+                f"{', '.join(BUILTIN_FLEETS)}"
+            )
         where = str(source) if str(source) in BUILTIN_FLEETS else str(path)
+        data = read_yaml(path, error=FleetError)
         return cls.from_json(data, where=where).at(path.resolve().parent)
 
     def at(self, home: Path) -> "Fleet":
@@ -286,20 +296,3 @@ class _FleetFile(BaseModel):
     models: list[Any]
     unit_model: Text
     source: Any = None
-
-
-def _find(source: str | Path) -> Path:
-    """The file of a built-in fleet, or the path as given."""
-    if isinstance(source, str) and source in BUILTIN_FLEETS:
-        home = Path(__file__).parents[1]
-        if source == "embedded":
-            return home / "engines" / "embedded" / "fleet.yaml"
-        return home / "configs" / "fleets" / f"{source}.yaml"
-    path = Path(source)
-    if not path.exists():
-        # Without `where`: the configuration or the command line says where the name stands.
-        raise FleetError(
-            f"{source}: there is no such file, nor a fleet of that name; built in are "
-            f"{', '.join(BUILTIN_FLEETS)}"
-        )
-    return path

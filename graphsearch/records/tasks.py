@@ -317,20 +317,17 @@ def check_task(task: Task) -> None:
             first = ids.setdefault(item.id, where)
             if first != where:
                 raise TaskError(f"the id {item.id!r} is {first} already", where=where)
-            for what, value in _marks(item):
+            # What must not be in two splits: a question (with all that prompts may add), a group.
+            asked = canonical_json([" ".join(item.question.split()), item.meta])
+            marks = [("question", asked)]
+            marks += [] if item.group is None else [("group", item.group)]
+            for what, value in marks:
                 home = homes.setdefault((what, value), split)
                 if home != split:
                     raise TaskError(
                         f"its {what} is in the {home} split too; splits must share none",
                         where=where,
                     )
-
-
-def _marks(item: Item) -> list[tuple[str, str]]:
-    """What must not be in two splits: a question (with all that prompts may add), a group."""
-    asked = canonical_json([" ".join(item.question.split()), item.meta])
-    found = [("question", asked)]
-    return found if item.group is None else [*found, ("group", item.group)]
 
 
 def _check_item(item: Any, where: str) -> None:

@@ -167,9 +167,19 @@ class OptunaSearcher:
         return None
 
     def _draw(self) -> Proposal:
+        from optuna import samplers
+
         number = len(self._study.get_trials(deepcopy=False))
         seed = int(np.random.SeedSequence([self._seed % 2**64, number]).generate_state(1)[0])
-        self._study.sampler = _make_sampler(self._sampler, seed)
+        match self._sampler:
+            case "tpe":
+                self._study.sampler = samplers.TPESampler(seed=seed)
+            case "nsga2":
+                self._study.sampler = samplers.NSGAIISampler(seed=seed, population_size=20)
+            case "gp":
+                self._study.sampler = samplers.GPSampler(seed=seed)
+            case _:
+                self._study.sampler = samplers.RandomSampler(seed=seed)
         trial = self._study.ask(self._coding.distributions)
         graph = self._coding.graph(trial.params)
         trial.set_user_attr("graph", graph.describe())
@@ -327,18 +337,6 @@ def _new_study() -> tuple["optuna.Study", "optuna.storages.BaseStorage"]:
 def _identity(storage: "optuna.storages.BaseStorage") -> int:
     identity: int = storage.get_study_id_from_name(STUDY)
     return identity
-
-
-def _make_sampler(name: str, seed: int) -> "optuna.samplers.BaseSampler":
-    from optuna import samplers
-
-    if name == "tpe":
-        return samplers.TPESampler(seed=seed)
-    if name == "nsga2":
-        return samplers.NSGAIISampler(seed=seed, population_size=20)
-    if name == "gp":
-        return samplers.GPSampler(seed=seed)
-    return samplers.RandomSampler(seed=seed)
 
 
 def make(

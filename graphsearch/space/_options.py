@@ -133,8 +133,24 @@ def read_sinks(
 ) -> tuple[SinkOption, ...]:
     """Kinds of sink; raises `ConfigError`, or `BudgetRefused` for a model without a price."""
     out: list[SinkOption] = []
-    for sink in sinks:
-        out += [sink] if isinstance(sink, SinkOption) else _named_sink(sink, models, roles, known)
+    for given in sinks:
+        if isinstance(given, SinkOption):
+            out.append(given)
+            continue
+        # A role alone, which stands for it on each of the models, or `role:model`.
+        name, _, model = given.partition(":")
+        role = role_of(name, known)
+        if not role.speaks:
+            out.append(SinkOption(name, model or None, role.min_parents, role.max_parents))
+            continue
+        if model and model not in models:
+            raise ConfigError(f"sink {given!r}: model {model!r} is none of {', '.join(models)}")
+        own = RoleOption(name, role.min_parents, role.max_parents)
+        limits = next((option for option in roles if option.name == name), own)
+        out += [
+            SinkOption(name, each, limits.min_parents, limits.max_parents)
+            for each in ((model,) if model else models)
+        ]
     names = [sink.name for sink in out]
     if not out:
         raise ConfigError("a space needs at least one sink")
@@ -150,24 +166,3 @@ def read_sinks(
             raise ConfigError(f"{sink.role} may not be a sink")
     _check_prices(cost, [sink.model for sink in out if sink.model is not None])
     return tuple(out)
-
-
-def _named_sink(
-    text: str,
-    models: tuple[str, ...],
-    roles: tuple[RoleOption, ...],
-    known: Mapping[str, Role],
-) -> list[SinkOption]:
-    """A role alone, which stands for it on each of the models, or `role:model`."""
-    name, _, model = text.partition(":")
-    role = role_of(name, known)
-    if not role.speaks:
-        return [SinkOption(name, model or None, role.min_parents, role.max_parents)]
-    if model and model not in models:
-        raise ConfigError(f"sink {text!r}: model {model!r} is none of {', '.join(models)}")
-    own = RoleOption(name, role.min_parents, role.max_parents)
-    limits = next((option for option in roles if option.name == name), own)
-    return [
-        SinkOption(name, each, limits.min_parents, limits.max_parents)
-        for each in ((model,) if model else models)
-    ]

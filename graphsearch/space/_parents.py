@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._tables import Tables
 from graphsearch.space.gates import least_cost
 
 if TYPE_CHECKING:
-    from graphsearch.space._walk import _State
+    from graphsearch.space._walk import Walk
 
 __all__ = ["GatedParents", "Parents"]
 
@@ -54,19 +53,19 @@ class Parents:
     longest: bool
 
     @classmethod
-    def of(cls, tables: Tables, state: "_State", target: int) -> "Parents":
+    def of(cls, walk: "Walk", target: int) -> "Parents":
         """No parents yet."""
-        live, rows = state.out.live, len(state.used)
+        tables, live, rows = walk.tables, walk.out.live, len(walk.used)
         is_sink = target == live.shape[1] - 1
-        price = state.price[:, target]
-        gammas = state.price[:, :target, 0]
+        price = walk.price[:, target]
+        gammas = walk.price[:, :target, 0]
         if tables.gates:
-            gammas = state.least[:, :target]
+            gammas = walk.least[:, :target]
         # Further parents that it needs, by in-degree: [1, n+2], or [B, n+2] with gates.
-        need = state.need if is_sink else tables.slot_need[None]
+        need = walk.need if is_sink else tables.slot_need[None]
         if tables.gates and not is_sink:
             both = np.concatenate([need, tables.gate_need])
-            need = both[np.maximum(state.out.gates[:, target], 0)]
+            need = both[np.maximum(walk.out.gates[:, target], 0)]
         return cls(
             active=live[:, target],
             degree=np.zeros(rows, dtype=np.int64),
@@ -74,7 +73,7 @@ class Parents:
             first=np.arange(rows) * price.shape[1],
             now=price[:, 0],
             joins=gammas if tables.longest else np.where(live[:, :target], 0, gammas),
-            room=tables.budget - (state.tail[:, target] if tables.longest else state.used),
+            room=tables.budget - (walk.tail[:, target] if tables.longest else walk.used),
             far=np.zeros(rows, dtype=np.int64),
             need=np.broadcast_to(need, (rows, need.shape[1])),
             open=not need[:, : target + 1].any(),
@@ -164,12 +163,12 @@ class GatedParents(Parents):
     least: Ints
 
     @classmethod
-    def of(cls, tables: Tables, state: "_State", target: int) -> "GatedParents":
+    def of(cls, walk: "Walk", target: int) -> "GatedParents":
         """No parents yet."""
-        base = Parents.of(tables, state, target)
+        base = Parents.of(walk, target)
         shared = {field.name: getattr(base, field.name) for field in fields(Parents)}
-        live = state.out.live[:, :target].copy()
-        plain, least = state.price[:, :target, 0], state.least[:, :target]
+        live = walk.out.live[:, :target].copy()
+        plain, least = walk.price[:, :target, 0], walk.least[:, :target]
         return cls(**shared, live=live, plain=plain, least=least)
 
     def pick(self, rows: Ints) -> None:

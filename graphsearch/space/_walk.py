@@ -112,10 +112,14 @@ class Draws:
 
 
 @dataclass(slots=True)
-class _State:
-    """What the walk carries beside the decisions; every array has a row for each walk.
+class Walk:
+    """A walk under way: decisions so far, and what is carried beside them.
+
+    Every array has a row for each graph.
 
     Attributes:
+        tables: of the space.
+        chooser: decides.
         out: decisions so far.
         price: [B, n+1, n+1] cost of each node by in-degree (the sink in row n).
         least: [B, n] least cost of a slot whose turn is still to come, or for the longest path
@@ -126,6 +130,8 @@ class _State:
         need: [B, n+2] further parents until the sink's in-degree is allowed.
     """
 
+    tables: Tables
+    chooser: Chooser
     out: Draws
     price: Ints
     least: Ints
@@ -139,175 +145,177 @@ class _State:
         for name in ("price", "least", "used", "tail", "need"):
             setattr(self, name, getattr(self, name)[rows])
 
+    @classmethod
+    def begin(cls, tables: Tables, chooser: Chooser, rows: int) -> "Walk":
+        """Choose the sinks, with nothing decided of the slots."""
+        n = tables.nodes.shape[1] - 1
+        mask = np.broadcast_to(tables.sink_mask, (rows, len(tables.sink_mask)))
+        sink, split = chooser.pick("sink", 0, mask)
+        rows = len(sink) if split is not None else rows
+        live = np.zeros((rows, n + 1), dtype=bool)
+        live[:, n] = True
+        out = Draws(
+            sink=sink,
+            sink_mask=np.repeat(tables.sink_mask[None], rows, axis=0),
+            models=np.zeros((rows, n), dtype=np.int64),
+            model_mask=np.zeros((rows, n, len(tables.nodes)), dtype=bool),
+            taken=np.zeros((rows, n + 1, n + 1), dtype=bool),
+            free=np.zeros((rows, n + 1, n + 1), dtype=bool),
+            live=live,
+            gates=np.full((rows, n), -1, dtype=np.int64),
+            gate_mask=np.zeros((rows, n, len(tables.gates) + 1), dtype=bool),
+            roles=np.full((rows, n), -1, dtype=np.int64),
+            role_mask=np.zeros((rows, n, tables.role_allowed.shape[1]), dtype=bool),
+            degree=np.zeros((rows, n + 1), dtype=np.int64),
+            cost=np.zeros(rows, dtype=np.int64),
+        )
+        price = np.zeros((rows, n + 1, n + 1), dtype=np.int64)
+        price[:, n] = tables.sinks[sink]
+        return cls(
+            tables=tables,
+            chooser=chooser,
+            out=out,
+            price=price,
+            least=np.zeros((rows, n), dtype=np.int64),
+            used=price[:, n, 0].copy(),
+            tail=np.zeros((rows, n + 1), dtype=np.int64),
+            need=tables.sink_need[sink],
+        )
+
+    def choose_models(self) -> None:
+        """The model of each slot, live or not."""
+        n = self.out.models.shape[1]
+        for slot in range(n):
+            mask = self._model_mask(slot)
+            models, split = self.chooser.pick("model", slot, mask)
+            if split is not None:
+                self.pick(split)
+                mask = mask[split]
+            self.out.model_mask[:, slot] = mask
+            self.out.models[:, slot] = models
+            self.price[:, slot] = self.tables.nodes[models]
+            if self.tables.gates:
+                gate = self.tables.least_gate[models]
+                if self.tables.longest:  # a gate waits for what it hears
+                    never = np.full(len(gate), np.iinfo(np.int64).max // 4)
+                    gate = gate + self.least[:, :slot].min(axis=1) if slot else never
+                self.least[:, slot] = np.minimum(self.tables.nodes[models, 0], gate)
+
+    def _model_mask(self, slot: int) -> Bools:
+        """Models that leave the sink the parents it needs.
+
+        The slots still to come can all be on the cheapest model. Where they are too few, the sink
+        also needs the cheapest of the slots drawn so far, this one among them.
+        """
+        rows, n = self.out.models.shape
+        later = n - 1 - slot
+        wanted = self.need[:, 0] - later
+        mask = np.ones((rows, len(self.tables.nodes)), dtype=bool)
+        tight = np.nonzero(wanted > 0)[0]
+        if not len(tight):
+            return mask
+        need, wanted = self.need[tight, 0], wanted[tight]
+        sink = self.price[tight, n, need]
+        if self.tables.gates and not self.tables.longest:
+            least = least_with(self, slot, need, tight)
+            mask[tight] = sink[:, None] + least <= self.tables.budget
+            return mask
+        gamma, before = self.tables.nodes[None, :, 0], self.price[tight, :slot, 0]
+        if self.tables.gates and slot:
+            before = self.least[tight, :slot]
+            gamma = np.minimum(gamma, self.tables.least_gate + before.min(axis=1)[:, None])
+        drawn = np.sort(before, axis=1)
+        at = np.arange(len(tight))
+        never = np.iinfo(np.int64).max // 4
+        edges = np.concatenate(
+            [np.zeros((len(tight), 1), dtype=np.int64), drawn, np.full((len(tight), 1), never)],
+            axis=1,
+        )
+        below, above = edges[at, wanted - 1], edges[at, wanted]
+        if self.tables.longest:
+            # The wanted-th cheapest once this slot has joined, and the cheapest that come later.
+            worst = np.minimum(above[:, None], np.maximum(gamma, below[:, None]))
+            total = sink[:, None] + np.maximum(worst, self.tables.nodes[:, 0].min())
+        else:
+            sums = np.cumsum(edges[:, :-1], axis=1)
+            new = np.minimum(gamma, above[:, None])
+            total = (sink + sums[at, wanted - 1] + later * gamma.min())[:, None] + new
+        mask[tight] = total <= self.tables.budget
+        return mask
+
+    def choose_gate(self, slot: int) -> None:
+        """Whether a live slot is a gate; from here on it costs that, without parents so far."""
+        if not self.out.live[:, slot].any():
+            return
+        mask = gate_mask(self, slot)
+        gates, split = self.chooser.pick("gate", slot, mask)
+        if split is not None:
+            self.pick(split)
+            mask = mask[split]
+        out = self.out
+        out.gate_mask[:, slot], out.gates[:, slot] = mask, gates
+        rows = np.nonzero(gates > 0)[0]
+        price = self.tables.gate_price[gates[rows] - 1, out.models[rows, slot]]
+        self.price[rows, slot] = price[:, None]
+        self.used = self.used + np.where(out.live[:, slot], self.price[:, slot, 0], 0)
+
+    def choose_parents(self, target: int) -> None:
+        """The edges into a target, nearest slot first."""
+        out = self.out
+        if not out.live[:, target].any():
+            return
+        adds_up = self.tables.gates and not self.tables.longest
+        parents = (GatedParents if adds_up else Parents).of(self, target)
+        for source in range(target - 1, -1, -1):
+            free, forced = parents.choices(source)
+            chosen, split = self.chooser.edge(source, target, free, forced)
+            if split is not None:
+                self.pick(split)
+                parents.pick(split)
+                free, out = free[split], self.out
+            parents.add(source, chosen)
+            out.free[:, source, target] = free
+            out.taken[:, source, target] = chosen
+        out.live |= out.taken[:, :, target]
+        out.degree[:, target] = parents.degree
+        if self.tables.longest:
+            # Paths through the target reach back to its parents, all of which are known now.
+            through = parents.price_at(parents.degree) + self.tail[:, target]
+            reach = np.where(out.taken[:, :, target], through[:, None], 0)
+            self.tail = np.maximum(self.tail, reach)
+        else:
+            self.used = self.tables.budget - parents.room
+
+    def choose_roles(self) -> None:
+        """The roles of all live slots, whose in-degrees are known by now."""
+        gates = self.out.gates
+        masks = self.tables.role_allowed[self.out.degree[:, :-1]] & self.out.live[:, :-1, None]
+        for number, role in enumerate(self.tables.gates, 1):
+            masks &= (gates != number)[..., None]
+            masks[..., role] = gates == number
+        roles, split = self.chooser.roles(masks)
+        if split is not None:
+            self.pick(split)
+            masks = masks[split]
+        self.out.role_mask, self.out.roles = masks, roles
+
 
 def walk(tables: Tables, rows: int, chooser: Chooser, *, star: bool = False) -> Draws:
     """Make all decisions for `rows` graphs (more come out where the chooser splits rows)."""
-    state = _begin(tables, rows, chooser)
-    _choose_models(tables, state, chooser)
-    n = state.out.models.shape[1]
+    way = Walk.begin(tables, chooser, rows)
+    way.choose_models()
+    n = way.out.models.shape[1]
     for target in range(n, 0, -1):
         if star and target < n:
             break
         if tables.gates and target < n:
-            _choose_gate(tables, state, chooser, target)
-        _choose_parents(tables, state, chooser, target)
-    _choose_roles(tables, state, chooser)
-    out = state.out
+            way.choose_gate(target)
+        way.choose_parents(target)
+    way.choose_roles()
+    out = way.out
     if tables.longest:
-        own = np.take_along_axis(state.price, out.degree[:, :, None], axis=2)[:, :, 0]
-        out.cost = np.where(out.live, own + state.tail, 0).max(axis=1)
+        own = np.take_along_axis(way.price, out.degree[:, :, None], axis=2)[:, :, 0]
+        out.cost = np.where(out.live, own + way.tail, 0).max(axis=1)
     else:
-        out.cost = state.used
+        out.cost = way.used
     return out
-
-
-def _begin(tables: Tables, rows: int, chooser: Chooser) -> _State:
-    n = tables.nodes.shape[1] - 1
-    mask = np.broadcast_to(tables.sink_mask, (rows, len(tables.sink_mask)))
-    sink, split = chooser.pick("sink", 0, mask)
-    rows = len(sink) if split is not None else rows
-    live = np.zeros((rows, n + 1), dtype=bool)
-    live[:, n] = True
-    out = Draws(
-        sink=sink,
-        sink_mask=np.repeat(tables.sink_mask[None], rows, axis=0),
-        models=np.zeros((rows, n), dtype=np.int64),
-        model_mask=np.zeros((rows, n, len(tables.nodes)), dtype=bool),
-        taken=np.zeros((rows, n + 1, n + 1), dtype=bool),
-        free=np.zeros((rows, n + 1, n + 1), dtype=bool),
-        live=live,
-        gates=np.full((rows, n), -1, dtype=np.int64),
-        gate_mask=np.zeros((rows, n, len(tables.gates) + 1), dtype=bool),
-        roles=np.full((rows, n), -1, dtype=np.int64),
-        role_mask=np.zeros((rows, n, tables.role_allowed.shape[1]), dtype=bool),
-        degree=np.zeros((rows, n + 1), dtype=np.int64),
-        cost=np.zeros(rows, dtype=np.int64),
-    )
-    price = np.zeros((rows, n + 1, n + 1), dtype=np.int64)
-    price[:, n] = tables.sinks[sink]
-    return _State(
-        out=out,
-        price=price,
-        least=np.zeros((rows, n), dtype=np.int64),
-        used=price[:, n, 0].copy(),
-        tail=np.zeros((rows, n + 1), dtype=np.int64),
-        need=tables.sink_need[sink],
-    )
-
-
-def _choose_models(tables: Tables, state: _State, chooser: Chooser) -> None:
-    n = state.out.models.shape[1]
-    for slot in range(n):
-        mask = _model_mask(tables, state, slot)
-        models, split = chooser.pick("model", slot, mask)
-        if split is not None:
-            state.pick(split)
-            mask = mask[split]
-        state.out.model_mask[:, slot] = mask
-        state.out.models[:, slot] = models
-        state.price[:, slot] = tables.nodes[models]
-        if tables.gates:
-            gate = tables.least_gate[models]
-            if tables.longest:  # a gate waits for what it hears
-                never = np.full(len(gate), np.iinfo(np.int64).max // 4)
-                gate = gate + state.least[:, :slot].min(axis=1) if slot else never
-            state.least[:, slot] = np.minimum(tables.nodes[models, 0], gate)
-
-
-def _model_mask(tables: Tables, state: _State, slot: int) -> Bools:
-    """Models that leave the sink the parents it needs.
-
-    The slots still to come can all be on the cheapest model. Where they are too few, the sink
-    also needs the cheapest of the slots drawn so far, this one among them.
-    """
-    rows, n = state.out.models.shape
-    later = n - 1 - slot
-    wanted = state.need[:, 0] - later
-    mask = np.ones((rows, len(tables.nodes)), dtype=bool)
-    tight = np.nonzero(wanted > 0)[0]
-    if not len(tight):
-        return mask
-    need, wanted = state.need[tight, 0], wanted[tight]
-    sink = state.price[tight, n, need]
-    if tables.gates and not tables.longest:
-        least = least_with(tables, state, slot, need, tight)
-        mask[tight] = sink[:, None] + least <= tables.budget
-        return mask
-    gamma, before = tables.nodes[None, :, 0], state.price[tight, :slot, 0]
-    if tables.gates and slot:
-        before = state.least[tight, :slot]
-        gamma = np.minimum(gamma, tables.least_gate + before.min(axis=1)[:, None])
-    drawn = np.sort(before, axis=1)
-    at = np.arange(len(tight))
-    never = np.iinfo(np.int64).max // 4
-    edges = np.concatenate(
-        [np.zeros((len(tight), 1), dtype=np.int64), drawn, np.full((len(tight), 1), never)], axis=1
-    )
-    below, above = edges[at, wanted - 1], edges[at, wanted]
-    if tables.longest:
-        # The wanted-th cheapest once this slot has joined, and the cheapest that come later.
-        worst = np.minimum(above[:, None], np.maximum(gamma, below[:, None]))
-        total = sink[:, None] + np.maximum(worst, tables.nodes[:, 0].min())
-    else:
-        sums = np.cumsum(edges[:, :-1], axis=1)
-        new = np.minimum(gamma, above[:, None])
-        total = (sink + sums[at, wanted - 1] + later * gamma.min())[:, None] + new
-    mask[tight] = total <= tables.budget
-    return mask
-
-
-def _choose_gate(tables: Tables, state: _State, chooser: Chooser, slot: int) -> None:
-    """Whether a live slot is a gate; from here on it costs what it is, without parents so far."""
-    if not state.out.live[:, slot].any():
-        return
-    mask = gate_mask(tables, state, slot)
-    gates, split = chooser.pick("gate", slot, mask)
-    if split is not None:
-        state.pick(split)
-        mask = mask[split]
-    out = state.out
-    out.gate_mask[:, slot], out.gates[:, slot] = mask, gates
-    rows = np.nonzero(gates > 0)[0]
-    price = tables.gate_price[gates[rows] - 1, out.models[rows, slot]]
-    state.price[rows, slot] = price[:, None]
-    state.used = state.used + np.where(out.live[:, slot], state.price[:, slot, 0], 0)
-
-
-def _choose_parents(tables: Tables, state: _State, chooser: Chooser, target: int) -> None:
-    out = state.out
-    if not out.live[:, target].any():
-        return
-    adds_up = tables.gates and not tables.longest
-    parents = (GatedParents if adds_up else Parents).of(tables, state, target)
-    for source in range(target - 1, -1, -1):
-        free, forced = parents.choices(source)
-        chosen, split = chooser.edge(source, target, free, forced)
-        if split is not None:
-            state.pick(split)
-            parents.pick(split)
-            free, out = free[split], state.out
-        parents.add(source, chosen)
-        out.free[:, source, target] = free
-        out.taken[:, source, target] = chosen
-    out.live |= out.taken[:, :, target]
-    out.degree[:, target] = parents.degree
-    if tables.longest:
-        # Paths through the target reach back to its parents, all of which are known now.
-        through = parents.price_at(parents.degree) + state.tail[:, target]
-        reach = np.where(out.taken[:, :, target], through[:, None], 0)
-        state.tail = np.maximum(state.tail, reach)
-    else:
-        state.used = tables.budget - parents.room
-
-
-def _choose_roles(tables: Tables, state: _State, chooser: Chooser) -> None:
-    gates = state.out.gates
-    masks = tables.role_allowed[state.out.degree[:, :-1]] & state.out.live[:, :-1, None]
-    for number, role in enumerate(tables.gates, 1):
-        masks &= (gates != number)[..., None]
-        masks[..., role] = gates == number
-    roles, split = chooser.roles(masks)
-    if split is not None:
-        state.pick(split)
-        masks = masks[split]
-    state.out.role_mask, state.out.roles = masks, roles

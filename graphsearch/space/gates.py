@@ -22,10 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from graphsearch.space._tables import Tables
-
 if TYPE_CHECKING:
-    from graphsearch.space._walk import _State
+    from graphsearch.space._walk import Walk
 
 __all__ = ["gate_mask", "least_cost", "least_with"]
 
@@ -106,24 +104,23 @@ class _Some:
         return np.where(there, np.minimum(total, _NEVER), _NEVER)
 
 
-def least_with(tables: Tables, state: "_State", slot: int, wanted: Ints, rows: Ints) -> Ints:
+def least_with(walk: "Walk", slot: int, wanted: Ints, rows: Ints) -> Ints:
     """[rows, M] least cost of the sink's parents for each model that a slot may get.
 
     Slots above it are still to be drawn: each may be on the model that is cheapest for it.
 
     Args:
-        tables: of the space.
-        state: of the walk.
+        walk: under way.
         slot: whose model is drawn.
         wanted: [rows] parents that the sink needs.
-        rows: of the state.
+        rows: of the walk.
     """
-    plains, gates = tables.nodes[:, 0], tables.least_gate
+    plains, gates = walk.tables.nodes[:, 0], walk.tables.least_gate
     leasts = np.minimum(plains, gates)
-    n = state.out.models.shape[1]
+    n = walk.out.models.shape[1]
     plain = np.full((len(rows), n), plains.min())
     least = np.full((len(rows), n), leasts.min())
-    plain[:, :slot], least[:, :slot] = state.price[rows, :slot, 0], state.least[rows, :slot]
+    plain[:, :slot], least[:, :slot] = walk.price[rows, :slot, 0], walk.least[rows, :slot]
     nobody = np.zeros((len(rows), n), dtype=bool)
     out = np.empty((len(rows), len(plains)), dtype=np.int64)
     for model in range(len(plains)):
@@ -132,19 +129,19 @@ def least_with(tables: Tables, state: "_State", slot: int, wanted: Ints, rows: I
     return out
 
 
-def gate_mask(tables: Tables, state: "_State", slot: int) -> Bools:
+def gate_mask(walk: "Walk", slot: int) -> Bools:
     """[B, G + 1] whether a slot may be no gate, and each gate; nothing where it is not live."""
-    live = state.out.live
-    as_gate = tables.gate_price[:, state.out.models[:, slot]].T
-    plain = state.price[:, slot, 0]
+    tables, live = walk.tables, walk.out.live
+    as_gate = tables.gate_price[:, walk.out.models[:, slot]].T
+    plain = walk.price[:, slot, 0]
     below = np.s_[:, :slot]
     if tables.longest:
-        room = tables.budget - state.tail[:, slot]
-        parent = state.least[below].min(axis=1) if slot else np.full(len(plain), _NEVER)
+        room = tables.budget - walk.tail[:, slot]
+        parent = walk.least[below].min(axis=1) if slot else np.full(len(plain), _NEVER)
         fits = [plain <= room, *(as_gate + parent[:, None] <= room[:, None]).T]
     else:
-        parts = live[below], state.price[:, :slot, 0], state.least[below]
-        room = tables.budget - state.used
+        parts = live[below], walk.price[:, :slot, 0], walk.least[below]
+        room = tables.budget - walk.used
         alone = least_cost(*parts, np.zeros(len(plain), dtype=np.int64), slot)
         heard = least_cost(*parts, np.ones(len(plain), dtype=np.int64), slot)
         fits = [plain + alone <= room, *(as_gate + heard[:, None] <= room[:, None]).T]

@@ -28,16 +28,12 @@ class Origin:
 
     def place(self, path: str) -> str | None:
         """How the user knows the value at a path; None for all of what no file holds."""
-        homes = [home for home in self.names if _is_in(path, home)]
+        homes = [h for h in self.names if path == h or path.startswith((f"{h}.", f"{h}["))]
         if not homes:
             return ": ".join(part for part in (self.file, path) if part) or None
         home = max(homes, key=len)
         name, rest = self.names[home], path[len(home) :].removeprefix(".")
         return f"{name}: {rest}" if rest and name.startswith("--") else joined(name, rest)
-
-
-def _is_in(path: str, home: str) -> bool:
-    return path == home or path.startswith((f"{home}.", f"{home}["))
 
 
 @contextmanager

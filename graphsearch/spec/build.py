@@ -276,13 +276,11 @@ def _agent(told: AgentSpec | None) -> tuple[str | None, AgentMaker | None]:
     def make(complete: Complete) -> Agent:
         return make_agent(name, options=dict(options), complete=complete if speaks else None)
 
-    make(_nobody)  # a wrong name or option is said now, not after the first round
+    async def nobody(messages: Sequence[Message]) -> Reply:
+        raise Cancelled(f"{len(messages)} messages were sent before the search began")
+
+    make(nobody)  # a wrong name or option is said now, not after the first round
     return told.model, make
-
-
-async def _nobody(messages: Sequence[Message]) -> Reply:
-    """Stands for a model while an agent's options are checked; never called."""
-    raise Cancelled(f"{len(messages)} messages were sent before the search began")
 
 
 def _recommended(told: Evaluation, wanted: Mapping[str, Any]) -> tuple[Evaluation, str]:

@@ -78,12 +78,12 @@ def simulate(
         chosen.append(landscape.accuracy(_leaders(pooled)[0]))
         best.append(float(np.max([landscape.accuracy(entry[0]) for entry in pooled.values()])))
     fresh_items = [POOL - 1 - i for i in range(final_items)]
-    winner = max(_leaders(pooled)[:finalists], key=lambda g: _right(landscape, g, fresh_items))
+
+    def right(graph: CollaborationGraph) -> float:
+        return sum(result.score or 0.0 for result in landscape.measure(graph, fresh_items))
+
+    winner = max(_leaders(pooled)[:finalists], key=right)
     return Simulation(tuple(trials), tuple(chosen), tuple(best), winner)
-
-
-def _right(landscape: Landscape, graph: CollaborationGraph, items: list[int]) -> float:
-    return sum(result.score or 0.0 for result in landscape.measure(graph, items))
 
 
 def _leaders(pooled: dict[str, tuple[CollaborationGraph, float, int]]) -> list[CollaborationGraph]:

@@ -324,18 +324,15 @@ class StubServer:
         self._attempts[body] += 1
         if self._most is not None and attempt >= self._most:
             return None
-        left = _share(self._seed, body, attempt)
+        # A number in [0, 1) that follows from seed, body and attempt alone.
+        told = b"%d %d " % (self._seed, attempt) + body
+        number = int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "little")
+        left = (number >> 11) * 2.0**-53
         for fault, rate in self._rates.items():
             left -= rate
             if left < 0:
                 return fault
         return None
-
-
-def _share(seed: int, body: bytes, attempt: int) -> float:
-    """A number in [0, 1) that follows from its arguments alone."""
-    found = hashlib.blake2b(b"%d %d " % (seed, attempt) + body, digest_size=8).digest()
-    return (int.from_bytes(found, "little") >> 11) * 2.0**-53
 
 
 def _last_words(asked: Mapping[str, Any]) -> str:
@@ -410,16 +407,6 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-async def _serve(server: StubServer, port: int) -> None:
-    """Serve until standard input ends; write the address first, what was served last."""
-    await server.start(port)
-    sys.stdout.write(json.dumps({"base_url": server.base_url}) + "\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
-    sys.stdout.write(json.dumps(server.served.to_json()) + "\n")
-    await server.stop()
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve from the command line."""
     parser = argparse.ArgumentParser(prog="stub", description="An OpenAI-compatible stub server.")
@@ -431,23 +418,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slow", type=float, default=1.0, help="more seconds of a slow reply")
     parser.add_argument("--retry-after", default="0", help="header of a rate limit that tells")
     given = parser.parse_args(arguments)
+    answer: Callable[[dict[str, Any]], str | StubReply] | None = None
+    if given.answer is not None:
+        module, _, name = given.answer.partition(":")
+        answer = getattr(import_module(module), name)
     server = StubServer(
-        _function(given.answer),
+        answer,
         latency_s=given.latency,
         rates=given.rates,
         seed=given.seed,
         slow_s=given.slow,
         retry_after=given.retry_after,
     )
-    asyncio.run(_serve(server, given.port))
 
+    async def serve() -> None:
+        """Serve until standard input ends; write the address first, what was served last."""
+        await server.start(given.port)
+        sys.stdout.write(json.dumps({"base_url": server.base_url}) + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        sys.stdout.write(json.dumps(server.served.to_json()) + "\n")
+        await server.stop()
 
-def _function(path: str | None) -> Callable[[dict[str, Any]], str | StubReply] | None:
-    if path is None:
-        return None
-    module, _, name = path.partition(":")
-    found: Callable[[dict[str, Any]], str | StubReply] = getattr(import_module(module), name)
-    return found
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

@@ -64,6 +64,40 @@ class Shape:
         """Query heads that share one key head."""
         return self.heads // self.kv_heads
 
+    def check(self, tensors: Mapping[str, Array], *, where: str) -> None:
+        """Refuse weights of another shape.
+
+        Raises:
+            FleetError: a tensor is missing or has other sizes.
+        """
+        inner, kv = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        block = {
+            "input_layernorm": (self.width,),
+            "self_attn.q_proj": (inner, self.width),
+            "self_attn.k_proj": (kv, self.width),
+            "self_attn.v_proj": (kv, self.width),
+            "self_attn.o_proj": (self.width, inner),
+            "post_attention_layernorm": (self.width,),
+            "mlp.gate_proj": (self.feed_forward, self.width),
+            "mlp.up_proj": (self.feed_forward, self.width),
+            "mlp.down_proj": (self.width, self.feed_forward),
+        }
+        expected: dict[str, tuple[int, ...]] = {
+            f"model.layers.{layer}.{name}.weight": size
+            for layer in range(self.layers)
+            for name, size in block.items()
+        }
+        expected["model.embed_tokens.weight"] = (self.words, self.width)
+        expected["model.norm.weight"] = (self.width,)
+        for name, size in expected.items():
+            if name not in tensors:
+                raise FleetError(f"tensor {name} is missing", where=where)
+            if tensors[name].shape != size:
+                raise FleetError(
+                    f"tensor {name} is {tensors[name].shape}, the configuration says {size}",
+                    where=where,
+                )
+
     @classmethod
     def of_config(cls, config: Mapping[str, Any], *, where: str = "config.json") -> "Shape":
         """The shape that a Hugging Face Llama configuration describes.
@@ -193,6 +227,9 @@ class Checkpoint:
         Raises:
             FleetError: a file is missing or is not what it should be.
         """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
         folder = Path(folder)
         for name in _FILES:
             if not (folder / name).is_file():
@@ -200,8 +237,13 @@ class Checkpoint:
         config_file, weights_file, words_file = (folder / name for name in _FILES)
         shape = Shape.of_config(_read_json(config_file), where=str(config_file))
         tokenizer = Tokenizer.of_json(_read_json(words_file), where=str(words_file))
-        tensors = _read_tensors(weights_file)
-        _check_tensors(shape, tensors, where=str(weights_file))
+        try:
+            loaded = load_file(weights_file)
+        except (SafetensorError, OSError, KeyError, TypeError) as error:
+            message = f"cannot be read as safetensors ({error})"
+            raise FleetError(message, where=str(weights_file)) from error
+        tensors = {name: tensor.astype(np.float32) for name, tensor in loaded.items()}
+        shape.check(tensors, where=str(weights_file))
         if len(tokenizer.words) > shape.words:
             raise FleetError(
                 f"{len(tokenizer.words)} words, but the model knows {shape.words}",
@@ -234,44 +276,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FleetError("is not a JSON object", where=str(path))
     return value
-
-
-def _read_tensors(path: Path) -> dict[str, Array]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError, KeyError, TypeError) as error:
-        raise FleetError(f"cannot be read as safetensors ({error})", where=str(path)) from error
-    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
-
-
-def _check_tensors(shape: Shape, tensors: Mapping[str, Array], *, where: str) -> None:
-    inner, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    block = {
-        "input_layernorm": (shape.width,),
-        "self_attn.q_proj": (inner, shape.width),
-        "self_attn.k_proj": (kv, shape.width),
-        "self_attn.v_proj": (kv, shape.width),
-        "self_attn.o_proj": (shape.width, inner),
-        "post_attention_layernorm": (shape.width,),
-        "mlp.gate_proj": (shape.feed_forward, shape.width),
-        "mlp.up_proj": (shape.feed_forward, shape.width),
-        "mlp.down_proj": (shape.width, shape.feed_forward),
-    }
-    expected: dict[str, tuple[int, ...]] = {
-        f"model.layers.{layer}.{name}.weight": size
-        for layer in range(shape.layers)
-        for name, size in block.items()
-    }
-    expected["model.embed_tokens.weight"] = (shape.words, shape.width)
-    expected["model.norm.weight"] = (shape.width,)
-    for name, size in expected.items():
-        if name not in tensors:
-            raise FleetError(f"tensor {name} is missing", where=where)
-        if tensors[name].shape != size:
-            raise FleetError(
-                f"tensor {name} is {tensors[name].shape}, the configuration says {size}",
-                where=where,
-            )

@@ -38,6 +38,27 @@ class _Layer:
     up: TiledMatrix
     down: TiledMatrix
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, layer: int) -> "_Layer":
+        """The block of that number."""
+        shape, tensors = checkpoint.shape, checkpoint.tensors
+        prefix = f"model.layers.{layer}."
+
+        def weight(name: str) -> Array:
+            return tensors[f"{prefix}{name}.weight"]
+
+        before, after = weight("input_layernorm"), weight("post_attention_layernorm")
+        scale = np.float32(shape.head_dim**-0.5)
+        return cls(
+            query=TiledMatrix.of((weight("self_attn.q_proj") * before * scale).T),
+            key=TiledMatrix.of((weight("self_attn.k_proj") * before).T),
+            value=TiledMatrix.of((weight("self_attn.v_proj") * before).T),
+            mix=TiledMatrix.of(weight("self_attn.o_proj").T),
+            gate=TiledMatrix.of((weight("mlp.gate_proj") * after).T),
+            up=TiledMatrix.of((weight("mlp.up_proj") * after).T),
+            down=TiledMatrix.of(weight("mlp.down_proj").T),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Prefilled:
@@ -89,6 +110,11 @@ class _Group:
         self.keys.append(np.ascontiguousarray(key.transpose(0, 2, 3, 1)))
         self.values.append(np.ascontiguousarray(value.transpose(0, 2, 1, 3)))
 
+    def attend(self, q: Array) -> Array:
+        """What the last layer kept, as the group's rows among all queries read it."""
+        own = q[self.rows].reshape(*self.tokens.shape, *q.shape[1:])
+        return attend_causal(own, self.keys[-1], self.values[-1])
+
 
 class Decoder:
     """A model ready to compute. Read-only: threads may share it."""
@@ -97,7 +123,7 @@ class Decoder:
         self.shape: Shape = checkpoint.shape
         tensors = checkpoint.tensors
         self._words = tensors["model.embed_tokens.weight"]
-        self._layers = [_layer(checkpoint, layer) for layer in range(self.shape.layers)]
+        self._layers = [_Layer.of(checkpoint, layer) for layer in range(self.shape.layers)]
         head = tensors.get("lm_head.weight", self._words)
         self._head = TiledMatrix.of((head * tensors["model.norm.weight"]).T)
         self._turned = Rotations(self.shape, bucket_of(self.shape.context))
@@ -137,7 +163,7 @@ class Decoder:
             h = self._normed(x)
             self._keep(block, h, position, groups)
             q = self._turned(block.query(h)[: len(position)], position)
-            x = self._finish(block, x, _stacked([_attend_all(part, q) for part in groups]))
+            x = self._finish(block, x, _stacked([part.attend(q) for part in groups]))
         logits = self._last_layer(x, position, groups)
         done, start = [], 0
         for part in groups:
@@ -207,26 +233,6 @@ class Decoder:
         return normed
 
 
-def _layer(checkpoint: Checkpoint, layer: int) -> _Layer:
-    shape, tensors = checkpoint.shape, checkpoint.tensors
-    prefix = f"model.layers.{layer}."
-
-    def weight(name: str) -> Array:
-        return tensors[f"{prefix}{name}.weight"]
-
-    before, after = weight("input_layernorm"), weight("post_attention_layernorm")
-    scale = np.float32(shape.head_dim**-0.5)
-    return _Layer(
-        query=TiledMatrix.of((weight("self_attn.q_proj") * before * scale).T),
-        key=TiledMatrix.of((weight("self_attn.k_proj") * before).T),
-        value=TiledMatrix.of((weight("self_attn.v_proj") * before).T),
-        mix=TiledMatrix.of(weight("self_attn.o_proj").T),
-        gate=TiledMatrix.of((weight("mlp.gate_proj") * after).T),
-        up=TiledMatrix.of((weight("mlp.up_proj") * after).T),
-        down=TiledMatrix.of(weight("mlp.down_proj").T),
-    )
-
-
 def _stacked(parts: list[Array]) -> Array:
     """Parts [n, width] below each other, with rows of zeros up to a whole number of tiles."""
     count = sum(len(part) for part in parts)
@@ -235,11 +241,6 @@ def _stacked(parts: list[Array]) -> Array:
     np.concatenate(parts, out=stacked[:count])
     stacked[count:] = 0
     return stacked
-
-
-def _attend_all(group: _Group, q: Array) -> Array:
-    own = q[group.rows].reshape(*group.tokens.shape, *q.shape[1:])
-    return attend_causal(own, group.keys[-1], group.values[-1])
 
 
 def _grouped(prompts: Sequence[Sequence[int]]) -> list[_Group]:

@@ -126,13 +126,9 @@ class Pool:
         except UnicodeError:
             raise Rejected(f"{self._url}: {self._server[0]!r} can be no host's name") from None
         except OSError as error:
-            raise Unreachable(f"{self._way}: {_why(error)}") from None
+            # The operating system's words alone, not asyncio's about the address.
+            number = error.errno
+            why = os.strerror(number) if number is not None and number > 0 else error.strerror
+            why = why or str(error) or type(error).__name__
+            raise Unreachable(f"{self._way}: {why}") from None
         return connection
-
-
-def _why(error: OSError) -> str:
-    """The operating system's words alone, not asyncio's about the address."""
-    number = error.errno
-    if number is not None and number > 0:
-        return os.strerror(number)
-    return error.strerror or str(error) or type(error).__name__

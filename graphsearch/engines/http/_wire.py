@@ -53,28 +53,24 @@ class Writer:
 
     def body(self, call: Call, served_name: str) -> bytes:
         """The JSON of a request."""
-        head = self._heads.get((served_name, call.sampling))
+        sampling = call.sampling
+        head = self._heads.get((served_name, sampling))
         if head is None:
-            head = self._heads[served_name, call.sampling] = _head(served_name, call.sampling)
+            values: dict[str, Any] = {
+                "model": served_name,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+            }
+            if sampling.max_tokens is not None:
+                values["max_tokens"] = sampling.max_tokens
+            if sampling.stop:
+                values["stop"] = list(sampling.stop)
+            head = self._heads[served_name, sampling] = _ENCODE(values)[:-1]  # left open
         said = ",".join(
             [f'{{"role":{_QUOTE(m.role)},"content":{_QUOTE(m.content)}}}' for m in call.messages]
         )
         body = f'{head},"seed":{call.seed % _SEEDS},"messages":[{said}]}}'
         return body.encode(errors="replace")  # half a character has no bytes in UTF-8
-
-
-def _head(served_name: str, sampling: Sampling) -> str:
-    """The first part of a request's JSON object, left open."""
-    values: dict[str, Any] = {
-        "model": served_name,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
-    if sampling.max_tokens is not None:
-        values["max_tokens"] = sampling.max_tokens
-    if sampling.stop:
-        values["stop"] = list(sampling.stop)
-    return _ENCODE(values)[:-1]
 
 
 def reply_in(response: Response, endpoint: Endpoint, served_name: str, *, seconds: float) -> Reply:
@@ -114,7 +110,14 @@ def contexts_in(response: Response, endpoint: Endpoint) -> dict[str, int | None]
     rows = _object(response, endpoint, "").get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BrokenReply(f"{endpoint.url} sent JSON that is no list of models")
-    return {str(row["id"]): _context(row) for row in rows if "id" in row}
+    found: dict[str, int | None] = {}
+    for row in rows:
+        if "id" in row:
+            meta = row.get("meta")
+            sources = (row, meta if isinstance(meta, dict) else {})
+            told = (token_count(source.get(key)) for source in sources for key in _CONTEXT_KEYS)
+            found[str(row["id"])] = next(filter(None, told), None)
+    return found
 
 
 def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping[str, Any]:
@@ -134,13 +137,3 @@ def _object(response: Response, endpoint: Endpoint, served_name: str) -> Mapping
         # Some proxies, and some releases of llama.cpp, send their errors with status 200.
         raise error_of(response, endpoint, served_name)
     return data
-
-
-def _context(row: Mapping[str, Any]) -> int | None:
-    meta = row.get("meta")
-    for source in (row, meta if isinstance(meta, dict) else {}):
-        for key in _CONTEXT_KEYS:
-            found = token_count(source.get(key))
-            if found:
-                return found
-    return None

@@ -30,7 +30,13 @@ def reply_in(response: Any, served_name: str, *, seconds: float) -> Reply:
     refusal = _field(message, "refusal") or getattr(message, "refusal", None) or ""
     text, outcome = text_and_outcome(content or "", str(refusal), choice.finish_reason)
     detail = {"finish_reason": finish} if isinstance(finish, str) else {}
-    return Reply(text, _usage(response, text), outcome, seconds, detail)
+    # LiteLLM writes zeros where nothing was told, and no prompt has no token.
+    told = getattr(response, "usage", None)
+    read = token_count(getattr(told, "prompt_tokens", None)) or None
+    written = token_count(getattr(told, "completion_tokens", None))
+    if written == 0 and (read is None or text):
+        written = None
+    return Reply(text, Usage(read, written, calls=1), outcome, seconds, detail)
 
 
 def refusal_reply(*, seconds: float) -> Reply:
@@ -43,13 +49,3 @@ def _field(holder: Any, name: str) -> Any:
     """A field that LiteLLM keeps apart because it is not of OpenAI's shape."""
     found = getattr(holder, "provider_specific_fields", None)
     return found.get(name) if isinstance(found, dict) else None
-
-
-def _usage(response: Any, text: str) -> Usage:
-    """Tokens as told; LiteLLM writes zeros where nothing was told, and no prompt has no token."""
-    told = getattr(response, "usage", None)
-    prompt = token_count(getattr(told, "prompt_tokens", None)) or None
-    completion = token_count(getattr(told, "completion_tokens", None))
-    if completion == 0 and (prompt is None or text):
-        completion = None
-    return Usage(prompt, completion, calls=1)

@@ -76,14 +76,11 @@ def find_machine(kind: str = "auto") -> Machine:
         return Machine("gpu", devices, cores or 1)
     if kind == "gpu":
         raise FleetError("there is no GPU that nvidia-smi shows")
-    return Machine("cpu", (_memory(),), cores or 1)
-
-
-def _memory() -> Device:
-    """The machine's memory, or what a container may use of it."""
+    # The machine's memory, or what a container may use of it.
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with suppress(OSError):
             word = Path(path).read_text(encoding="ascii").strip()
-            return Device(-1, "memory", min(total, int(word)) if word.isdigit() else total)
-    return Device(-1, "memory", total)
+            total = min(total, int(word)) if word.isdigit() else total
+            break
+    return Machine("cpu", (Device(-1, "memory", total),), cores or 1)

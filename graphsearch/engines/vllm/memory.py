@@ -149,28 +149,6 @@ def share_out(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
     """
     if machine.kind == "cpu":
         return _on_cores(needs, machine)
-    return _on_gpus(needs, machine)
-
-
-def _on_cores(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
-    """Everything stays awake: there is no GPU to sleep for."""
-    device = machine.devices[0]
-    room = USABLE_MEMORY * device.total
-    given = {need.model: max(1, _gib(need.kv_token * need.context)) for need in needs}
-    rest = {need.model: need.weights + need.overhead for need in needs}
-    if sum(rest.values()) + GiB * sum(given.values()) > room:
-        rows = [(need.model, rest[need.model] + GiB * given[need.model]) for need in needs]
-        raise FleetError(
-            _too_much(rows, room, device, "run fewer of them, or some on another machine")
-        )
-    for need in needs:  # whole GiB alone can be given: one server after another
-        wanted = max(1, _gib(need.kv_token * need.context * need.streams))
-        left = int((room - sum(rest.values()) - GiB * sum(given.values())) // GiB)
-        given[need.model] += max(0, min(wanted - given[need.model], left))
-    return {name: Share((), rest[name] + GiB * gib, kv_gib=gib) for name, gib in given.items()}
-
-
-def _on_gpus(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
     total = {device.index: device.total for device in machine.devices}
     placed = _placed(needs, machine)
     part = {need.model: len(placed[need.model]) for need in needs}
@@ -205,6 +183,24 @@ def _on_gpus(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
             fraction = math.ceil(1000 * memory / len(devices) / smallest) / 1000
         shares[need.model] = Share(devices, memory, fraction=fraction)
     return shares
+
+
+def _on_cores(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
+    """Everything stays awake: there is no GPU to sleep for."""
+    device = machine.devices[0]
+    room = USABLE_MEMORY * device.total
+    given = {need.model: max(1, _gib(need.kv_token * need.context)) for need in needs}
+    rest = {need.model: need.weights + need.overhead for need in needs}
+    if sum(rest.values()) + GiB * sum(given.values()) > room:
+        rows = [(need.model, rest[need.model] + GiB * given[need.model]) for need in needs]
+        raise FleetError(
+            _too_much(rows, room, device, "run fewer of them, or some on another machine")
+        )
+    for need in needs:  # whole GiB alone can be given: one server after another
+        wanted = max(1, _gib(need.kv_token * need.context * need.streams))
+        left = int((room - sum(rest.values()) - GiB * sum(given.values())) // GiB)
+        given[need.model] += max(0, min(wanted - given[need.model], left))
+    return {name: Share((), rest[name] + GiB * gib, kv_gib=gib) for name, gib in given.items()}
 
 
 def _placed(needs: Sequence[Need], machine: Machine) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from graphsearch.engines.vllm.machine import Machine
@@ -73,6 +73,19 @@ class ServerPlan:
         """The command as a shell takes it, with the variables that are set."""
         words = [f"{name}={value}" for name, value in self.env.items()]
         return shlex.join([*words, *self.command])
+
+    def to_json(self) -> dict[str, Any]:
+        """What `fleet up --plan` shows: the command with its variables, and its memory."""
+        return {
+            "model": self.model,
+            "command": list(self.command),
+            "env": dict(self.env),
+            "memory_bytes": self.share.memory,
+            "gpu_memory": self.share.fraction,
+            "devices": list(self.share.devices),
+            "sleeps": self.sleeps,
+            "missing": self.missing,
+        }
 
 
 class _Place(NamedTuple):

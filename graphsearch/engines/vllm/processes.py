@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,13 @@ def session_of(leader: Process) -> list[Process]:
     now = running(leader.pid)
     if leader.boot != boot_id() or (now is not None and now != leader):
         return []
-    found = (running(pid) for pid in _pids() if pid != leader.pid and _session(pid) == leader.pid)
-    return [one for one in found if one is not None and one.started >= leader.started]
+    found = []
+    for pid in _pids():
+        fields = None if pid == leader.pid else _stat(pid)
+        one = running(pid) if fields is not None and int(fields[3]) == leader.pid else None
+        if one is not None and one.started >= leader.started:
+            found.append(one)
+    return found
 
 
 def with_word(word: str) -> list[Process]:
@@ -89,7 +93,13 @@ def with_word(word: str) -> list[Process]:
 
 def holder_of(port: int) -> str | None:
     """Number and name of the process that listens at a TCP port; None when we may not see it."""
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    sockets = set()
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):
+            lines = (_PROC / "net" / table).read_text(encoding="ascii").splitlines()[1:]
+            for words in map(str.split, lines):
+                if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{words[9]}]")
     for pid in _pids() if sockets else ():
         with suppress(OSError):
             for link in (_PROC / str(pid) / "fd").iterdir():
@@ -99,25 +109,8 @@ def holder_of(port: int) -> str | None:
     return None
 
 
-def _listening(port: int) -> Iterator[str]:
-    for table in ("tcp", "tcp6"):
-        try:
-            lines = (_PROC / "net" / table).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            words = line.split()
-            if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
-                yield words[9]
-
-
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir(_PROC) if name.isdigit()]
-
-
-def _session(pid: int) -> int | None:
-    fields = _stat(pid)
-    return None if fields is None else int(fields[3])
 
 
 def _stat(pid: int) -> list[str] | None:
