@@ -35,7 +35,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from graphsearch.records.errors import InputError
 
-__all__ = ["GROUPS", "Registry", "register"]
+__all__ = ["GROUPS", "REGISTERED", "Registry", "register"]
 
 Thing = TypeVar("Thing")
 
@@ -51,7 +51,8 @@ GROUPS: Final = (
 """Entry point groups that packages may add to."""
 
 
-_REGISTERED: Final[dict[str, dict[str, Any]]] = {group: {} for group in GROUPS}
+REGISTERED: Final[dict[str, dict[str, Any]]] = {group: {} for group in GROUPS}
+"""What `register` added, by group and name. A test that registers puts its own in the place."""
 
 
 def register(group: str, name: str, thing: Any) -> None:
@@ -68,7 +69,7 @@ def register(group: str, name: str, thing: Any) -> None:
     Raises:
         ValueError: there is no such group.
     """
-    things = _REGISTERED.get(f"graphsearch.{group}")
+    things = REGISTERED.get(f"graphsearch.{group}")
     if things is None:
         known = ", ".join(known.removeprefix("graphsearch.") for known in GROUPS)
         raise ValueError(f"no group {group!r}; there are {known}")
@@ -109,11 +110,11 @@ class Registry(Generic[Thing]):
     def names(self) -> tuple[str, ...]:
         """All known names, sorted; nothing is imported."""
         others = entry_points(group=self.group).names
-        return tuple(sorted({*self._built_in, *_REGISTERED[self.group], *others}))
+        return tuple(sorted({*self._built_in, *REGISTERED[self.group], *others}))
 
     def __contains__(self, name: str) -> bool:
         """Whether there is a thing of that name; nothing is imported."""
-        if name in self._built_in or name in _REGISTERED[self.group]:
+        if name in self._built_in or name in REGISTERED[self.group]:
             return True
         return bool(entry_points(group=self.group, name=name))
 
@@ -124,7 +125,7 @@ class Registry(Generic[Thing]):
             InputError: of the registry's own kind: the name is unknown, was registered although
                 it is one of ours, or the package that brings it cannot be imported.
         """
-        registered = _REGISTERED[self.group]
+        registered = REGISTERED[self.group]
         if name in self._built_in:
             if name in registered:
                 raise self._error(

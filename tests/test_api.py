@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 import graphsearch
 from graphsearch import Study
 from graphsearch.cli import app
-from graphsearch.cli._status import read_status
 from graphsearch.cost import Amount
 from graphsearch.execution import RetryPolicy
 from graphsearch.prices import PriceList
@@ -101,7 +100,7 @@ async def test_a_study_for_ones_own_loop(tmp_path):
         await study.tell(await study.evaluate(study.ask(2)))
         result = await study.finish()
     assert len(result.rounds) == 1
-    found = read_status(tmp_path / "own")
+    found = json.loads(CliRunner().invoke(app, ["status", str(tmp_path / "own"), "--json"]).stdout)
     assert (found["task"], found["searcher"], found["seed"]) == ("sums", "random", 0)
     events = read_events(tmp_path / "own" / "events.jsonl")
     assert [event["event"] for event in events].count("study_started") == 1

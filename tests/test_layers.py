@@ -1,6 +1,7 @@
 """Imports point one way: the core knows protocols, and names are joined in few places."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,33 @@ RECORDS = {
     "words",
     "yamlfile",
 }
+
+NAMES_OF_LIBRARIES = {"_exit", "_make", "_replace", "_repr_html_", "_run_once", "_base_executable"}
+"""Underscored names that others promise: `os`, named tuples, notebooks, event loops, `sys`."""
+
+MAY_SEE_INSIDE = {
+    "cli/test_commands.py": "how numbers and tables are written: rules that every command shares",
+    "cli/test_doctor.py": "each problem of a model, made by an engine in its place",
+    "cli/test_interrupts.py": "a coroutine that is stuck where no search can be made stuck",
+    "cli/test_named.py": "what flags stand for, before anything is asked of a server",
+    "cli/test_view.py": "the lines of a search at times that the test chooses",
+    "engines/embedded/test_batch.py": "how many sequences run at once shows nowhere outside",
+    "engines/embedded/test_decoder.py": "logits leave the batch as tokens alone",
+    "engines/embedded/test_engine.py": "the load of a worker shows nowhere outside",
+    "engines/http/test_replies.py": "the connections that a stub server has seen",
+    "evaluators/graders/jobs.py": "jobs of workers whose library is broken",
+    "evaluators/graders/test_math.py": "a library that fails in its worker, and is not asked",
+    "evaluators/graders/test_python.py": "how often the function was asked",
+    "evaluators/sandbox/test_sandbox.py": "a checker that fails as a starved machine does",
+    "evaluators/workers/test_pool.py": "the processes of a pool and their ends",
+    "report/test_browser.py": "a part of the page by itself",
+    "report/test_graph.py": "a part of the page by itself",
+    "report/test_numbers.py": "a part of the page by itself",
+    "report/test_page.py": "a part of the page by itself",
+    "report/test_pictures.py": "a part of the page by itself",
+    "report/test_read.py": "a part of the page by itself",
+}
+"""Tests that name private modules or names of the package, each with why. It only shrinks."""
 
 
 def imports(path):
@@ -125,3 +153,61 @@ def test_the_layers_see_every_kind_of_import(tmp_path):
     assert hidden == ["export/_parts.py:2 imports graphsearch.evaluators.graders.judge"]
     core = list(offences(is_core, lambda name: True, tmp_path))
     assert core == ["study.py:1 imports graphsearch.agents.roles"]
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__") and name not in NAMES_OF_LIBRARIES
+
+
+def private_names(text):
+    """What a test names of the inside of the package: modules, names in them, attributes."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            owner = node.value
+            is_own = isinstance(owner, ast.Name) and owner.id in {"self", "cls"}
+            found = [] if is_own else [f"graphsearch.{node.attr}"]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("attr"):
+            texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            found = [f"graphsearch.{text}" for text in texts if isinstance(text, str)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = re.findall(r"graphsearch(?:\.\w+)+", node.value)
+        else:
+            continue
+        for name in found:
+            if is_of(name, "graphsearch") and any(map(is_private, name.split("."))):
+                yield name
+
+
+def test_tests_name_what_is_public():
+    tests = {path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/*.py")}
+    seen = {
+        name
+        for name in tests - {"test_layers.py"}
+        if [*private_names((ROOT / "tests" / name).read_text(encoding="utf-8"))]
+    }
+    assert sorted(seen - MAY_SEE_INSIDE.keys()) == []
+    assert sorted(MAY_SEE_INSIDE.keys() - seen) == [], "these see nothing inside any more"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import graphsearch.report._svg",
+        "def test():\n    from graphsearch.report._svg import Box",
+        "from graphsearch.report import _svg",
+        "from graphsearch.stats import _wilson",
+        "CODE = 'from graphsearch.report._svg import Box'",
+        "patch.setattr('graphsearch.store._writer.Writer', None)",
+        "patch.setattr(grader, '_ask', None)",
+        "grader._pool.ask(1)",
+    ],
+)
+def test_every_way_to_see_inside_is_seen(text):
+    assert [*private_names(text)]
+    shown = text.replace("._", ".").replace("import _", "import ").replace("'_", "'")
+    assert not [*private_names(shown)]
+    assert not [*private_names("os._exit(1)\nself._mine = row._replace(a=1)\n")]

@@ -83,7 +83,7 @@ def test_every_name_of_ours_leads_somewhere(home, name, group):
 @pytest.fixture
 def forgotten(monkeypatch):
     """What a test registers is gone after it."""
-    monkeypatch.setitem(registry_module._REGISTERED, GROUP, {})
+    monkeypatch.setitem(registry_module.REGISTERED, GROUP, {})
 
 
 @pytest.mark.usefixtures("forgotten")

@@ -89,7 +89,7 @@ class RecallRows:
         skill = rng.random(rows)
         for tag in CANDIDATE_TAGS[:candidates]:
             labels = [candidate_label(tag, step) for step in range(steps)]
-            states = self._mistaken(start, operations, gold, skill, rng)
+            states = self.mistaken(start, operations, gold, skill, rng)
             shown.words(tag)
             self._write(shown, labels, start, operations, states)
             shown.words(tag)
@@ -121,7 +121,7 @@ class RecallRows:
         fact = self._facts[np.minimum(operation, OPERATIONS - 1), state]
         return np.where(operation < OPERATIONS, fact, otherwise)
 
-    def _mistaken(
+    def mistaken(
         self,
         start: Ints,
         operations: Ints,

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import graphsearch
-from graphsearch.cli import _checks, app
+from graphsearch.cli import app
 from graphsearch.cli._output import amount, interval, percent, seconds, table
 
 ROOT = Path(__file__).parents[2]
@@ -85,8 +85,12 @@ def test_doctor_names_packages_that_are_missing(monkeypatch):
     monkeypatch.setattr(
         "importlib.metadata.requires", lambda name: ["nothing-here>=2.0", "torch; extra == 'gp'"]
     )
-    (check,) = _checks.package_checks()
-    assert (check.state, check.advice) == ("bad", "pip install 'nothing-here>=2.0'")
+    done = CliRunner().invoke(app, ["doctor", "--model", "http://127.0.0.1:9/v1", "--json"])
+    assert done.exit_code == 1
+    checks = [c for c in json.loads(done.stdout)["checks"] if c["name"].startswith("package ")]
+    assert [(c["name"], c["state"], c["advice"]) for c in checks] == [
+        ("package nothing-here", "bad", "pip install 'nothing-here>=2.0'")
+    ]
 
 
 @pytest.mark.parametrize(

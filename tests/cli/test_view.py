@@ -2,16 +2,17 @@
 
 import asyncio
 import io
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict, replace
 
 import pytest
+from typer.testing import CliRunner
 
 from graphsearch import Study
-from graphsearch.cli._status import read_status
+from graphsearch.cli import app
 from graphsearch.cli._view import Scene, best_line, show_progress
-from graphsearch.records.errors import StoreError
 from graphsearch.records.events import (
     AdviceGiven,
     BaselineDone,
@@ -251,6 +252,12 @@ def test_markup_in_an_advice_is_text(monkeypatch):
     assert "[/red] [bold]" in screen.getvalue()
 
 
+def status_of(folder):
+    done = CliRunner().invoke(app, ["status", str(folder), "--json"])
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_status_reads_events(tmp_path):
     (tmp_path / "config.yaml").touch()
     log = EventLog(tmp_path / "events.jsonl", lambda: 12.5)
@@ -259,17 +266,18 @@ def test_status_reads_events(tmp_path):
     log.close()
     with (tmp_path / "events.jsonl").open("a") as file:
         file.write('{"event": "round_do')  # a kill cut the line off
-    found = read_status(tmp_path)
+    found = status_of(tmp_path)
     assert (found["state"], found["rounds"], found["trials"]) == ("unfinished", 1, 1)
     assert found["best"]["text"] == "4x xs -> fuser m"
     assert found["budgets"][0]["spent"] == 1000
     (tmp_path / "result.json").touch()
-    assert read_status(tmp_path)["state"] == "finished"
+    assert status_of(tmp_path)["state"] == "finished"
 
 
 def test_status_of_something_else(tmp_path):
-    with pytest.raises(StoreError, match="holds no run"):
-        read_status(tmp_path)
+    done = CliRunner().invoke(app, ["status", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path}: holds no run\n"
 
 
 def test_status_tells_what_the_books_say(tmp_path):
@@ -285,11 +293,11 @@ def test_status_tells_what_the_books_say(tmp_path):
     assert now.spent > 0
     lines = (tmp_path / "events.jsonl").read_text().splitlines()
     (tmp_path / "events.jsonl").write_text(lines[0] + "\n")  # said when nothing was spent
-    found = read_status(tmp_path)
+    found = status_of(tmp_path)
     assert found["budgets"] == [asdict(now)]
     with closing(sqlite3.connect(tmp_path / "study.db")) as base, base:
         base.execute("UPDATE calls SET spent_tokens = 5")
-    found = read_status(tmp_path)
+    found = status_of(tmp_path)
     assert "calls were lost or changed outside graphsearch" in found["trouble"]
     assert found["budgets"][0]["spent"] == 0
 

@@ -45,7 +45,7 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def unregistered(monkeypatch):
     """What a page registers is gone after it."""
-    monkeypatch.setattr(registry, "_REGISTERED", {group: {} for group in registry.GROUPS})
+    monkeypatch.setattr(registry, "REGISTERED", {group: {} for group in registry.GROUPS})
 
 
 def test_there_is_something_to_check():

@@ -13,6 +13,7 @@ import graphsearch
 from graphsearch.cli import app
 from graphsearch.evaluators.graders import get_grader, grader_recipe
 from graphsearch.evaluators.graders.numeric import NumericGrader
+from graphsearch.execution import Executor
 from graphsearch.export import load_bundle, write_bundle
 from graphsearch.export.record import content_digest
 from graphsearch.graph import CollaborationGraph, Node
@@ -460,7 +461,7 @@ def test_how_a_grader_was_made():
 )
 def test_what_is_no_question_is_refused_before_a_call(bundle, monkeypatch, given, said):
     with load_bundle(bundle) as loaded:
-        monkeypatch.setattr(loaded, "_open", lambda: pytest.fail("somebody was asked"))
+        monkeypatch.setattr(Executor, "run", lambda *_, **__: pytest.fail("somebody was asked"))
         with pytest.raises(TaskError) as caught:
             loaded.answer_sync(**{"question": QUESTION, **given})
     assert str(caught.value).startswith(said)

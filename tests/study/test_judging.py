@@ -108,14 +108,17 @@ def test_a_judged_search_is_a_search(tmp_path):
 
 
 def test_what_serves_the_winner_reads_answers_and_judges_none(tmp_path):
-    from graphsearch.export._parts import _task_part
-
     task = judged_task(labelled=labelled(tmp_path))
     grader = grader_recipe(task.grader)
     assert grader["options"]["labelled"].startswith(str(tmp_path))
-    told = {"name": "sums", "fingerprint": "", "profile": {}, "grader": dict(grader)}
-    for given in (None, task):
-        assert _task_part(told, given)["grader"] == {"name": "numeric", "options": {}}
+    fleet = make_fleet()  # of models that can be served again
+    at = {"engine": "http", "endpoint": "http://127.0.0.1:9/v1"}
+    fleet = replace(fleet, models=tuple(replace(model, **at) for model in fleet.models))
+    result = api.optimize(**arguments(task, fleet=fleet), out=tmp_path / "run")
+    for name, given in (("bare", None), ("told", task)):
+        result.export(tmp_path / name, task=given)
+        record = json.loads((tmp_path / name / "graph.json").read_text())
+        assert record["task"]["grader"] == {"name": "numeric", "options": {}}
 
 
 def test_no_budget_is_passed_when_the_judge_is_dear():

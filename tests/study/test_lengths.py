@@ -1,9 +1,13 @@
 """Token lengths: measured before the first round, planned with, resumed, and told."""
 
+import json
+
 import pytest
+from typer.testing import CliRunner
 
 from graphsearch import api
 from graphsearch.agents.roles import get_roles
+from graphsearch.cli import app
 from graphsearch.cost import CostModel, Lengths, ModelLengths
 from graphsearch.engines.scripted import ScriptedEngine
 from graphsearch.graph import CollaborationGraph
@@ -277,13 +281,9 @@ def test_the_report_shows_planned_and_measured(done, tmp_path):
 
 
 def test_quote_and_status_know_lengths_of_a_run(done):
-    from typer.testing import CliRunner
-
-    from graphsearch.cli import app
-    from graphsearch.cli._status import read_status
-
     folder, _ = done
-    assert read_status(folder)["lengths"]["source"] == "measured"
+    told = CliRunner().invoke(app, ["status", str(folder), "--json"])
+    assert json.loads(told.stdout)["lengths"]["source"] == "measured"
     asked = CliRunner().invoke(app, ["quote", "demo", "--from", str(folder)])
     assert asked.exit_code == 2  # models of another fleet
     assert "no model of fleet embedded" in asked.output

@@ -124,7 +124,7 @@ def test_candidates_of_recall_err_more_on_rare_facts():
     for operation in (2, 120):
         operations = np.full((2000, 1), operation)
         gold = rows.walk(start, operations, rng)
-        states = rows._mistaken(start, operations, gold, rng.random(2000), rng)
+        states = rows.mistaken(start, operations, gold, rng.random(2000), rng)
         errors.append(np.mean(states != gold))
     assert errors[0] + 0.2 < errors[1]
 
