@@ -60,12 +60,6 @@ MAY_SEE_INSIDE = {
     "evaluators/graders/test_python.py": "how often the function was asked",
     "evaluators/sandbox/test_sandbox.py": "a checker that fails as a starved machine does",
     "evaluators/workers/test_pool.py": "the processes of a pool and their ends",
-    "report/test_browser.py": "a part of the page by itself",
-    "report/test_graph.py": "a part of the page by itself",
-    "report/test_numbers.py": "a part of the page by itself",
-    "report/test_page.py": "a part of the page by itself",
-    "report/test_pictures.py": "a part of the page by itself",
-    "report/test_read.py": "a part of the page by itself",
 }
 """Tests that name private modules or names of the package, each with why. It only shrinks."""
 

@@ -3,6 +3,6 @@
 `write_report` makes the page from a run folder or a `Result`.
 """
 
-from graphsearch.report._page import write_report
+from graphsearch.report.page import write_report
 
 __all__ = ["write_report"]

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from graphsearch.report._page import render
-from graphsearch.report._read import Run
+from graphsearch.report.page import render
+from graphsearch.report.read import FinishedRun
 from tests.report import records
 from tests.support import chromium
 
@@ -114,7 +114,7 @@ def dense():
 
 @pytest.mark.parametrize("record", [records.record(), dense()], ids=["usual", "dense"])
 def test_the_page_is_silent_asks_for_nothing_and_fits_both_widths(record, tmp_path):
-    pages = {"/probe.html": PROBE, "/report.html": render(Run(record))}
+    pages = {"/probe.html": PROBE, "/report.html": render(FinishedRun(record))}
     with served(pages) as (address, asked):
         dom, console = browsed(f"{address}/probe.html", str(tmp_path / "profile"))
     assert console == []

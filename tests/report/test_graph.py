@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.report._graph import draw_graph, graph_steps
-from graphsearch.report._svg import Box
+from graphsearch.report.graph import draw_graph, graph_steps
+from graphsearch.report.svg import Box
 from tests.report import records
 
 COLOURS = {"xs": "#56b4e9", "s": "#009e73"}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsearch.report import _numbers as numbers
+from graphsearch.report import numbers
 
 SPACE = "\u00a0"
 

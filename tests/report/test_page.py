@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from graphsearch.graph import CollaborationGraph
-from graphsearch.report import _numbers as numbers
-from graphsearch.report._page import render
-from graphsearch.report._read import Run
+from graphsearch.report import numbers
+from graphsearch.report.page import render
+from graphsearch.report.read import FinishedRun
 from tests.report import records
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -43,12 +43,12 @@ class Page(HTMLParser):
 
 
 def page(record, **options):
-    return Page(render(Run(record, **options)))
+    return Page(render(FinishedRun(record, **options)))
 
 
 @pytest.fixture(scope="module")
 def html():
-    return render(Run(records.record(), folder="demo", config="task: puzzle\n"))
+    return render(FinishedRun(records.record(), folder="demo", config="task: puzzle\n"))
 
 
 def addresses(parsed):
@@ -106,7 +106,7 @@ def test_texts_of_tasks_models_and_agents_cannot_become_markup():
     table = record["rounds"][0]["table"]
     for entry in record["rounds"]:
         entry["table"] = dict.fromkeys([*table, HOSTILE, f"1:{HOSTILE}"], 0.5)
-    parsed = Page(render(Run(record, folder=HOSTILE, config=HOSTILE)))
+    parsed = Page(render(FinishedRun(record, folder=HOSTILE, config=HOSTILE)))
     tags = {tag for tag, _ in parsed.elements}
     assert "script" not in tags
     assert "img" not in tags
@@ -195,7 +195,7 @@ def test_the_winner_is_not_compared_with_itself():
     row, winner = record["baselines"][0], record["winner"]
     row |= {"graph": winner["graph"], "kind": "select", "oracle": False}
     winner["key"] = key_of(winner["graph"])
-    cells = render(Run(record)).split(f'<th scope="row">{row["name"]}')[1].split("</tr>")[0]
+    cells = render(FinishedRun(record)).split(f'<th scope="row">{row["name"]}')[1].split("</tr>")[0]
     assert "<small>the same graph</small>" in cells
     assert "winner minus" not in cells
 
@@ -294,12 +294,12 @@ def test_every_picture_has_a_name_and_a_description(html):
 
 
 def test_thousands_of_trials_stay_a_page():
-    html = render(Run(records.record(tried=3000, rounds=100)))
+    html = render(FinishedRun(records.record(tried=3000, rounds=100)))
     assert len(html) < 3_000_000
 
 
 def test_of_rows_that_tie_the_one_least_clearly_beaten_is_named():
-    from graphsearch.report._words import rivals
+    from graphsearch.report.words import best_of_kinds
 
     record = records.record()
     singles = [r for r in record["baselines"] if r["kind"] == "single"][:2]
@@ -307,7 +307,7 @@ def test_of_rows_that_tie_the_one_least_clearly_beaten_is_named():
         row["evidence"] |= {"accuracy": 0.6}
         row["difference"] |= {"mean": 0.072, "interval": [low, 0.15]}
     record["baselines"] = singles
-    ((state, said),) = rivals(record)
+    ((state, said),) = best_of_kinds(record)
     assert state == "unclear"
     assert singles[1]["name"] in said
 
@@ -324,7 +324,7 @@ def test_of_rows_that_tie_the_one_least_clearly_beaten_is_named():
 )
 def test_a_gate_is_told_in_the_terms_of_its_rule(role, threshold, said):
     from graphsearch.agents.roles import get_roles
-    from graphsearch.report._sections import fitted_parts
+    from graphsearch.report.sections import fitted_parts
 
     fit = {"items": 100, "calls": 1, "nodes": {"1": {"threshold": threshold}}}
     graph = {"nodes": [{"role": "assistant"}, {"role": role, "model": "m"}]}
@@ -333,12 +333,12 @@ def test_a_gate_is_told_in_the_terms_of_its_rule(role, threshold, said):
 
 
 def test_a_long_list_of_sinks_is_summed_up():
-    from graphsearch.report._learned import _likeliest
+    from graphsearch.report.probabilities import likeliest
 
     rows = {f"sink {k}": [0.01, 0.01 + k / 1000] for k in range(40)}
-    found = _likeliest(rows)
+    found = likeliest(rows)
     assert len(found) == 15
     assert next(iter(found)) == "sink 39"
     assert sum(v[1] for v in found.values()) == pytest.approx(sum(v[1] for v in rows.values()))
     assert "26 others together" in found
-    assert _likeliest(dict(list(rows.items())[:15])).keys() == set(list(rows)[:15])
+    assert likeliest(dict(list(rows.items())[:15])).keys() == set(list(rows)[:15])

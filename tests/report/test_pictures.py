@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from graphsearch.report._advice import readable_targets
-from graphsearch.report._moves import draw_edges, draw_heat, draw_lines, split_tables
-from graphsearch.report._strips import draw_interval, draw_parts
-from graphsearch.report._svg import Box, Scale, nice_ticks, place_labels, tag, text_width
-from graphsearch.report._tradeoff import Mark, draw_tradeoff, front_items, pareto_front
+from graphsearch.report.advice import readable_targets
+from graphsearch.report.probabilities import draw_edges, draw_heat, split_tables
+from graphsearch.report.scores import draw_lines
+from graphsearch.report.strips import draw_interval, draw_parts
+from graphsearch.report.svg import Box, Scale, nice_ticks, place_labels, tag, text_width
+from graphsearch.report.tradeoff import Mark, draw_tradeoff, front_items, pareto_front
 from tests.report import records
 
 SHARES = st.floats(0, 1)

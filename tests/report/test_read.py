@@ -4,7 +4,7 @@ import pytest
 
 from graphsearch.records.errors import StoreError
 from graphsearch.report import write_report
-from graphsearch.report._read import read_run
+from graphsearch.report.read import read_run
 from tests.report import records
 
 

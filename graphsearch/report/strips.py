@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from graphsearch.report._svg import Scale, line, picture, tag
+from graphsearch.report.svg import Scale, line, picture, tag
 
 __all__ = ["draw_interval", "draw_parts"]
 

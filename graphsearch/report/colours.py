@@ -39,9 +39,5 @@ def shade(share: float) -> str:
 
 
 def _mixed(a: str, b: str, share: float) -> str:
-    pairs = zip(_channels(a), _channels(b), strict=True)
+    pairs = zip(bytes.fromhex(a[1:]), bytes.fromhex(b[1:]), strict=True)
     return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in pairs)
-
-
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from graphsearch.records.errors import StoreError
 
-__all__ = ["HasJson", "Run", "read_run"]
+__all__ = ["FinishedRun", "HasJson", "read_run"]
 
 SCHEMA_VERSION = 1
 _AS_IS = {"target", "table", "space", "fleet", "settings", "searcher", "agent", "raw"}
@@ -24,7 +24,7 @@ class HasJson(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FinishedRun:
     """Everything the report shows.
 
     Attributes:
@@ -40,14 +40,14 @@ class Run:
     timing: Mapping[str, Any] | None = None
 
 
-def read_run(source: "str | Path | HasJson") -> Run:
+def read_run(source: "str | Path | HasJson") -> FinishedRun:
     """Reads a run folder, or takes a `Result` as it is.
 
     Raises:
         StoreError: the folder or its result is missing, unreadable or of another schema.
     """
     if not isinstance(source, (str, Path)):
-        return Run(_readable(_checked(source.to_json(), "result")))
+        return FinishedRun(_readable(_checked(source.to_json(), "result")))
     from graphsearch.study.result import Result
 
     folder = Path(source)
@@ -60,7 +60,7 @@ def read_run(source: "str | Path | HasJson") -> Run:
     Result.load(folder)  # says what a damaged record lacks
     timing = folder / "timing.json"
     config = folder / "config.yaml"
-    return Run(
+    return FinishedRun(
         result=record,
         folder=folder.resolve().name,
         config=config.read_text(encoding="utf-8", errors="replace") if config.is_file() else None,

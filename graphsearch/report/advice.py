@@ -20,34 +20,38 @@ def advice_rounds(result: _Record) -> list[dict[str, Any]]:
     together, as the searcher moves by both at once).
     """
     rounds = result["rounds"]
-    return [
-        _entry(before, now, following)
-        for before, now, following in zip(
-            [None, *rounds[:-1]], rounds, [*rounds[1:], None], strict=True
+    entries = []
+    for before, now, following in zip(
+        [None, *rounds[:-1]], rounds, [*rounds[1:], None], strict=True
+    ):
+        advice = now["advice"]
+        if advice is None:
+            continue
+        # Some agents give all reasons of their edits as one text for their summary too.
+        reasons = " ".join(dict.fromkeys(edit["reason"] for edit in advice["edits"]))
+        mean, after = now["mean"], following["mean"] if following else None
+        edits: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+        for edit in _edits(advice, before, now):
+            known = edit["before"] is not None and edit["after"] is not None
+            edits[known and abs(edit["after"] - edit["before"]) < _STILL].append(edit)
+        entries.append(
+            {
+                "round": now["round"],
+                "valid": advice.get("valid", True),
+                "summary": "" if advice["summary"] == reasons else advice["summary"],
+                "raw": advice["raw"],
+                "edits": edits[False],
+                "still": edits[True],
+                "graphs": advice["graphs"],
+                "trust": _trust(now),
+                "trust_after": _trust(following) if following else None,
+                "before": mean,
+                "after": after,
+                "change": after - mean if mean is not None and after is not None else None,
+                "next": following["round"] if following else None,
+            }
         )
-        if now["advice"] is not None
-    ]
-
-
-def _entry(before: _Record | None, now: _Record, following: _Record | None) -> dict[str, Any]:
-    advice = now["advice"]
-    mean, after = now["mean"], following["mean"] if following else None
-    edits = _edits(advice, before, now)
-    return {
-        "round": now["round"],
-        "valid": advice.get("valid", True),
-        "summary": "" if advice["summary"] == _reasons(advice) else advice["summary"],
-        "raw": advice["raw"],
-        "edits": [edit for edit in edits if not _is_still(edit)],
-        "still": [edit for edit in edits if _is_still(edit)],
-        "graphs": advice["graphs"],
-        "trust": _trust(now),
-        "trust_after": _trust(following) if following else None,
-        "before": mean,
-        "after": after,
-        "change": after - mean if mean is not None and after is not None else None,
-        "next": following["round"] if following else None,
-    }
+    return entries
 
 
 def trust_series(result: _Record) -> dict[str, list[float | None]]:
@@ -62,17 +66,6 @@ def trust_series(result: _Record) -> dict[str, list[float | None]]:
 def _trust(entry: _Record, key: str = "trust") -> float | None:
     value = ((entry["advice"] or {}).get("view") or {}).get(key)
     return None if value is None else float(value)
-
-
-def _reasons(advice: _Record) -> str:
-    """All reasons of the edits as one text, which some agents give as their summary too."""
-    return " ".join(dict.fromkeys(edit["reason"] for edit in advice["edits"]))
-
-
-def _is_still(edit: _Record) -> bool:
-    """Whether the edited probability is known to have stayed where it was."""
-    before, after = edit["before"], edit["after"]
-    return before is not None and after is not None and abs(after - before) < _STILL
 
 
 def _edits(advice: _Record, before: _Record | None, now: _Record) -> list[dict[str, Any]]:
@@ -121,12 +114,8 @@ def readable_targets(names: Sequence[str]) -> str:
     plural = "s" if len(names) > 1 else ""
     if not slots[0]:
         return f"sink{plural}: {', '.join(rests)}"
-    return f"slot{plural} {_runs(slots)}{rests[0]}"
-
-
-def _runs(slots: Sequence[str]) -> str:
-    """`1`, `1–6` for a run of slots, `1, 3, 4` for others."""
     numbers = [int(slot) for slot in slots if slot.isdigit()]
+    shown = ", ".join(slots)
     if len(slots) > 2 and numbers == list(range(numbers[0], numbers[0] + len(slots))):
-        return f"{slots[0]}–{slots[-1]}"
-    return ", ".join(slots)
+        shown = f"{slots[0]}–{slots[-1]}"
+    return f"slot{plural} {shown}{rests[0]}"

@@ -22,6 +22,7 @@ __all__ = [
     "nice_ticks",
     "picture",
     "place_labels",
+    "round_ticks",
     "tag",
     "text",
     "text_width",
@@ -40,21 +41,19 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> Marku
     Attribute names: a trailing underscore is dropped (`class_`), others become hyphens. An
     attribute that is None is left out.
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
+    written = ""
+    for key, value in attributes.items():
+        if value is None:
+            continue
+        if isinstance(value, str):
+            shown = str(escape(value))
+        elif math.isfinite(value):
+            shown = f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+        else:
+            raise ValueError(f"a picture cannot hold the number {value}")
+        written += f' {key.rstrip("_").replace("_", "-")}="{shown}"'
     inner = "".join(str(escape(child)) for child in children)
     return Markup(f"<{name}{written}>{inner}</{name}>")
-
-
-def _value(value: str | float) -> str:
-    if isinstance(value, str):
-        return str(escape(value))
-    if not math.isfinite(value):
-        raise ValueError(f"a picture cannot hold the number {value}")
-    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
 
 
 def picture(
@@ -141,6 +140,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
+        """The place of a number, in pixels."""
         low, high = self.low, self.high
         if self.log:
             low, high, value = math.log(low), math.log(high), math.log(value)
@@ -170,14 +170,20 @@ def log_ticks(low: float, high: float, wanted: int = 6) -> tuple[float, ...]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
         found = [f * 10.0**p for p in powers for f in factors]
-        kept = _between(found, low, high)
-        if len(kept) <= wanted + 2 and len(kept) >= 2:
+        kept = tuple(v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9))
+        if 2 <= len(kept) <= wanted + 2:
             return kept
-    return _between((10.0**p for p in powers), low, high) or (low, high)
+    return kept or (low, high)
 
 
-def _between(values: Iterable[float], low: float, high: float) -> tuple[float, ...]:
-    return tuple(v for v in values if low * (1 - 1e-9) <= v <= high * (1 + 1e-9))
+def round_ticks(rounds: Sequence[int], left: float, step: float, y: float) -> list[Markup]:
+    """Numbers of the rounds below their columns, which begin at `left` and are `step` wide."""
+    every = max(1, -(-len(rounds) * 34 // max(int(step * len(rounds)), 1)))
+    return [
+        text(str(at), left + (k + 0.5) * step, y, "tick", anchor="middle")
+        for k, at in enumerate(rounds)
+        if k % every == 0
+    ]
 
 
 _NEARNESS = 1 / 3
@@ -206,22 +212,19 @@ def place_labels(
     """
     used, places = list(taken), []
     for x, y, content in wanted:
-        free = [
-            (_covered(b, crowd) + rank * _NEARNESS, rank, b)
-            for rank, b in enumerate(_candidates(x, y, text_width(content, size), size))
-            if b.within(frame) and not any(b.hits(other, 1.0) for other in used)
-        ]
-        box = min(free)[2] if free else None
-        places.append(box)
-        if box is not None:
-            used.append(box)
+        free = []
+        for rank, box in enumerate(_candidates(x, y, text_width(content, size), size)):
+            if box.within(frame) and not any(box.hits(other, 1.0) for other in used):
+                covered = sum(
+                    box.left - 4 < a < box.right + 4 and box.top - 4 < b < box.bottom + 4
+                    for a, b in crowd
+                )
+                free.append((covered + rank * _NEARNESS, rank, box))
+        place = min(free)[2] if free else None
+        places.append(place)
+        if place is not None:
+            used.append(place)
     return tuple(places)
-
-
-def _covered(box: Box, crowd: Sequence[tuple[float, float]]) -> int:
-    return sum(
-        box.left - 4 < x < box.right + 4 and box.top - 4 < y < box.bottom + 4 for x, y in crowd
-    )
 
 
 def _candidates(x: float, y: float, width: float, size: float) -> Iterable[Box]:
