@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from graphsearch.evaluators.graders import get_grader
+from graphsearch.evaluators.workers import WorkerPool
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import TaskError
 from graphsearch.records.tasks import Item
@@ -71,10 +72,13 @@ def test_an_answer_that_makes_it_hang_is_wrong(make, monkeypatch):
     assert "took more than 0.2 s" in verdict.reason
     assert grader.grade(ITEM, "good").score == 1
     asked = []
-    ask = grader._ask
-    monkeypatch.setattr(
-        grader, "_ask", lambda item, answer: asked.append(answer) or ask(item, answer)
-    )
+    ask = WorkerPool.ask
+
+    def listen(self, request):
+        asked.append(request["answer"])
+        return ask(self, request)
+
+    monkeypatch.setattr(WorkerPool, "ask", listen)
     assert grader.grade(ITEM, "bad").score == 0
     assert asked == ["bad"]  # the gold answer was tried once
 
