@@ -47,17 +47,10 @@ NAMES_OF_LIBRARIES = {"_exit", "_make", "_replace", "_repr_html_", "_run_once", 
 
 MAY_SEE_INSIDE = {
     "cli/test_commands.py": "how numbers and tables are written: rules that every command shares",
-    "cli/test_doctor.py": "each problem of a model, made by an engine in its place",
     "cli/test_interrupts.py": "a coroutine that is stuck where no search can be made stuck",
-    "cli/test_named.py": "what flags stand for, before anything is asked of a server",
     "cli/test_view.py": "the lines of a search at times that the test chooses",
-    "engines/embedded/test_batch.py": "how many sequences run at once shows nowhere outside",
     "engines/embedded/test_decoder.py": "logits leave the batch as tokens alone",
-    "engines/embedded/test_engine.py": "the load of a worker shows nowhere outside",
-    "engines/http/test_replies.py": "the connections that a stub server has seen",
     "evaluators/graders/jobs.py": "jobs of workers whose library is broken",
-    "evaluators/graders/test_math.py": "a library that fails in its worker, and is not asked",
-    "evaluators/graders/test_python.py": "how often the function was asked",
     "evaluators/sandbox/test_sandbox.py": "a checker that fails as a starved machine does",
     "evaluators/workers/test_pool.py": "the processes of a pool and their ends",
 }

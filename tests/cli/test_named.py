@@ -11,10 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from graphsearch.cli import app
-from graphsearch.cli._flags import read_order
-from graphsearch.cli._named_models import fleet_of
 from graphsearch.records.errors import ConfigError
 from graphsearch.spec import load_spec
+from graphsearch.spec.build import fleet_of
 from graphsearch.testing import StubServer
 
 HERE = "http://127.0.0.1:8001/v1"
@@ -61,18 +60,46 @@ def call(*arguments):
 DATA = ("--data", "sums.jsonl", "--question-field", "q", "--answer-field", "gold")
 
 
+def spec_of(*words):
+    """The specification that a command line stands for; nothing is made of it."""
+    seen = []
+
+    def stop(spec):
+        seen.append(spec)
+        raise ConfigError("seen")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphsearch.spec.build.build", stop)
+        assert call("quote", *words) == (2, "", "error: seen\n")
+    return seen[0]
+
+
+def words_of(models, price=(), keys=()):
+    """The command line that names these models."""
+    named = [("--model", text) for text in models]
+    named += [("--price", text) for text in price] + [("--api-key-env", text) for text in keys]
+    budgets = ("--graph-budget", "9 tokens", "--search-budget", "9 tokens")
+    return (*DATA, *budgets, *(word for pair in named for word in pair))
+
+
+def named(*models, **more):
+    """The fleet of models named on the command line."""
+    return fleet_of(spec_of(*words_of(models, **more)))
+
+
+@pytest.mark.usefixtures("folder")
 class TestTheFleet:
     def test_a_model_behind_a_url(self):
-        (spec,) = fleet_of([f"{HERE}#Qwen/qwen-0.5b"]).models
+        (spec,) = named(f"{HERE}#Qwen/qwen-0.5b").models
         assert (spec.name, spec.engine, spec.endpoint) == ("Qwen/qwen-0.5b", "http", HERE)
         assert (spec.parameters, spec.input_price, spec.api_key_env) == (None, None, None)
 
     def test_a_model_of_a_provider(self):
-        (spec,) = fleet_of(["openai/gpt-4o-mini"]).models
+        (spec,) = named("openai/gpt-4o-mini").models
         assert (spec.name, spec.engine, spec.endpoint) == ("openai/gpt-4o-mini", "litellm", None)
 
     def test_price_and_key_are_told_by_name(self):
-        fleet = fleet_of([f"{HERE}#m:1b", "x/y"], price=["m:1b=0.02/0.06"], keys=["m:1b=MY_KEY"])
+        fleet = named(f"{HERE}#m:1b", "x/y", price=["m:1b=0.02/0.06"], keys=["m:1b=MY_KEY"])
         first, second = fleet.models
         assert (first.input_price, first.output_price) == (Decimal("0.02"), Decimal("0.06"))
         assert (first.price_source, first.api_key_env) == ("given by --price", "MY_KEY")
@@ -80,7 +107,7 @@ class TestTheFleet:
         assert fleet.unit_model == "m:1b"
 
     def test_one_name_at_two_servers(self):
-        fleet = fleet_of([f"{HERE}#m", "http://127.0.0.1:8002/v1#m"])
+        fleet = named(f"{HERE}#m", "http://127.0.0.1:8002/v1#m")
         assert fleet.names == ("m@127.0.0.1:8001", "m@127.0.0.1:8002")
         assert {spec.served_name for spec in fleet.models} == {"m"}
 
@@ -110,9 +137,10 @@ class TestTheFleet:
         ],
     )
     def test_what_cannot_be_read(self, models, more, message):
-        with pytest.raises(ConfigError, match=message) as caught:
-            fleet_of(models, **more)
-        assert "sk-12345" not in str(caught.value)
+        code, out, err = call("quote", *words_of(models, **more))
+        assert (code, out) == (2, "")
+        assert re.match(f"error: {message}", err)
+        assert "sk-12345" not in err
 
 
 class TestRefusals:
@@ -181,15 +209,12 @@ class TestRefusals:
 
     def test_options_of_a_grader_are_kept_with_paths_that_hold_anywhere(self, folder):
         words = ("model=m", "labelled=seen.jsonl", "accept=true", "rubric='yes: or no'")
-        asked = read_order(
-            data="sums.jsonl",
-            grader="llm-judge",
-            grader_option=words,
-            model=[f"{HERE}#m"],
-            graph_budget="9 tokens",
-            search_budget=["9 tokens"],
+        spec = spec_of(
+            *("--data", "sums.jsonl", "--grader", "llm-judge", "--model", f"{HERE}#m"),
+            *("--graph-budget", "9 tokens", "--search-budget", "9 tokens"),
+            *(word for option in words for word in ("--grader-option", option)),
         )
-        assert asked.spec.task.options["grader_options"] == {
+        assert spec.task.options["grader_options"] == {
             "model": "m",
             "labelled": str(folder / "seen.jsonl"),
             "accept": True,
@@ -208,12 +233,21 @@ class TestRefusals:
         assert not (folder / "runs").exists()
 
     @pytest.mark.parametrize("name", ["..jsonl", "...jsonl", "...csv.jsonl"])
-    def test_dots_do_not_lead_out_of_the_folder_of_runs(self, name):
-        order = read_order(
-            data=name, model=[f"{HERE}#m"], graph_budget="9 calls", search_budget=["99 calls"]
-        )
-        assert order.name
-        assert not order.name.startswith(".")
+    def test_dots_do_not_lead_out_of_the_folder_of_runs(self, folder, monkeypatch, name):
+        seen = []
+
+        def stop(spec, run, **_):
+            seen.append(run)
+            raise ConfigError("seen")
+
+        monkeypatch.setattr("graphsearch.api.begin", stop)
+        budgets = ("--graph-budget", "9 calls", "--search-budget", "99 calls")
+        done = call("run", "--data", name, "--model", f"{HERE}#m", *budgets)
+        assert done == (2, "", "error: seen\n")
+        (run,) = seen
+        assert run.absolute().parent == folder / "runs"
+        assert run.name
+        assert not run.name.startswith(".")
 
     @pytest.mark.parametrize("command", ["run", "quote"])
     def test_a_budget_in_dollars_asks_for_the_prices_that_are_missing(self, folder, command):

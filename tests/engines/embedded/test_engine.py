@@ -10,6 +10,7 @@ import pytest
 from graphsearch.engines import make_engine
 from graphsearch.engines.embedded import EmbeddedEngine, generate_batch
 from graphsearch.engines.embedded.batch import Batch
+from graphsearch.engines.threads import Worker
 from graphsearch.records.calls import Call, Message, Outcome, Sampling
 from graphsearch.records.errors import Cancelled, FleetError, Rejected, Unavailable
 from graphsearch.testing import EngineConformance, write_random_model
@@ -115,6 +116,14 @@ async def test_a_broken_step_fails_the_calls_in_it_and_not_the_engine(monkeypatc
 
 
 async def test_closing_cancels_what_runs_and_the_engine_starts_again(monkeypatch):
+    workers = []
+
+    class Kept(Worker):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            workers.append(self)
+
+    monkeypatch.setattr("graphsearch.engines.embedded.engine.Worker", Kept)
     made = engine()
     gate = threading.Event()
     step = Batch.step
@@ -132,6 +141,14 @@ async def test_closing_cancels_what_runs_and_the_engine_starts_again(monkeypatch
 
 
 async def test_cancelled_calls_leave_the_batch(monkeypatch):
+    workers = []
+
+    class Kept(Worker):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            workers.append(self)
+
+    monkeypatch.setattr("graphsearch.engines.embedded.engine.Worker", Kept)
     made = engine()
     gate = threading.Event()
     step = Batch.step
@@ -151,7 +168,7 @@ async def test_cancelled_calls_leave_the_batch(monkeypatch):
     gate.set()
     assert (await tasks[0]).outcome.is_graded
     assert sizes[-1] == 1
-    assert made._workers[0].load == 0
+    assert [worker.load for worker in workers] == [0] * len(workers) != []
     await made.aclose()
 
 

@@ -150,7 +150,7 @@ async def test_connections_are_used_again():
         engine = HttpEngine(server.base_url)
         for _ in range(3):
             await asyncio.gather(*(engine.generate(call(index)) for index in range(8)))
-        assert len(server._connections) == 8
+        assert server.connections == 8
         await engine.aclose()
 
 
