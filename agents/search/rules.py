@@ -37,6 +37,117 @@ class _Finding:
         return abs(self.z) >= 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules, over a view and its trials with a score."""
+
+    view: AgentView
+    trials: Sequence[dict[str, Any]]
+
+    def sinks(self) -> list[Edit]:
+        """Kinds of sink that did better or worse than the rest."""
+        edits: list[Edit] = []
+        for name in self.view.space["sinks"]:
+            found = self._compare([float(trial["sink_name"] == name) for trial in self.trials])
+            if name in self.view.table and found.counts:
+                better = "better" if found.z > 0 else "worse"
+                edits.append(Edit(name, found.delta, f"Teams that end in {name} did {better}."))
+        return edits
+
+    def models(self) -> list[Edit]:
+        """Models whose share of the nodes goes with the score."""
+        asked = [[node["model"] for node in trial["nodes"]] for trial in self.trials]
+        speaking = [[name for name in names if name is not None] for names in asked]
+        edits: list[Edit] = []
+        for model in self.view.space["models"]:
+            name = model["name"]
+            shares = [names.count(name) / len(names) if names else 0.0 for names in speaking]
+            found = self._compare(shares)
+            if found.counts:
+                more = "more" if found.z > 0 else "fewer"
+                words = f"Teams with {more} nodes of {name} did better."
+                slots = [target for target in self.view.table if target.partition(":")[0].isdigit()]
+                edits += [Edit(t, found.delta, words) for t in slots if t.endswith(f":{name}")]
+        return edits
+
+    def fusers(self) -> list[Edit]:
+        """Where a bigger model reads at the sink, more parents are worth it; a small one drowns."""
+        sizes = {model["name"]: model["gamma"] for model in self.view.space["models"]}
+        readers = [t for t in self.trials if t["sink_model"] in sizes and t["sink_parents"] > 0]
+        if len(readers) < LEAST_TRIALS:
+            return []
+        found = self._compare([math.log(sizes[t["sink_model"]]) for t in readers], readers)
+        if not found.counts:
+            return []
+        words = f"A {'bigger' if found.z > 0 else 'smaller'} reader at the sink did better."
+        middle = sorted(sizes.values())[len(sizes) // 2]
+        edits: list[Edit] = []
+        for name in self.view.space["sinks"]:
+            model = name.partition(":")[2]
+            if model in sizes and sizes[model] != middle and name in self.view.table:
+                sign = 1.0 if sizes[model] > middle else -1.0
+                edits.append(Edit(name, 0.5 * sign * found.delta, words))
+        return edits
+
+    def width(self) -> list[Edit]:
+        """Number of answers that the sink reads."""
+        found = self._compare([math.log1p(t["sink_parents"]) for t in self.trials])
+        if not found.counts:
+            return []
+        words = f"{'More' if found.z > 0 else 'Fewer'} answers into the sink did better."
+        return [
+            Edit(name, found.delta, words) for name in self.view.table if name.endswith("->sink")
+        ]
+
+    def depth(self) -> list[Edit]:
+        """Edges among the slots themselves."""
+        found = self._compare([float(len(t["edges"]) - t["sink_parents"]) for t in self.trials])
+        if not found.counts:
+            return []
+        more = "More" if found.z > 0 else "Less"
+        words = f"{more} reading of one another before the sink did better."
+        inner = [name for name in self.view.table if "->" in name and not name.endswith("->sink")]
+        return [Edit(name, found.delta, words) for name in inner]
+
+    def leftover(self) -> list[Edit]:
+        """Budget that the best teams leave unused."""
+        budget = self.view.space["budget_value"]
+        leaders = sorted(self.trials, key=lambda t: -t["mean"])[:3]
+        used = sum(t["cost"] for t in leaders) / len(leaders) / budget
+        wider_lost = self._compare([math.log1p(t["sink_parents"]) for t in self.trials]).z <= -1.0
+        if used >= FULL_USE or wider_lost:
+            return []
+        words = (
+            f"The best teams use {used:.0%} of the graph budget; there is room for more answers."
+        )
+        return [Edit(name, 0.3, words) for name in self.view.table if name.endswith("->sink")]
+
+    def _compare(
+        self, xs: Sequence[float], among: Sequence[dict[str, Any]] | None = None
+    ) -> _Finding:
+        """How surely the score rises with `xs`: the z of a weighted regression slope."""
+        trials = self.trials if among is None else among
+        weights = [float(t["n"]) for t in trials]
+        ys = [float(t["mean"]) for t in trials]
+        total = sum(weights)
+        x_mean = sum(w * x for w, x in zip(weights, xs, strict=True)) / total
+        y_mean = sum(w * y for w, y in zip(weights, ys, strict=True)) / total
+        spread = sum(w * (x - x_mean) ** 2 for w, x in zip(weights, xs, strict=True))
+        if spread <= 1e-12 * total:
+            return _Finding(0.0)
+        cross = sum(
+            w * (x - x_mean) * (y - y_mean) for w, x, y in zip(weights, xs, ys, strict=True)
+        )
+        slope = cross / spread
+        rest = sum(
+            w * (y - y_mean - slope * (x - x_mean)) ** 2
+            for w, x, y in zip(weights, xs, ys, strict=True)
+        )
+        # The answers' own noise bounds the error from below where a few trials fit by chance.
+        noise = max(rest / max(len(trials) - 2, 1), y_mean * (1 - y_mean))
+        return _Finding(slope / math.sqrt(max(noise, 1e-9) / spread))
+
+
 class RulesAgent:
     """Rules of thumb over the view; the same view always brings the same advice."""
 
@@ -55,112 +166,11 @@ class RulesAgent:
         trials = list(seen.values())
         if len(trials) < LEAST_TRIALS:
             return Advice(summary=f"{len(trials)} trials so far: too few to say anything.")
-        edits: list[Edit] = []
-        for rule in (_sinks, _models, _fusers, _width, _depth, _leftover):
-            edits.extend(rule(view, trials))
+        on = _Rules(view, trials)
+        rules = (on.sinks, on.models, on.fusers, on.width, on.depth, on.leftover)
+        edits = [edit for rule in rules for edit in rule()]
         reasons = list(dict.fromkeys(edit.reason for edit in edits))
         return Advice(tuple(edits), summary=" ".join(reasons) or "No difference stands out yet.")
-
-
-def _sinks(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Kinds of sink that did better or worse than the rest."""
-    edits: list[Edit] = []
-    for name in view.space["sinks"]:
-        found = _compare(trials, [float(trial["sink_name"] == name) for trial in trials])
-        if name in view.table and found.counts:
-            better = "better" if found.z > 0 else "worse"
-            edits.append(Edit(name, found.delta, f"Teams that end in {name} did {better}."))
-    return edits
-
-
-def _models(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Models whose share of the nodes goes with the score."""
-    asked = [[node["model"] for node in trial["nodes"]] for trial in trials]
-    speaking = [[name for name in names if name is not None] for names in asked]
-    edits: list[Edit] = []
-    for model in view.space["models"]:
-        name = model["name"]
-        shares = [names.count(name) / len(names) if names else 0.0 for names in speaking]
-        found = _compare(trials, shares)
-        if found.counts:
-            words = f"Teams with {'more' if found.z > 0 else 'fewer'} nodes of {name} did better."
-            slots = [target for target in view.table if target.partition(":")[0].isdigit()]
-            edits += [Edit(t, found.delta, words) for t in slots if t.endswith(f":{name}")]
-    return edits
-
-
-def _fusers(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Where a bigger model reads at the sink, more parents are worth it; a small one drowns."""
-    sizes = {model["name"]: model["gamma"] for model in view.space["models"]}
-    readers = [t for t in trials if t["sink_model"] in sizes and t["sink_parents"] > 0]
-    if len(readers) < LEAST_TRIALS:
-        return []
-    found = _compare(readers, [math.log(sizes[t["sink_model"]]) for t in readers])
-    if not found.counts:
-        return []
-    words = f"A {'bigger' if found.z > 0 else 'smaller'} reader at the sink did better."
-    middle = sorted(sizes.values())[len(sizes) // 2]
-    edits: list[Edit] = []
-    for name in view.space["sinks"]:
-        model = name.partition(":")[2]
-        if model in sizes and sizes[model] != middle and name in view.table:
-            sign = 1.0 if sizes[model] > middle else -1.0
-            edits.append(Edit(name, 0.5 * sign * found.delta, words))
-    return edits
-
-
-def _width(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Number of answers that the sink reads."""
-    found = _compare(trials, [math.log1p(t["sink_parents"]) for t in trials])
-    if not found.counts:
-        return []
-    words = f"{'More' if found.z > 0 else 'Fewer'} answers into the sink did better."
-    return [Edit(name, found.delta, words) for name in view.table if name.endswith("->sink")]
-
-
-def _depth(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Edges among the slots themselves."""
-    found = _compare(trials, [float(len(t["edges"]) - t["sink_parents"]) for t in trials])
-    if not found.counts:
-        return []
-    words = (
-        f"{'More' if found.z > 0 else 'Less'} reading of one another before the sink did better."
-    )
-    inner = [name for name in view.table if "->" in name and not name.endswith("->sink")]
-    return [Edit(name, found.delta, words) for name in inner]
-
-
-def _leftover(view: AgentView, trials: Sequence[dict[str, Any]]) -> list[Edit]:
-    """Budget that the best teams leave unused."""
-    budget = view.space["budget_value"]
-    leaders = sorted(trials, key=lambda t: -t["mean"])[:3]
-    used = sum(t["cost"] for t in leaders) / len(leaders) / budget
-    wider_lost = _compare(trials, [math.log1p(t["sink_parents"]) for t in trials]).z <= -1.0
-    if used >= FULL_USE or wider_lost:
-        return []
-    words = f"The best teams use {used:.0%} of the graph budget; there is room for more answers."
-    return [Edit(name, 0.3, words) for name in view.table if name.endswith("->sink")]
-
-
-def _compare(trials: Sequence[dict[str, Any]], xs: Sequence[float]) -> _Finding:
-    """How surely the score rises with `xs`: the z of a weighted regression slope."""
-    weights = [float(t["n"]) for t in trials]
-    ys = [float(t["mean"]) for t in trials]
-    total = sum(weights)
-    x_mean = sum(w * x for w, x in zip(weights, xs, strict=True)) / total
-    y_mean = sum(w * y for w, y in zip(weights, ys, strict=True)) / total
-    spread = sum(w * (x - x_mean) ** 2 for w, x in zip(weights, xs, strict=True))
-    if spread <= 1e-12 * total:
-        return _Finding(0.0)
-    cross = sum(w * (x - x_mean) * (y - y_mean) for w, x, y in zip(weights, xs, ys, strict=True))
-    slope = cross / spread
-    rest = sum(
-        w * (y - y_mean - slope * (x - x_mean)) ** 2
-        for w, x, y in zip(weights, xs, ys, strict=True)
-    )
-    # The answers' own noise bounds the error from below where a few trials fit by chance.
-    noise = max(rest / max(len(trials) - 2, 1), y_mean * (1 - y_mean))
-    return _Finding(slope / math.sqrt(max(noise, 1e-9) / spread))
 
 
 def make(options: dict[str, Any], complete: Complete | None) -> RulesAgent:

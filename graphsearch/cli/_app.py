@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from graphsearch import __version__
-from graphsearch.cli._commands import register
+from graphsearch.cli import _cost, _doctor, _export, _fleet, _quote, _run, _status, _task
 from graphsearch.cli._output import BAD_INPUT, FAILED, REFUSED, STOPPED, emit
 from graphsearch.records.errors import BudgetRefused, GraphsearchError, InputError, WriteFailed
 
@@ -133,7 +133,17 @@ def _root(
     """Options of all commands; `_Group` reads `debug`."""
 
 
-register(app)
+# The commands, in the order help shows them.
+app.command("run")(_run.run)
+app.command("resume")(_run.resume)
+app.command("status")(_status.status)
+app.command("quote")(_quote.quote)
+app.command("report")(_export.report)
+app.command("export")(_export.export)
+app.add_typer(_fleet.app, name="fleet")
+app.add_typer(_task.app, name="task")
+app.command("cost")(_cost.cost)
+app.command("doctor")(_doctor.doctor)
 
 
 def main() -> None:

@@ -147,7 +147,16 @@ class _Reader:
     ) -> Iterator[tuple[str, tuple[Sample, ...]]]:
         """One letter a model, in the order of models.json."""
         if self._columns is None:
-            self._columns = _columns(self._files["records"].parent / _MODELS, self._mark)
+            file = self._files["records"].parent / _MODELS
+            if not file.is_file():
+                raise FleetError(
+                    "is absent; it names the models whose letters were recorded", where=str(file)
+                )
+            rows = list(read_rows(file, Faults(error=FleetError), tap=self._mark.update))
+            for row in rows:
+                if not isinstance(row.values.get("model"), str):
+                    raise FleetError("does not name its 'model'", where=row.where)
+            self._columns = [row.values["model"] for row in rows]
         if len(values["preds"]) != len(self._columns):
             count = len(values["preds"])
             raise FleetError(f"has {count} letters for {len(self._columns)} models", where=where)
@@ -200,18 +209,6 @@ class _Reader:
         if not isinstance(number, int) or not 0 <= number < len(texts):
             raise FleetError(f"{qid!r} has no completion {number!r}", where=where)
         return str(texts[number])
-
-
-def _columns(file: Path, mark: blake2b) -> list[str]:
-    if not file.is_file():
-        raise FleetError(
-            "is absent; it names the models whose letters were recorded", where=str(file)
-        )
-    rows = list(read_rows(file, Faults(error=FleetError), tap=mark.update))
-    bad = next((row for row in rows if not isinstance(row.values.get("model"), str)), None)
-    if bad is not None:
-        raise FleetError("does not name its 'model'", where=bad.where)
-    return [row.values["model"] for row in rows]
 
 
 def _files(path: Path) -> dict[str, Path]:

@@ -6,7 +6,6 @@ stop texts, takes its time, and keeps a log of what it was asked.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from graphsearch.engines.base import EngineInfo
 from graphsearch.records.calls import Call, Outcome, Reply, Usage
@@ -87,7 +86,18 @@ class ScriptedEngine:
             self.in_flight -= 1
         if isinstance(answer, EngineError):
             raise answer
-        return answer if isinstance(answer, Reply) else _reply(call, answer, seconds)
+        if isinstance(answer, Reply):
+            return answer
+        # Plausible usage: one token a word, one more for a reply that ends by itself.
+        prompt_tokens = sum(len(message.content.split()) for message in call.messages)
+        found = [at for at in (answer.find(stop) for stop in call.sampling.stop) if at >= 0]
+        text = answer[: min(found)].rstrip() if found else answer
+        words, most = text.split(), call.sampling.max_tokens
+        if most is not None and len(words) >= most:
+            usage = Usage(prompt_tokens, most, calls=1)
+            return Reply(" ".join(words[:most]), usage, Outcome.TRUNCATED, seconds)
+        outcome = Outcome.ANSWERED if text else Outcome.EMPTY
+        return Reply(text, Usage(prompt_tokens, len(words) + 1, calls=1), outcome, seconds)
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -113,18 +123,3 @@ class ScriptedEngine:
                 f"the script has {len(found)} answers to {prompt!r}, this is sample {call.sample}"
             )
         return found[call.sample]
-
-
-def _reply(call: Call, text: str, seconds: float) -> Reply:
-    """A reply with plausible usage: one token a word, one more for a reply that ends by itself."""
-    prompt_tokens = sum(len(message.content.split()) for message in call.messages)
-    found = [at for at in (text.find(stop) for stop in call.sampling.stop) if at >= 0]
-    if found:
-        text = text[: min(found)].rstrip()
-    words = text.split()
-    most = call.sampling.max_tokens
-    reply = Reply(text, Usage(prompt_tokens, len(words) + 1, calls=1), seconds=seconds)
-    if most is not None and len(words) >= most:
-        usage = Usage(prompt_tokens, most, calls=1)
-        return replace(reply, text=" ".join(words[:most]), usage=usage, outcome=Outcome.TRUNCATED)
-    return reply if text else replace(reply, outcome=Outcome.EMPTY)

@@ -67,7 +67,17 @@ def load_bundle(
         FleetError: a model cannot be served here.
     """
     path = Path(folder) / "graph.json"
-    record = _read(path)
+
+    def refuse(text: str) -> None:
+        # `NaN` and `Infinity`, which Python reads and JSON does not know.
+        raise ValueError(f"{text} is no number")
+
+    try:
+        record = json.loads(read_text(path), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"is not JSON: {error}", where=str(path)) from error
+    if not isinstance(record, dict):
+        raise ConfigError("is no bundle: a mapping was expected", where=str(path))
     try:
         _check(record, str(path))
         fleet = _moved(Fleet.from_json(record["fleet"]), endpoints or {}, api_key_envs or {})
@@ -149,20 +159,6 @@ def _check_secrets(
             "in one, or with None to send no key",
             where=where,
         )
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    def refuse(text: str) -> None:
-        # `NaN` and `Infinity`, which Python reads and JSON does not know.
-        raise ValueError(f"{text} is no number")
-
-    try:
-        record = json.loads(read_text(path), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"is not JSON: {error}", where=str(path)) from error
-    if not isinstance(record, dict):
-        raise ConfigError("is no bundle: a mapping was expected", where=str(path))
-    return record
 
 
 def _check(record: Mapping[str, Any], where: str) -> None:

@@ -269,8 +269,11 @@ class EventLog:
         self._clock = clock
         self._next = sum(1 for _ in read_events(path))
         self._file: TextIO = path.open("a", encoding="utf-8")
-        if path.stat().st_size and not _ends_with_newline(path):
-            self._file.write("\n")
+        if path.stat().st_size:
+            with path.open("rb") as file:
+                file.seek(-1, 2)
+                if file.read(1) != b"\n":  # a kill in the middle of a write
+                    self._file.write("\n")
 
     def write(self, event: Event) -> None:
         """Append one event and hand it to the operating system."""
@@ -297,12 +300,6 @@ def read_events(path: Path) -> Iterable[dict[str, Any]]:
                 continue  # a kill in the middle of a write leaves half a line
             if isinstance(event, dict):
                 yield event
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
 
 
 def _plain(value: Any) -> Any:

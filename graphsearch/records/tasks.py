@@ -313,7 +313,17 @@ def check_task(task: Task) -> None:
     for split, items in task.splits.items():
         for i, item in enumerate(items):
             where = f"task {task.name!r}: {split}[{i}]"
-            _check_item(item, where)
+            if not isinstance(item, Item):
+                raise TaskError(f"is {type(item).__name__}, not an Item", where=where)
+            texts: Mapping[str, Any] = {"id": item.id, "question": item.question}
+            for name, text in texts.items():
+                if not isinstance(text, str) or not text.strip():
+                    raise TaskError(f"its {name} is {text!r}, must be a text", where=where)
+            try:
+                kept = [item.id, item.question, item.gold, item.group, item.meta]
+                canonical_json(kept).encode()
+            except (TypeError, ValueError, RecursionError) as error:
+                raise TaskError(f"cannot be kept as JSON: {error}", where=where) from None
             first = ids.setdefault(item.id, where)
             if first != where:
                 raise TaskError(f"the id {item.id!r} is {first} already", where=where)
@@ -328,16 +338,3 @@ def check_task(task: Task) -> None:
                         f"its {what} is in the {home} split too; splits must share none",
                         where=where,
                     )
-
-
-def _check_item(item: Any, where: str) -> None:
-    if not isinstance(item, Item):
-        raise TaskError(f"is {type(item).__name__}, not an Item", where=where)
-    texts: Mapping[str, Any] = {"id": item.id, "question": item.question}
-    for name, value in texts.items():
-        if not isinstance(value, str) or not value.strip():
-            raise TaskError(f"its {name} is {value!r}, must be a text", where=where)
-    try:
-        canonical_json([item.id, item.question, item.gold, item.group, item.meta]).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TaskError(f"cannot be kept as JSON: {error}", where=where) from None

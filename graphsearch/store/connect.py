@@ -56,13 +56,30 @@ def connect(address: Path | URL, *, read_only: bool) -> Engine:
         StoreError: the URL's driver is unknown or not installed.
     """
     path = file_of(address)
-    if path is not None:
-        return _sqlite(path, read_only)
-    assert isinstance(address, URL)
-    try:
-        return create_engine(address)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise _unusable(error) from None
+    if path is None:
+        assert isinstance(address, URL)
+        try:
+            return create_engine(address)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise _unusable(error) from None
+    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
+
+    def open_file() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+    # No pool: one connection for the writer and one for readers live as long as the store.
+    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=10000")
+        if not read_only:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
+        cursor.close()
+
+    return engine
 
 
 def _unusable(error: Exception) -> StoreError:
@@ -111,24 +128,3 @@ def reader_of(engine: Engine, name: str) -> Connection:
             ) from None
 
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT", reads=True)
-
-
-def _sqlite(path: Path, read_only: bool) -> Engine:
-    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rwc'}"
-
-    def open_file() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, check_same_thread=False)
-
-    # No pool: one connection for the writer and one for readers live as long as the store.
-    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout=10000")
-        if not read_only:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
-        cursor.close()
-
-    return engine

@@ -154,7 +154,21 @@ class Decoder:
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> list[Prefilled]:
         """Read prompts (each at least one token), grouped by length."""
-        groups = _grouped(prompts)
+        # By padded length; the groups' rows lie one after another.
+        by_length: dict[int, list[int]] = {}
+        for index, prompt in enumerate(prompts):
+            length = -(-len(prompt) // _PROMPT_STEP) * _PROMPT_STEP
+            by_length.setdefault(length, []).append(index)
+        groups: list[_Group] = []
+        start = 0
+        for length, indices in sorted(by_length.items()):
+            tokens = np.zeros((len(indices), length), np.int32)
+            for row, index in enumerate(indices):
+                tokens[row, : len(prompts[index])] = prompts[index]
+            last = np.array([len(prompts[index]) - 1 for index in indices])
+            rows = slice(start, start + tokens.size)
+            groups.append(_Group(indices, tokens, rows, last, [], []))
+            start = rows.stop
         position = np.concatenate(
             [np.tile(np.arange(part.tokens.shape[1]), len(part.tokens)) for part in groups]
         )
@@ -241,21 +255,3 @@ def _stacked(parts: list[Array]) -> Array:
     np.concatenate(parts, out=stacked[:count])
     stacked[count:] = 0
     return stacked
-
-
-def _grouped(prompts: Sequence[Sequence[int]]) -> list[_Group]:
-    """Prompts by padded length; the groups' rows lie one after another."""
-    by_length: dict[int, list[int]] = {}
-    for index, prompt in enumerate(prompts):
-        length = -(-len(prompt) // _PROMPT_STEP) * _PROMPT_STEP
-        by_length.setdefault(length, []).append(index)
-    groups, start = [], 0
-    for length, indices in sorted(by_length.items()):
-        tokens = np.zeros((len(indices), length), np.int32)
-        for row, index in enumerate(indices):
-            tokens[row, : len(prompts[index])] = prompts[index]
-        last = np.array([len(prompts[index]) - 1 for index in indices])
-        rows = slice(start, start + tokens.size)
-        groups.append(_Group(indices, tokens, rows, last, [], []))
-        start = rows.stop
-    return groups

@@ -70,19 +70,16 @@ def _sampled(logits: Array, rows: Rows, likeliest: npt.NDArray[np.intp]) -> npt.
     np.exp(logits, out=logits)
     narrow = np.flatnonzero(rows["top_p"] < 1)
     if narrow.size:
-        logits[narrow] = _nucleus(logits[narrow], rows["top_p"][narrow])
+        # All words outside the nucleus get weight 0.
+        weights, top_p = logits[narrow], rows["top_p"][narrow]
+        order = np.argsort(-weights, axis=1, kind="stable")
+        falling = np.take_along_axis(weights, order, axis=1)
+        reached = np.cumsum(falling, axis=1)
+        outside = reached - falling >= top_p[:, None] * reached[:, -1:]
+        outside[:, 0] = False  # the likeliest word always stays
+        np.put_along_axis(weights, order, np.where(outside, np.float32(0), falling), axis=1)
+        logits[narrow] = weights
     reached = np.cumsum(logits, axis=1)
     wanted = uniforms(rows["key"], rows["drawn"]) * reached[:, -1]
     drawn: npt.NDArray[np.intp] = (reached > wanted[:, None]).argmax(axis=1)
     return drawn
-
-
-def _nucleus(weights: Array, top_p: Array) -> Array:
-    """Weights with all outside each row's nucleus set to 0."""
-    order = np.argsort(-weights, axis=1, kind="stable")
-    falling = np.take_along_axis(weights, order, axis=1)
-    reached = np.cumsum(falling, axis=1)
-    outside = reached - falling >= top_p[:, None] * reached[:, -1:]
-    outside[:, 0] = False  # the likeliest word always stays
-    np.put_along_axis(weights, order, np.where(outside, np.float32(0), falling), axis=1)
-    return weights

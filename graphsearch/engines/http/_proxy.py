@@ -117,9 +117,12 @@ def proxy_for(server: SplitResult) -> Proxy | None:
         Rejected: the environment names something that is no HTTP proxy.
     """
     told = getproxies_environment().get(server.scheme, "")
-    if not told or _is_here(server.hostname or ""):
-        return None
-    if proxy_bypass(server.netloc):
+    host = server.hostname or ""
+    try:
+        is_here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost" or host.endswith(".localhost")
+    if not told or is_here or proxy_bypass(server.netloc):
         return None
     variable = f"{server.scheme.upper()}_PROXY"
     try:
@@ -136,12 +139,3 @@ def proxy_for(server: SplitResult) -> Proxy | None:
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers = (f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}",)
     return Proxy(parts.hostname, port, headers)
-
-
-def _is_here(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -36,12 +36,18 @@ def main() -> int:
     told = parser.parse_args()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     _prctl(_SET_CHILD_SUBREAPER, 1)
+
+    def in_the_child() -> None:
+        # It unblocks what the keeper blocks, and ends with the keeper.
+        _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
     try:
         server = subprocess.Popen(
             told.command[1:],
             stdin=subprocess.DEVNULL,
             cwd=told.cwd,
-            preexec_fn=_before_the_server,
+            preexec_fn=in_the_child,
         )
     except OSError as error:
         sys.stdout.write(f"{told.command[1]}: {error.strerror}\n")
@@ -52,12 +58,6 @@ def main() -> int:
         code = _wait(server.pid, 0, until=time.monotonic() + told.grace)
     _end_the_rest(0.0 if code is None else _GRACE_OF_ORPHANS)
     return 0 if code is None else code
-
-
-def _before_the_server() -> None:
-    """Runs in the child: unblocks what the keeper blocks, and has it end with the keeper."""
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -155,7 +155,11 @@ def share_out(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
     fill = 1.0
     for device in machine.devices:
         here = [need for need in needs if device.index in placed[need.model]]
-        for group in _awake_together(here):
+        always = [need for need in here if need.group is None]
+        turns = dict.fromkeys(need.group for need in here if need.group is not None)
+        # The sets of servers that are awake at one time.
+        awake = [always + [need for need in here if need.group == turn] for turn in turns]
+        for group in awake or [always]:
             rows = [
                 (
                     need.model,
@@ -168,7 +172,16 @@ def share_out(needs: Sequence[Need], machine: Machine) -> dict[str, Share]:
             rows += [(f"{need.model} (asleep)", ASLEEP) for need in here if need not in group]
             room = USABLE * device.total - sum(size for _, size in rows)
             if room < 0:
-                raise FleetError(_too_much(rows, USABLE * device.total, device, _advice(group)))
+                advice = (
+                    "shorten serve.max_model_len, quantise, spread them over GPUs, or run fewer of "
+                    "them"
+                )
+                if len(group) > 1 and group == always:
+                    advice = (
+                        "let them sleep by turns (engine: vllm-sleep), run fewer of them, or "
+                        "shorten serve.max_model_len"
+                    )
+                raise FleetError(_too_much(rows, USABLE * device.total, device, advice))
             more = sum(need.more / part[need.model] for need in group if need.fixed is None)
             fill = min(fill, room / more) if more else fill
     shares = {}
@@ -222,24 +235,6 @@ def _placed(needs: Sequence[Need], machine: Machine) -> dict[str, tuple[int, ...
             for index in chosen:
                 free[index] -= need.least / len(chosen)
     return placed
-
-
-def _awake_together(needs: Sequence[Need]) -> list[list[Need]]:
-    """The sets of servers that are awake at one time."""
-    always = [need for need in needs if need.group is None]
-    groups = dict.fromkeys(need.group for need in needs if need.group is not None)
-    if not groups:
-        return [always] if always else []
-    return [always + [need for need in needs if need.group == group] for group in groups]
-
-
-def _advice(group: Sequence[Need]) -> str:
-    if len(group) > 1 and all(need.group is None for need in group):
-        return (
-            "let them sleep by turns (engine: vllm-sleep), run fewer of them, or shorten "
-            "serve.max_model_len"
-        )
-    return "shorten serve.max_model_len, quantise, spread them over GPUs, or run fewer of them"
 
 
 def _too_much(rows: Sequence[tuple[str, float]], room: float, device: Device, advice: str) -> str:

@@ -46,6 +46,8 @@ def save_fleet(
         FleetError: the embedded fleet has no such model.
         OSError: the folder cannot be written.
     """
+    from graphsearch.yamlfile import dump_yaml
+
     embedded = Fleet.load("embedded")
     wanted = set(embedded.names if models is None else models) | {embedded.unit_model}
     for name in wanted:
@@ -78,20 +80,13 @@ def save_fleet(
     path = out / "fleet.yaml"
     if path.exists() and not path.read_text(errors="replace").startswith(_HEAD.split("{")[0]):
         raise FleetError("is there already and was not written by this command", where=str(path))
-    _write(path, (_HEAD.format(name=path.name) + _yaml(fleet)).encode())
-    return path
-
-
-def _yaml(fleet: Fleet) -> str:
-    """The fleet as its file, without what is not told."""
-    from graphsearch.yamlfile import dump_yaml
-
     data: dict[str, Any] = fleet.to_json()
     data["models"] = [
         {key: value for key, value in model.items() if value not in (None, "")}
         for model in data["models"]
     ]
-    return dump_yaml(data)
+    _write(path, (_HEAD.format(name=path.name) + dump_yaml(data)).encode())
+    return path
 
 
 def _write(path: Path, data: bytes) -> None:
