@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from graphsearch.records.errors import ConfigError
+from graphsearch.records.fields import model_at
 
 __all__ = ["BadValue", "Checked", "Fault", "fault_of", "joined", "shown", "unknown_key"]
 
@@ -97,7 +98,11 @@ def fault_of(error: ValidationError, model: type[BaseModel]) -> Fault:
     kind, context, loc = fault["type"], fault.get("ctx", {}), fault["loc"]
     within = getattr(context.get("error"), "where", None)
     if kind in _UNKNOWN:
-        said = unknown_key(str(loc[-1]), _known(model, loc[:-1]))
+        inner = model_at(model, loc[:-1])
+        fields = {} if inner is None else inner.model_fields
+        # Keys that only Python can give are not told.
+        known = [field.alias or name for name, field in fields.items() if not field.exclude]
+        said = unknown_key(str(loc[-1]), known)
     elif kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         said = f"{words} {context[name]}"
@@ -127,31 +132,6 @@ def unknown_key(key: str, known: Iterable[str]) -> str:
     if near:
         return f"unknown key; did you mean {near[0]!r}?"
     return f"unknown key; known are {', '.join(names)}" if names else "unknown key"
-
-
-def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Keys of the part at a path; those that only Python can give are not told."""
-    current: Any = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        field = current.model_fields.get(part)
-        current = None if field is None else _model_in([field.annotation, *field.metadata])
-        if current is None:
-            return []
-    return [
-        field.alias or name for name, field in current.model_fields.items() if not field.exclude
-    ]
-
-
-def _model_in(found: Iterable[Any]) -> type[BaseModel] | None:
-    for one in found:
-        if isinstance(one, type) and issubclass(one, BaseModel):
-            return one
-        inner = _model_in(getattr(one, "__args__", ()))
-        if inner is not None:
-            return inner
-    return None
 
 
 def shown(value: Any) -> str:

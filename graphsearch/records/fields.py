@@ -12,18 +12,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, cast, get_origin
 
 from pydantic import BaseModel, BeforeValidator, TypeAdapter, ValidationError
 
 from graphsearch.records.errors import InputError
 
-__all__ = ["Count", "Note", "Price", "Rate", "Seconds", "Text", "Variable", "Whole", "Word", "read"]
+__all__ = [
+    "Count",
+    "Note",
+    "Price",
+    "Rate",
+    "Seconds",
+    "Text",
+    "Variable",
+    "Whole",
+    "Word",
+    "model_at",
+    "read",
+]
 
 T = TypeVar("T")
 
 _LARGEST: Final = 100
 """Digits before or after the point of any number told; sums stay whole numbers and floats."""
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "dict_type": "expected a mapping",
+    "model_type": "expected a mapping",
+    "mapping_type": "expected a mapping",
+    "dataclass_type": "expected a mapping",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+}
 
 
 def _text(value: Any) -> str:
@@ -136,15 +157,22 @@ def read(kind: type[T], data: Any, where: str, *, error: type[InputError]) -> T:
     fault = min(faults, key=lambda f: order.index(f["type"]) if f["type"] in order else 2)
     loc = tuple(part for part in fault["loc"] if part != "[key]")  # a bad key, by itself
     if fault["type"] == "missing":
-        model, name = _model_at(kind, loc[:-1]), str(loc[-1])
+        model, name = model_at(kind, loc[:-1]), str(loc[-1])
         field = None if model is None else model.model_fields.get(name)
         hint = (field.description or "") if field is not None else ""
         sentence, loc = f"{name} is missing{': ' if hint else ''}{hint}", loc[:-1]
     elif fault["type"] == "extra_forbidden":
-        inner = _model_at(kind, loc[:-1])
+        inner = model_at(kind, loc[:-1])
         sentence = _unknown(_keys(inner))
+    elif fault["type"] == "value_error":
+        sentence = str(fault["ctx"]["error"])
     else:
-        sentence = _sentence(fault)
+        said = _EXPECTED.get(fault["type"])
+        if fault["type"] == "literal_error":
+            said = f"expected {fault['ctx']['expected'].replace(chr(39), '')}"
+        elif said is None:
+            said = fault["msg"].replace("Input should be", "must be").rstrip(".")
+        sentence = f"{said[0].lower()}{said[1:]}, got {fault['input']!r}"
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     raise error(sentence, where=_at(where, path))
 
@@ -158,20 +186,6 @@ def _unknown(known: Iterable[str]) -> str:
     return f"unknown key; known are {named}" if named else "unknown key; none is known here"
 
 
-def _sentence(fault: Any) -> str:
-    kind, shown = fault["type"], repr(fault["input"])
-    if kind == "value_error":
-        return str(fault["ctx"]["error"])
-    if kind == "literal_error":
-        return f"expected {fault['ctx']['expected'].replace(chr(39), '')}, got {shown}"
-    if kind in {"dict_type", "model_type", "mapping_type", "dataclass_type"}:
-        return f"expected a mapping, got {shown}"
-    if kind in {"list_type", "tuple_type"}:
-        return f"expected a list, got {shown}"
-    said = fault["msg"].replace("Input should be", "must be").rstrip(".")
-    return f"{said[0].lower()}{said[1:]}, got {shown}"
-
-
 @lru_cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
@@ -183,17 +197,26 @@ def _keys(kind: Any) -> list[str]:
     return list(getattr(kind, "model_fields", ()))
 
 
-def _model_at(kind: Any, loc: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """The pydantic model that a path leads to, None where it is none."""
-    is_key = False
+def model_at(kind: Any, loc: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The pydantic model that a path within a type leads to, None where it is none."""
+    current, is_key = _model_in([kind]), False
     for part in loc:
-        if is_key:  # of a mapping, whose values are of one kind
+        if isinstance(part, int) or is_key:  # of a list, or of a mapping, whose values are alike
             is_key = False
             continue
-        if isinstance(part, str):
-            field = getattr(kind, "model_fields", {}).get(part)
-            kind = None if field is None else field.annotation
-            is_key = get_origin(kind) is dict
-        found = [kind, *get_args(kind)]
-        kind = next((k for k in found if isinstance(k, type) and issubclass(k, BaseModel)), None)
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+        field = None if current is None else current.model_fields.get(part)
+        if field is None:
+            return None
+        is_key = get_origin(field.annotation) is dict
+        current = _model_in([field.annotation, *field.metadata])
+    return current
+
+
+def _model_in(found: Iterable[Any]) -> type[BaseModel] | None:
+    for one in found:
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+        inner = _model_in(getattr(one, "__args__", ()))
+        if inner is not None:
+            return inner
+    return None

@@ -10,7 +10,7 @@ import graphsearch.spec
 @pytest.mark.parametrize(
     ("package", "names"),
     [
-        (graphsearch.cli, {"main"}),
+        (graphsearch.cli, {"app", "main"}),
         (
             graphsearch.spec,
             {
