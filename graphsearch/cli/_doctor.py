@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphsearch.cli._probe import ModelReport, ServerReport, State
     from graphsearch.records.models import Fleet
 
-__all__ = ["doctor", "machine_checks"]
+__all__ = ["doctor"]
 
 _FLEET = "embedded"
 LEAST_PYTHON = (3, 11)
