@@ -30,7 +30,7 @@ Table = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class Probabilities:
     """Probability tables of the rounds, taken apart by what their names stand for.
 
     Attributes:
@@ -47,7 +47,7 @@ class Moves:
     sinks: dict[str, tuple[float, ...]]
 
 
-def split_tables(tables: Mapping[int, Table], models: Sequence[str]) -> Moves:
+def split_tables(tables: Mapping[int, Table], models: Sequence[str]) -> Probabilities:
     """Sorts the entries of the tables by kind.
 
     Names: edge `3->5` or `3->sink`, model `2:xs`, role `2:fuser`, sink `vote` or `fuser:m`. A
@@ -69,7 +69,7 @@ def split_tables(tables: Mapping[int, Table], models: Sequence[str]) -> Moves:
             by_slot[what in models].setdefault(slot, {})[what] = values
         else:
             sinks[name] = values
-    return Moves(rounds, tuple(edges), by_slot[True], by_slot[False], sinks)
+    return Probabilities(rounds, tuple(edges), by_slot[True], by_slot[False], sinks)
 
 
 def probabilities(
@@ -79,23 +79,23 @@ def probabilities(
     tables = {int(r["round"]): r["table"] for r in result["rounds"] if r["table"]}
     if not tables:
         return None
-    moves = split_tables(tables, models)
-    rounds = moves.rounds
-    roles = sorted({role for slot in moves.roles.values() for role in slot})
+    found = split_tables(tables, models)
+    rounds = found.rounds
+    roles = sorted({role for slot in found.roles.values() for role in slot})
     role_colours = assigned(roles, skip=4)
-    used = {model for slot in moves.models.values() for model in slot}
+    used = {model for slot in found.models.values() for model in slot}
     # Edges at up to four moments, evenly spread from the first round to the last.
-    moments = sorted({round((len(rounds) - 1) * k / 3) for k in range(4)}) if moves.edges[0] else []
+    moments = sorted({round((len(rounds) - 1) * k / 3) for k in range(4)}) if found.edges[0] else []
     sinks = []
-    if len(moves.sinks) > 1:
-        rows = likeliest({name.replace(":", " "): v for name, v in moves.sinks.items()})
+    if len(found.sinks) > 1:
+        rows = likeliest({name.replace(":", " "): v for name, v in found.sinks.items()})
         for name, width in (("wide", 720.0), ("narrow", NARROW)):
             sinks.append(draw_heat(rows, rounds, width=width, class_=f"chart {name}"))
     return {
         "rounds": rounds,
-        "edges": [draw_edges(moves.edges[k], title=f"round {rounds[k]}") for k in moments],
-        "models": _share_pictures(moves.models, colours, rounds),
-        "roles": _share_pictures(moves.roles, role_colours, rounds),
+        "edges": [draw_edges(found.edges[k], title=f"round {rounds[k]}") for k in moments],
+        "models": _share_pictures(found.models, colours, rounds),
+        "roles": _share_pictures(found.roles, role_colours, rounds),
         "model_legend": [(name, colours[name]) for name in models if name in used],
         "role_legend": list(role_colours.items()),
         "sinks": sinks,

@@ -13,16 +13,21 @@ __all__ = ["draw_lines", "scores", "trust"]
 
 _Record = Mapping[str, Any]
 
+_COLOURS = (WINNER, "#4a5260")
+"""Of the first line and of the second; no picture has more."""
+_LEFT = 46.0
+_APART = 16.0
+"""Between the names of two lines."""
+
 
 def scores(result: _Record) -> list[Markup]:
     """Best and mean score of each round's graphs, wide and narrow."""
-    series = {
-        "best of the round": [r["best"] for r in result["rounds"]],
-        "mean of the round": [r["mean"] for r in result["rounds"]],
-    }
-    return _over_rounds(
-        result,
-        series,
+    return draw_lines(
+        {
+            "best of the round": [r["best"] for r in result["rounds"]],
+            "mean of the round": [r["mean"] for r in result["rounds"]],
+        },
+        [int(r["round"]) for r in result["rounds"]],
         title="Scores over rounds",
         axis="share of questions answered right (%)",
         unit=100.0,
@@ -31,129 +36,94 @@ def scores(result: _Record) -> list[Markup]:
 
 def trust(result: _Record) -> list[Markup]:
     """The searcher's trust in its agent, wide and narrow; none where it was not recorded."""
-    return _over_rounds(
-        result,
+    return draw_lines(
         trust_series(result),
+        [int(r["round"]) for r in result["rounds"]],
         title="Trust over rounds",
         axis="trust (0: the agent is not followed, 1: in full)",
         domain=(0.0, 1.0),
     )
 
 
-def _over_rounds(
-    result: _Record,
+def draw_lines(
     series: Mapping[str, Sequence[float | None]],
+    rounds: Sequence[int],
     *,
     title: str,
     axis: str,
     unit: float = 1.0,
     domain: tuple[float, float] | None = None,
 ) -> list[Markup]:
-    """The wide and the narrow picture; none when there is nothing to join by a line."""
-    rounds = [int(r["round"]) for r in result["rounds"]]
-    if len(rounds) < 2 or all(v is None for values in series.values() for v in values):
-        return []
-    colours = dict(zip(series, (WINNER, "#4a5260"), strict=False))
-    return [
-        draw_lines(
-            series,
-            colours,
-            rounds,
-            width=width,
-            height=height,
-            class_=f"chart {name}",
-            title=title,
-            axis=axis,
-            unit=unit,
-            domain=domain,
-        )
-        for name, width, height in (("wide", 860.0, 270.0), ("narrow", NARROW, 250.0))
-    ]
-
-
-def draw_lines(
-    series: Mapping[str, Sequence[float | None]],
-    colours: Mapping[str, str],
-    rounds: Sequence[int],
-    *,
-    width: float,
-    height: float,
-    class_: str,
-    title: str,
-    axis: str,
-    unit: float = 1.0,
-    domain: tuple[float, float] | None = None,
-) -> Markup:
     """Lines over rounds, each named at its right end; rounds without a number leave a gap.
 
     Args:
-        series: name -> a number per round; not all of them None.
-        colours: of the names.
+        series: name -> a number per round; two at most.
         rounds: their numbers.
-        width: of the picture.
-        height: of the picture.
-        class_: of the picture.
-        title: of the picture.
+        title: of the pictures.
         axis: what is drawn, with its unit.
         unit: factor from the numbers to those at the axis.
         domain: ends of the axis; taken from the numbers when None.
+
+    Returns:
+        The wide and the narrow picture; none when there is nothing to join by a line.
     """
     known = [v for values in series.values() for v in values if v is not None]
-    pad = max((max(known) - min(known)) * 0.1, 0.01)
-    low, high = domain or (max(min(known) - pad, 0.0), min(max(known) + pad, 1.0))
-    right = max(text_width(name, 12.5) for name in series) + 16
-    x = Scale(0, max(len(rounds) - 1, 1), 46, width - right)
-    y = Scale(low, high, height - 44, 26)
-    parts = [text(axis, 2, 14, "axis-title")]
-    for value in y.ticks(4):
-        parts.append(line(46, y(value), width - right, y(value), "grid"))
-        label = f"{value * unit:.10g}"
-        parts.append(text(label, 38, y(value) + 4, "tick", anchor="end"))
-    step = x(1) - x(0)
-    parts += round_ticks(rounds, 46 - step / 2, step, height - 26)
-    parts.append(text("round", (46 + width - right) / 2, height - 6, "axis-title", anchor="middle"))
+    if len(rounds) < 2 or not known:
+        return []
     described = []
     for name, values in series.items():
         found = [v for v in values if v is not None]
         moved = f"{found[0]:.3f} to {found[-1]:.3f}" if found else "not measured"
         described.append(f"{name}: {moved}")
-    parts += _named_lines(series, colours, x, y)
-    return picture(
-        *parts,
-        width=width,
-        height=height,
-        title=title,
-        description="; ".join(described),
-        class_=class_,
-    )
+    pad = max((max(known) - min(known)) * 0.1, 0.01)
+    low, high = domain or (max(min(known) - pad, 0.0), min(max(known) + pad, 1.0))
+    pictures = []
+    for form, width, height in (("wide", 860.0, 270.0), ("narrow", NARROW, 250.0)):
+        right = width - max(text_width(name, 12.5) for name in series) - 16
+        x = Scale(0, len(rounds) - 1, _LEFT, right)
+        y = Scale(low, high, height - 44, 26)
+        parts = [text(axis, 2, 14, "axis-title")]
+        for value in y.ticks(4):
+            parts.append(line(_LEFT, y(value), right, y(value), "grid"))
+            parts.append(text(f"{value * unit:.10g}", 38, y(value) + 4, "tick", anchor="end"))
+        step = x(1) - x(0)
+        parts += round_ticks(rounds, _LEFT - step / 2, step, height - 26)
+        middle = (_LEFT + right) / 2
+        parts.append(text("round", middle, height - 6, "axis-title", anchor="middle"))
+        parts += _named_lines(series, x, y)
+        pictures.append(
+            picture(
+                *parts,
+                width=width,
+                height=height,
+                title=title,
+                description="; ".join(described),
+                class_=f"chart {form}",
+            )
+        )
+    return pictures
 
 
-def _named_lines(
-    series: Mapping[str, Sequence[float | None]], colours: Mapping[str, str], x: Scale, y: Scale
-) -> list[Markup]:
+def _named_lines(series: Mapping[str, Sequence[float | None]], x: Scale, y: Scale) -> list[Markup]:
     parts: list[Markup] = []
-    ends: list[tuple[float, float, str]] = []
-    for name, values in series.items():
+    ends: list[tuple[float, float, str, str]] = []
+    for (name, values), colour in zip(series.items(), _COLOURS, strict=False):
         spots = [(x(k), y(v)) for k, v in enumerate(values) if v is not None]
         if not spots:
             continue
         way = " L".join(f"{a:.1f},{b:.1f}" for a, b in spots)
-        parts.append(tag("path", d=f"M{way}", class_="series", stroke=colours[name]))
-        parts += [tag("circle", cx=a, cy=b, r=2.5, fill=colours[name]) for a, b in spots]
-        ends.append((spots[-1][1], spots[-1][0], name))
-    heights = _apart([at for at, _, _ in sorted(ends)], 16.0, y.start - 4)
-    for height, (_, end, name) in zip(heights, sorted(ends), strict=True):
-        place = {"x": end + 8, "y": height + 4}
-        parts.append(tag("text", name, class_="label", fill=colours[name], **place))
+        parts.append(tag("path", d=f"M{way}", class_="series", stroke=colour))
+        parts += [tag("circle", cx=a, cy=b, r=2.5, fill=colour) for a, b in spots]
+        ends.append((spots[-1][1], spots[-1][0], name, colour))
+    # Names are moved as little as needed to be apart, none below the lowest place.
+    ends.sort()
+    heights: list[float] = []
+    for wanted, *_ in ends:
+        heights.append(max(wanted, heights[-1] + _APART) if heights else wanted)
+    lowest = y.start - 4
+    for index in reversed(range(len(heights))):
+        heights[index] = min(heights[index], lowest)
+        lowest = heights[index] - _APART
+    for height, (_, end, name, colour) in zip(heights, ends, strict=True):
+        parts.append(tag("text", name, class_="label", fill=colour, x=end + 8, y=height + 4))
     return parts
-
-
-def _apart(places: Sequence[float], gap: float, lowest: float) -> list[float]:
-    """Ascending places moved as little as needed to be `gap` apart, none below `lowest`."""
-    kept: list[float] = []
-    for place in places:
-        kept.append(max(place, kept[-1] + gap) if kept else place)
-    for index in reversed(range(len(kept))):
-        kept[index] = min(kept[index], lowest)
-        lowest = kept[index] - gap
-    return kept

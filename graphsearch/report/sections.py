@@ -70,7 +70,7 @@ def sections(run: FinishedRun) -> dict[str, Any]:
             "stopped": sum(t["state"] == "stopped" for t in trials),
             "failed": sum(t["state"] == "failed" for t in trials),
         },
-        "moves": probabilities(result, models, colours),
+        "probabilities": probabilities(result, models, colours),
         "scores": scores(result),
         "items": items,
         "advice": advice_rounds(result),
