@@ -45,10 +45,15 @@ def last_box(text: str) -> tuple[int, str] | None:
         if match["opened"] is None:
             box = _Box(match.start(), match.end(), match["bare"].rstrip(".,;:"))
         else:
-            end = _closing(text, match.end())
-            if end is None:
+            depth = 1
+            for brace in _BRACE.finditer(text, match.end()):
+                depth += {"{": 1, "}": -1}.get(brace[0], 0)
+                if depth == 0:
+                    break
+            else:
                 continue
-            box = _Box(match.start(), end + 1, text[match.end() : end].strip())
+            inside = text[match.end() : brace.start()].strip()
+            box = _Box(match.start(), brace.end(), inside)
         if found and found[0].begin < box.end:
             continue  # it holds the one that was found
         if found and not _BETWEEN.fullmatch(text[box.end : found[0].begin]):
@@ -57,14 +62,3 @@ def last_box(text: str) -> tuple[int, str] | None:
     if not found:
         return None
     return found[-1].begin, ", ".join(dict.fromkeys(box.content for box in found))
-
-
-def _closing(text: str, begin: int) -> int | None:
-    """Where the brace that was opened before `begin` is closed."""
-    depth = 1
-    for match in _BRACE.finditer(text, begin):
-        if match[0] in "{}":
-            depth += 1 if match[0] == "{" else -1
-        if depth == 0:
-            return match.start()
-    return None

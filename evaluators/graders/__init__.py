@@ -92,20 +92,16 @@ def grader_recipe(grader: Grader) -> Mapping[str, Any] | None:
     made: dict[str, Any] | None = None
     with suppress(TypeError):
         made = _MADE.get(grader)
-    if made is None and _is_plain(grader, grader.name):
-        made = {"name": grader.name, "options": {}}
+    if made is None:
+        with suppress(TaskError):  # no such name, or one that wants options
+            other = get_grader(grader.name)
+            if type(other) is type(grader) and (
+                other == grader
+                or getattr(other, "__dict__", None) == getattr(grader, "__dict__", 0)
+            ):
+                made = {"name": grader.name, "options": {}}
     try:
         canonical_json(made)
     except (TypeError, ValueError):
         return None
     return made
-
-
-def _is_plain(grader: Grader, name: str) -> bool:
-    try:
-        plain = get_grader(name)
-    except TaskError:  # no such name, or one that wants options
-        return False
-    if type(plain) is not type(grader):
-        return False
-    return plain == grader or getattr(plain, "__dict__", None) == getattr(grader, "__dict__", 0)

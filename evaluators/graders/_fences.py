@@ -60,9 +60,17 @@ def fenced_blocks(text: str) -> list[Block]:
             continue
         kind = _PYTHON.fullmatch(opened["kind"].strip())
         end, place, spent = _end(text, opened, left if kind else 0)
-        if kind is not None:
-            left -= spent
-            found += _read(textwrap.dedent(text[opened.end() : end]), session=bool(kind["session"]))
+        if kind is None:
+            continue
+        left -= spent
+        program = textwrap.dedent(text[opened.end() : end])
+        lines = program.split("\n")
+        first = next((line for line in lines if line.strip()), "")
+        if not kind["session"]:
+            found.append(Block(program, aside=False))
+        if kind["session"] or first.lstrip().startswith(">>>"):
+            typed = [_PROMPT.sub("", line, count=1) for line in lines if _PROMPT.match(line)]
+            found.append(Block("\n".join(typed) + "\n", aside=True))
     return found
 
 
@@ -86,14 +94,3 @@ def _end(text: str, opened: re.Match[str], most: int) -> tuple[int, int, int]:
         marked = _MARKED.search(text, begin)
         first = (len(text), len(text)) if marked is None else marked.span()
     return *first, spent
-
-
-def _read(text: str, *, session: bool) -> list[Block]:
-    """A block; a session is one without its prompts, and, if not named so, also as it stands."""
-    lines = text.split("\n")
-    first = next((line for line in lines if line.strip()), "")
-    typed = [_PROMPT.sub("", line, count=1) for line in lines if _PROMPT.match(line)]
-    blocks = [] if session else [Block(text, aside=False)]
-    if session or first.lstrip().startswith(">>>"):
-        blocks.append(Block("\n".join(typed) + "\n", aside=True))
-    return blocks

@@ -159,7 +159,12 @@ class CodeGrader(ReadsReplies):
             )
         stands = prompt is not None and _facts(prompt).valid
         prelude = (prompt, *setup) if prompt is not None and stands else setup
-        asked = _called_of(texts, item.gold) if entry_point is None else (entry_point,)
+        if entry_point is not None:
+            asked: tuple[str, ...] = (entry_point,)
+        else:  # what the tests call and the known answer, where it is a program, defines
+            known = _facts(item.gold).defines if isinstance(item.gold, str) else ()
+            called = (name for text in texts for name in _facts(text).calls)
+            asked = tuple(dict.fromkeys(name for name in called if name in known))
         submission = Submission(program, texts, prelude, entry_point, call, asked)
         wanted = asked_of_program(submission)
         if wanted.modules:
@@ -183,7 +188,9 @@ def _program(item: Item, text: str) -> str | None:
     prompt = _text(item, "prompt")
     found = [item.meta.get(field) for field in ("test_list", "tests")]
     texts = [one for given in found for one in (given if isinstance(given, list) else [given])]
-    named = _first_called(tuple(one for one in texts if isinstance(one, str)))
+    # For asserts without a name: the function that they call first and do not define.
+    called = (name for one in texts if isinstance(one, str) for name in _facts(one).calls)
+    named = next((name for name in called if name not in _BUILTINS), None)
     return program_of(text, entry_point=_text(item, "entry_point") or named, prompt=prompt)
 
 
@@ -242,21 +249,6 @@ def _facts(text: str) -> _Facts:
     called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     names = tuple(f.id for f in called if isinstance(f, ast.Name))
     return _Facts(valid=True, defines=defines, calls=names)
-
-
-def _called_of(texts: tuple[str, ...], gold: Any) -> tuple[str, ...]:
-    """Names that the tests call and that the known answer, where it is a program, defines."""
-    if not isinstance(gold, str):
-        return ()
-    defined = _facts(gold).defines
-    called = [name for text in texts for name in _facts(text).calls if name in defined]
-    return tuple(dict.fromkeys(called))
-
-
-def _first_called(texts: tuple[str, ...]) -> str | None:
-    """The function that the tests call first and do not define, for asserts without a name."""
-    names = (name for text in texts for name in _facts(text).calls)
-    return next((name for name in names if name not in _BUILTINS), None)
 
 
 _BUILTINS: Final = frozenset(dir(builtins))

@@ -92,7 +92,14 @@ class Game24Grader(ReadsReplies):
     def _read(self, text: str) -> Arithmetic:
         found = final_answer(text, self._extract)
         if self._extract == "auto" and (found is None or _FRAME.fullmatch(found)):
-            found = _written(text[-_TAIL:])
+            # The last line, or the one before a closing remark without any number.
+            lines = [line.strip() for line in text[-_TAIL:].splitlines()]
+            lines = [line for line in lines if line and not _FRAME.fullmatch(line)]
+            found = lines[-1] if lines else None
+            if len(lines) > 1 and not re.search(r"\d", lines[-1]):
+                with suppress(ArithmeticFault):
+                    if len(_expression(lines[-2]).numbers) > 1:
+                        found = lines[-2]
         if found is None or len(found) > _LONGEST:
             raise ArithmeticFault("nothing is marked as the answer, or too much")
         return _expression(found)
@@ -128,17 +135,6 @@ class Game24Grader(ReadsReplies):
         if isinstance(goal, str | int) and _GOAL.fullmatch(str(goal)):
             return Fraction(str(goal))
         raise TaskError(f"item {item.id!r}: the field 'target' is {goal!r}, must be a number")
-
-
-def _written(text: str) -> str | None:
-    """The last line, or the one before a closing remark without any number."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not _FRAME.fullmatch(line)]
-    if len(lines) > 1 and not re.search(r"\d", lines[-1]):
-        with suppress(ArithmeticFault):
-            if len(_expression(lines[-2]).numbers) > 1:
-                return lines[-2]
-    return lines[-1] if lines else None
 
 
 def _expression(text: str) -> Arithmetic:

@@ -62,16 +62,20 @@ def fenced(text: str, longest: int) -> str:
         head = longest // 4
         cut = _CUT.format(count=len(text) - longest)
         text = f"{text[:head]}\n{cut}\n{text[-(longest - head) :]}"
-    lines = ["| " + "".join(map(_shown, line)) for line in text.splitlines()] or ["| "]
-    quoted = _BLANK.sub("| \n", "\n".join(lines))
-    return _SPECIAL.sub(lambda match: {"<": "‹", "[": "("}[match[0]], quoted)
-
-
-def _shown(character: str) -> str:
-    if character == "\t" or character.isprintable():
-        return character
     # Format characters could turn or hide what follows; lone surrogates have no encoding at all.
-    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+    seen = [
+        "".join(
+            c
+            if c == "\t" or c.isprintable()
+            else " "
+            if c.isspace()
+            else "\N{REPLACEMENT CHARACTER}"
+            for c in line
+        )
+        for line in text.splitlines()
+    ]
+    quoted = _BLANK.sub("| \n", "\n".join(f"| {line}" for line in seen or [""]))
+    return _SPECIAL.sub(lambda match: {"<": "‹", "[": "("}[match[0]], quoted)
 
 
 def prompts(

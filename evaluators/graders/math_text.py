@@ -122,29 +122,20 @@ def clean(text: str) -> str:
     text = " ".join(_LEFT_RIGHT.sub("", text).split())
     text = _ROMAN.sub(r"\1", text)
     text = _TILDE_TEXT.sub(r"\\text{", text)
-    text = _without_end(text).strip(" *_`")
-    text = _join_thousands(text)
+    before = None
+    while text != before:  # without the blanks and the punctuation that a sentence puts after it
+        before, text = text, text.rstrip(" .;,")
+        for end in _ENDS:
+            text = text.removesuffix(end)
+    text = _MARKED_THOUSANDS.sub("", text.strip(" *_`"))
+    joined = _THOUSANDS.sub(lambda match: re.sub(r"[, ]", "", match[0]), text)
+    # Inside brackets a plain comma separates entries, (3,150).
+    listed = "," in joined or re.search(r"[\[(].*,|\\\{", text)
+    text = text if listed else joined
     text = _PER_CENT.sub(r"\\%", _DEGREES.sub(r"\1", text))
     text = with_fractions(_without_unit(text))
     text = _BARE.sub(r"\\\1", _SQRT_CALL.sub(r"\\sqrt{\1}", text)).replace(r"\infinity", r"\infty")
     return text.strip()
-
-
-def _without_end(text: str) -> str:
-    """Without the blanks and the punctuation that a sentence puts after it."""
-    before = None
-    while text != before:
-        before, text = text, text.rstrip(" .;,")
-        for end in _ENDS:
-            text = text.removesuffix(end)
-    return text
-
-
-def _join_thousands(text: str) -> str:
-    """Numbers without separators; inside brackets a plain comma separates entries, (3,150)."""
-    text = _MARKED_THOUSANDS.sub("", text)
-    joined = _THOUSANDS.sub(lambda match: re.sub(r"[, ]", "", match[0]), text)
-    return text if "," in joined or re.search(r"[\[(].*,|\\\{", text) else joined
 
 
 def _without_unit(text: str) -> str:

@@ -149,24 +149,19 @@ def _first(text: str) -> Fraction | None:
     numerals = find_numerals(text, most=2)
     if not numerals or _is_denied(text, numerals[0]):
         return None
-    if len(numerals) > 1 and _are_two(text, *numerals[:2]):
-        return None
-    return numerals[0].value
-
-
-def _are_two(text: str, first: Numeral, second: Numeral) -> bool:
+    if len(numerals) == 1:
+        return numerals[0].value
+    first, second = numerals
     between = _between(text, first, second)
     apart = text[second.begin] in "+-" and _RANGE.fullmatch(between)
-    if not (apart or _SECOND.fullmatch(between) or _is_one(text, first, second)):
-        return False
-    if _PLACES.match(text, second.end):  # 0.33 to 2 decimal places
-        return False
-    percent = [text.startswith("%", n.end) for n in (first, second)]
-    values = [
-        n.value and n.value / (100 if p else 1)
-        for n, p in zip((first, second), percent, strict=True)
-    ]
-    return first.value != second.value and values[0] != values[1]
+    goes_with = apart or _SECOND.fullmatch(between) or _is_one(text, first, second)
+    if goes_with and not _PLACES.match(text, second.end):  # not: 0.33 to 2 decimal places
+        shares = [
+            n.value and n.value / (100 if text.startswith("%", n.end) else 1) for n in numerals
+        ]
+        if first.value != second.value and shares[0] != shares[1]:
+            return None
+    return first.value
 
 
 def last_number(text: str) -> Fraction | None:
@@ -182,14 +177,12 @@ def last_number(text: str) -> Fraction | None:
     clause = text[: numerals[-1].end].rpartition("\n")[2]
     if not _gives_value(clause.split("=")):
         return None
-    return None if len(numerals) > 1 and _is_either(text, *numerals[-2:]) else numerals[-1].value
-
-
-def _is_either(text: str, first: Numeral, second: Numeral) -> bool:
-    if first.value == second.value:
-        return False
-    either = _EITHER.fullmatch(_between(text, first, second))
-    return bool(either) or _is_one(text, first, second)
+    if len(numerals) > 1:
+        first, second = numerals[-2:]
+        either = _EITHER.fullmatch(_between(text, first, second)) or _is_one(text, first, second)
+        if first.value != second.value and either:
+            return None
+    return numerals[-1].value
 
 
 def _is_one(text: str, first: Numeral, second: Numeral) -> bool:

@@ -21,7 +21,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from graphsearch.evaluators.graders._fences import Block, fenced_blocks
+from graphsearch.evaluators.graders._fences import fenced_blocks
 from graphsearch.evaluators.graders._syntax import defines, is_python, names_of
 
 __all__ = ["STOPS", "program_of"]
@@ -44,9 +44,24 @@ def program_of(reply: str, *, entry_point: str | None, prompt: str | None) -> st
     """
     text = reply.replace("\r\n", "\n")[:_LONGEST]
     text = text.split("[DONE]")[0].replace("[BEGIN]", "").replace("[PYTHON]", "")
-    found = _of_blocks(fenced_blocks(text), entry_point, prompt)
-    if found is not None:
-        return found
+    fenced = fenced_blocks(text)
+    blocks = [block.text for block in fenced if not block.aside]
+    if entry_point is not None:
+        for among in (blocks, [block.text for block in fenced if block.aside]):
+            chosen = [i for i, block in enumerate(among) if defines(block, entry_point)]
+            if chosen:
+                valid = [i for i in chosen if is_python(among[i])]
+                return with_prompt(prompt, _with_helpers(among, (valid or chosen)[-1], prompt))
+    if blocks:
+        longest = max(blocks, key=len)
+        if entry_point is not None and prompt is not None:
+            last = prompt.rstrip().rsplit("\n", 1)[-1]
+            indent = last[: len(last) - len(last.lstrip())] or "    "
+            continued = prompt.rstrip() + "\n" + textwrap.indent(longest, indent)
+            if is_python(continued):
+                return continued
+        together = "\n".join(blocks)
+        return together if is_python(together) else longest
     if not text.strip():
         return None
     if prompt is None or (entry_point is not None and defines(text, entry_point)):
@@ -55,28 +70,6 @@ def program_of(reply: str, *, entry_point: str | None, prompt: str | None) -> st
             return found
     ends = [place for stop in STOPS if (place := text.find(stop)) >= 0]
     return prompt + text[: min(ends, default=len(text))]
-
-
-def _of_blocks(found: Sequence[Block], entry_point: str | None, prompt: str | None) -> str | None:
-    blocks = [block.text for block in found if not block.aside]
-    if entry_point is not None:
-        others = [block.text for block in found if block.aside]
-        for among in (blocks, others):
-            chosen = [i for i, block in enumerate(among) if defines(block, entry_point)]
-            if chosen:
-                valid = [i for i in chosen if is_python(among[i])]
-                return with_prompt(prompt, _with_helpers(among, (valid or chosen)[-1], prompt))
-    if not blocks:
-        return None
-    longest = max(blocks, key=len)
-    if entry_point is not None and prompt is not None:
-        last = prompt.rstrip().rsplit("\n", 1)[-1]
-        indent = last[: len(last) - len(last.lstrip())] or "    "
-        continued = prompt.rstrip() + "\n" + textwrap.indent(longest, indent)
-        if is_python(continued):
-            return continued
-    together = "\n".join(blocks)
-    return together if is_python(together) else longest
 
 
 def _with_helpers(blocks: Sequence[str], chosen: int, prompt: str | None) -> str:
