@@ -43,23 +43,19 @@ def check_options(
             words = ", ".join(sorted(known)) or "none"
             raise TaskError(f"unknown option {name!r} of {owner}; known: {words}", where=where)
         if name in hints:
-            _check_value(value, hints[name], f"{where}.{name}")
+            try:
+                adapter: TypeAdapter[Any] = TypeAdapter(hints[name], config=_ARBITRARY)
+            except PydanticUserError:  # a dataclass or a model, which brings its own configuration
+                adapter = TypeAdapter(hints[name])
+            try:
+                adapter.validate_python(value, strict=True)
+            except ValidationError as error:
+                fault = error.errors(include_url=False)[0]
+                inner = "".join(f"[{p}]" for p in fault["loc"] if isinstance(p, int))
+                shown = repr(fault["input"])
+                shown = shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
+                said = fault["msg"].replace("Input should be", "must be").rstrip(".")
+                raise TaskError(f"{said}, got {shown}", where=f"{where}.{name}{inner}") from None
     for p in taken:
         if p.name in known and p.default is p.empty and p.name not in options:
             raise TaskError(f"{owner} needs the option {p.name!r}", where=where)
-
-
-def _check_value(value: Any, hint: Any, where: str) -> None:
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(hint, config=_ARBITRARY)
-    except PydanticUserError:  # a dataclass or a model, which brings a configuration of its own
-        adapter = TypeAdapter(hint)
-    try:
-        adapter.validate_python(value, strict=True)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        inner = "".join(f"[{p}]" for p in fault["loc"] if isinstance(p, int))
-        shown = repr(fault["input"])
-        shown = shown if len(shown) <= _LONGEST_VALUE else f"{shown[:_LONGEST_VALUE]}..."
-        said = fault["msg"].replace("Input should be", "must be").rstrip(".")
-        raise TaskError(f"{said}, got {shown}", where=where + inner) from None

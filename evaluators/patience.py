@@ -6,9 +6,9 @@ run and had no core, which the kernel's scheduler tells (`schedstat`). What the 
 tell counts as the program's own.
 """
 
-import contextlib
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -66,39 +66,25 @@ class Stopwatch:
         return Spent(cpu, max(waited for _, waited in runs) / 1e9 if runs else None)
 
     def _read(self) -> _Reading:
-        found = _Reading(0.0, {})
+        """What the kernel tells of the processes; nothing of one that is gone."""
+        cpu, threads = 0.0, dict[str, tuple[int, int]]()
         waiting = [] if self._pid is None else [str(self._pid)]
         while waiting:
             base = Path("/proc", waiting.pop())
-            one = _of_one(base)
-            found = _Reading(found.cpu + one.cpu, found.threads | one.threads)
+            with suppress(OSError, ValueError):  # it is gone, or nobody tells
+                # The name before the last bracket may hold anything.
+                fields = (base / "stat").read_text().rpartition(")")[2].split()
+                cpu += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                for task in (base / "task").iterdir():
+                    with suppress(OSError):  # a thread that has ended meanwhile
+                        ran, waited = (task / "schedstat").read_text().split()[:2]
+                        threads[task.name] = (int(ran), int(waited))
             if self._descends:
-                waiting += _children(base)
-        return found
-
-
-def _children(base: Path) -> list[str]:
-    """Processes that it has begun; none once it is gone, which may be at any moment."""
-    found: list[str] = []
-    with contextlib.suppress(OSError):
-        for task in (base / "task").iterdir():
-            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-                found += (task / "children").read_text().split()
-    return found
-
-
-def _of_one(base: Path) -> _Reading:
-    """What the kernel tells of one process; nothing once it is gone."""
-    cpu, threads = 0.0, {}
-    with contextlib.suppress(OSError, ValueError):  # it is gone, or nobody tells
-        # The name before the last bracket may hold anything.
-        fields = (base / "stat").read_text().rpartition(")")[2].split()
-        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        for task in (base / "task").iterdir():
-            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-                ran, waited = (task / "schedstat").read_text().split()[:2]
-                threads[task.name] = (int(ran), int(waited))
-    return _Reading(cpu, threads)
+                with suppress(OSError):
+                    for task in (base / "task").iterdir():
+                        with suppress(OSError):
+                            waiting += (task / "children").read_text().split()
+        return _Reading(cpu, threads)
 
 
 class Patience:

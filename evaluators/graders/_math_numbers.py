@@ -8,9 +8,8 @@ from graphsearch.evaluators.graders._math_limits import LONGEST
 
 __all__ = [
     "Number",
-    "Numbers",
+    "equal_numbers",
     "read_number",
-    "read_numbers",
     "with_fractions",
     "with_small_digits",
 ]
@@ -119,21 +118,21 @@ def with_fractions(text: str) -> str:
     mixed = _MIXED.fullmatch(text)
     if mixed and mixed["a"] and _mixed(mixed):
         return rf"{mixed['sign']}{mixed['whole']}\frac{{{mixed['a']}}}{{{mixed['b']}}}"
-    return _REPEATING.sub(_repeating, text)
 
+    def repeating(match: re.Match[str]) -> str:
+        # (16 - 1)/90: as many nines as digits that come again.
+        once, again = match["whole"] + match["once"], match["again"]
+        nines = (10 ** len(again) - 1) * 10 ** len(match["once"])
+        value = Fraction(int(once + again) - int(once or "0"), nines)
+        return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
-def _repeating(match: re.Match[str]) -> str:
-    r"""0.1\overline{6} is (16 - 1)/90: as many nines as digits that come again."""
-    once, again = match["whole"] + match["once"], match["again"]
-    nines = (10 ** len(again) - 1) * 10 ** len(match["once"])
-    value = Fraction(int(once + again) - int(once or "0"), nines)
-    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+    return _REPEATING.sub(repeating, text)
 
 
 _BRACKETED: Final = re.compile(r"(\(|\[|\\\{|)\s*(.*?)\s*(\)|\]|\\\}|)")
 
 
-class Numbers(NamedTuple):
+class _Numbers(NamedTuple):
     """A list of plain numbers as it was written.
 
     Attributes:
@@ -145,7 +144,7 @@ class Numbers(NamedTuple):
     values: tuple[Fraction, ...]
 
 
-def read_numbers(text: str) -> Numbers | None:
+def _read_list(text: str) -> _Numbers | None:
     """A cleaned answer that lists two or more whole numbers or fractions: 1, 2; (1, 2); [1, 2)."""
     match = _BRACKETED.fullmatch(text) if "," in text and len(text) <= LONGEST else None
     if match is None:
@@ -153,4 +152,43 @@ def read_numbers(text: str) -> Numbers | None:
     numbers = [read_number(part.strip()) for part in match[2].split(",")]
     if len(numbers) < 2 or not all(n and not n.decimal and not n.percent for n in numbers):
         return None
-    return Numbers(match[1] + match[3], tuple(n.value for n in numbers if n))
+    return _Numbers(match[1] + match[3], tuple(n.value for n in numbers if n))
+
+
+_PLACES: Final = 6
+
+
+def equal_numbers(gold: str, said: str) -> bool | None:
+    """Whether two cleaned answers that are plain numbers, or lists of them, are equal.
+
+    None where one of them is something else, or where plain rules do not tell.
+    """
+    known, given = read_number(gold), read_number(said)
+    if known is not None and given is not None:
+        if _equal(known, given):
+            return True
+        # 50 % is 50, as units are left out, and it is 0.5.
+        return known.percent != given.percent and _equal(_unpercent(known), _unpercent(given))
+    some, others = _read_list(gold), _read_list(said)
+    if some is None or others is None:
+        listed, alone = (some, given) if some else (others, known)
+        return False if alone and listed and len(set(listed.values)) > 1 else None
+    if some.brackets != others.brackets:  # a pair has an order, a set has none
+        kinds = {some.brackets, others.brackets}
+        return False if r"\{\}" in kinds and "" not in kinds else None
+    if some.brackets in ("", r"\{\}"):
+        return set(some.values) == set(others.values)
+    return some.values == others.values
+
+
+def _equal(gold: Number, said: Number) -> bool:
+    if gold.value == said.value:
+        return True
+    if not (gold.decimal or said.decimal):
+        return False
+    rounded = round(gold.value, _PLACES) == round(said.value, _PLACES)
+    return rounded and abs(gold.value - said.value) * 100_000 <= abs(gold.value)
+
+
+def _unpercent(number: Number) -> Number:
+    return number._replace(value=number.value / 100) if number.percent else number

@@ -152,35 +152,33 @@ def find_numerals(text: str, *, joined: bool = True, most: int = sys.maxsize) ->
     found: list[Numeral] = []
     at = 0
     while len(found) < most and (match := _NUMERAL.search(text, at)):
-        numeral = _numeral(text, match, joined)
-        found.append(numeral)
-        at = numeral.end
+        begin, at = match.span()
+        value, sign = _value(match), _sign(text, match)
+        ten = _POWER_OF_TEN.match(text, at)
+        if ten and match["run"] and not match["by"]:
+            at = ten.end()
+            if value is not None:
+                value *= Fraction(10) ** int(ten[1] or ten[2])
+        at, factor = _factor(text, at, money=bool(match["money"]))
+        # A part of something bigger has no value of its own.
+        is_part = bool(_SHARE_OF.match(text, at)) and ("/" in match[0] or text.startswith("%", at))
+        while joined and (more := _MORE.match(text, at)):
+            operand = _NUMERAL.match(text, more.end()) if not more[0][-1:].isdigit() else None
+            at, is_part = operand.end() if operand else more.end(), True
+        before = text[max(0, begin - 24) : begin]
+        if (
+            value is None
+            or factor is None
+            or sign is None
+            or is_part
+            or _UNREADABLE_AFTER.match(text, at)
+            or _UNREADABLE_BEFORE.search(before)
+            or (match["sign"] and _VARIABLE_BEFORE.search(before))
+        ):
+            found.append(Numeral(begin, at, None))
+        else:
+            found.append(Numeral(begin, at, sign * value * factor))
     return found
-
-
-def _numeral(text: str, match: re.Match[str], joined: bool) -> Numeral:
-    value, end = _value(match), match.end()
-    ten = _POWER_OF_TEN.match(text, end)
-    if ten and match["run"] and not match["by"]:
-        end = ten.end()
-        if value is not None:
-            value *= Fraction(10) ** int(ten[1] or ten[2])
-    end, factor = _factor(text, end, money=bool(match["money"]))
-    parts = 0
-    if _SHARE_OF.match(text, end) and ("/" in match[0] or text[end : end + 1] == "%"):
-        parts += 1
-    while joined and (more := _MORE.match(text, end)):
-        operand = _NUMERAL.match(text, more.end()) if not more[0][-1:].isdigit() else None
-        end, parts = operand.end() if operand else more.end(), parts + 1
-    if _UNREADABLE_AFTER.match(text, end):
-        parts += 1
-    before = text[max(0, match.start() - 24) : match.start()]
-    if _UNREADABLE_BEFORE.search(before) or (match["sign"] and _VARIABLE_BEFORE.search(before)):
-        parts += 1
-    sign = _sign(text, match)
-    if value is None or factor is None or sign is None or parts:
-        return Numeral(match.start(), end, None)
-    return Numeral(match.start(), end, sign * value * factor)
 
 
 def _value(match: re.Match[str]) -> Fraction | None:

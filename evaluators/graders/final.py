@@ -228,8 +228,13 @@ def _field(text: str) -> _Found | None:
 def _value(text: str, field: re.Match[str]) -> str:
     """What a field holds, as a text; of an object its value, of a list its parts."""
     said: str = field["found"]
-    if said[0] in "\"'":
-        return said[1:-1] if said[0] == "'" else _unescaped(said)
+    if said[0] == "'":
+        return said[1:-1]
+    if said[0] == '"':
+        try:
+            return str(json.loads(_escaped(said), strict=False))
+        except ValueError:
+            return said[1:-1]
     if said[0] not in "{[":
         return said
     begin = field.start("found")
@@ -248,14 +253,6 @@ def _value(text: str, field: re.Match[str]) -> str:
 def _escaped(given: str) -> str:
     r"""JSON whose backslashes of LaTeX are escaped: `"\frac1"` would be a form feed and `rac1`."""
     return _LATEX_IN_JSON.sub(lambda m: m[0] if m["kept"] else r"\\", given)
-
-
-def _unescaped(literal: str) -> str:
-    try:
-        found: str = json.loads(_escaped(literal), strict=False)
-    except ValueError:
-        return literal[1:-1]
-    return found
 
 
 _MOST_FIELDS: Final = 20

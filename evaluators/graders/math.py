@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Final
 
 from graphsearch.evaluators.graders._math_limits import over_limit
-from graphsearch.evaluators.graders._math_numbers import Number, read_number, read_numbers
+from graphsearch.evaluators.graders._math_numbers import equal_numbers
 from graphsearch.evaluators.graders._math_prose import formula_in
 from graphsearch.evaluators.graders.base import ReadsReplies, fingerprint, shown, unparsed
 from graphsearch.evaluators.graders.final import Extract
@@ -22,7 +22,6 @@ __all__ = ["MathGrader"]
 
 _LONGEST_READ: Final = 4_000
 _MOST_ROUNDS: Final = 4
-_PLACES: Final = 6
 _RULES: Final = 3
 """To be raised with every change that may change a verdict."""
 
@@ -154,10 +153,11 @@ class MathGrader(ReadsReplies):
             return False, f"{said}, gold is {gold}; a number of another base"
         if gold == said or (not others and canonical(gold) == canonical(said)):
             return True, "the same as the gold answer"
-        for by in (_by_number, _by_list, _by_words):
-            quick = by(gold, said)
-            if quick is not None:
-                return quick, f"{said}, gold is {gold}"
+        quick = equal_numbers(gold, said)
+        if quick is None and (words := words_of(gold)) is not None:
+            quick = words == (words_of(said) or words_of(rf"\text{{{said}}}"))
+        if quick is not None:
+            return quick, f"{said}, gold is {gold}"
         for who, text in (("the answer", said), ("the gold answer", gold)):
             limit = over_limit(text)
             if limit is not None:
@@ -208,7 +208,7 @@ class MathGrader(ReadsReplies):
 
 
 def _need_library() -> None:
-    if not _is_installed():
+    if _library() is None:
         raise TaskError(
             "the math grader needs math-verify: pip install 'graphsearch[math]' (numeric and exact "
             "need nothing)"
@@ -216,64 +216,12 @@ def _need_library() -> None:
 
 
 @cache
-def _is_installed() -> bool:
-    return find_spec("math_verify") is not None
-
-
-@cache
 def _library() -> str | None:
-    return version("math_verify") if _is_installed() else None
-
-
-def _by_number(gold: str, said: str) -> bool | None:
-    """A verdict on two plain numbers, None where one is something else."""
-    known, given = read_number(gold), read_number(said)
-    if known is None or given is None:
-        return None
-    if known.percent == given.percent:
-        return _equal(known, given)
-    # 50 % is 50, as units are left out, and it is 0.5.
-    return _equal(known, given) or _equal(_unpercent(known), _unpercent(given))
-
-
-def _by_list(gold: str, said: str) -> bool | None:
-    """A verdict on lists of plain numbers in equal brackets, or on one beside a plain number."""
-    known, given = read_numbers(gold), read_numbers(said)
-    if known is None or given is None:
-        listed, other = (known, said) if known else (given, gold)
-        alone = listed is not None and read_number(other) is not None
-        return False if alone and listed and len(set(listed.values)) > 1 else None
-    if known.brackets != given.brackets:  # a pair has an order, a set has none
-        kinds = {known.brackets, given.brackets}
-        return False if r"\{\}" in kinds and "" not in kinds else None
-    if known.brackets in ("", r"\{\}"):
-        return set(known.values) == set(given.values)
-    return known.values == given.values
+    """The version of math-verify; None where it is not installed."""
+    return version("math_verify") if find_spec("math_verify") is not None else None
 
 
 def _is_one_of_several(listed: str, one: str) -> bool:
     """Whether an answer is a bare list of different values, and the other a value alone."""
     several = {canonical(part) for part in entries(listed)}
     return len(several) > 1 and not _MANY.search(one)
-
-
-def _equal(gold: Number, said: Number) -> bool:
-    if gold.value == said.value:
-        return True
-    if not (gold.decimal or said.decimal):
-        return False
-    rounded = round(gold.value, _PLACES) == round(said.value, _PLACES)
-    return rounded and abs(gold.value - said.value) * 100_000 <= abs(gold.value)
-
-
-def _unpercent(number: Number) -> Number:
-    return number._replace(value=number.value / 100) if number.percent else number
-
-
-def _by_words(gold: str, said: str) -> bool | None:
-    r"""A verdict where the gold answer is words, None where it is mathematics."""
-    words = words_of(gold)
-    if words is None:
-        return None
-    others = words_of(said) or words_of(rf"\text{{{said}}}")
-    return others == words

@@ -161,7 +161,21 @@ def _respelled(cleaned: str, *, within: bool = False) -> str:
     text = re.sub(r"\s*(?:\\times|\\cdot|\*)(?![A-Za-z])\s*", "*", text)
     text = re.sub(r"(?<=\d)\*(?=[A-Za-z\\])", "", text)
     text = _BLANKS.sub(lambda match: f"{match[1] or ''} " if match[1] or match[2] else "", text)
-    return _sum(text)
+    # Letters of a sum before its numbers, so that 1 + x is x + 1.
+    if not _SUM.fullmatch(text) or not re.search(r"[+-]", text[1:]):
+        return text
+    joined = [""]
+    for term in re.split(r"(?=[+-])", text):  # cut within brackets, or after a power: it goes on
+        whole = joined[-1].count("(") + joined[-1].count("{") == (
+            joined[-1].count(")") + joined[-1].count("}")
+        )
+        if whole and joined[-1] and joined[-1][-1] not in "^_+-":
+            joined.append(term)
+        else:
+            joined[-1] += term
+    signed = [term if term[:1] in "+-" else f"+{term}" for term in joined]
+    signed.sort(key=lambda term: (not re.search(r"[A-Za-z]", term), term[1:], term[0]))
+    return "".join(signed).removeprefix("+")
 
 
 def _list(cleaned: str) -> str | None:
@@ -182,21 +196,3 @@ def _list(cleaned: str) -> str | None:
     if opened in ("", r"\{"):
         return ",".join(sorted(set(parts)))
     return opened + ",".join(parts) + closed
-
-
-def _sum(text: str) -> str:
-    """A sum with its letters before its numbers, so that 1 + x is x + 1."""
-    if not _SUM.fullmatch(text) or not re.search(r"[+-]", text[1:]):
-        return text
-    joined = [""]
-    for term in re.split(r"(?=[+-])", text):  # cut within brackets, or after a power: it goes on
-        whole = joined[-1].count("(") + joined[-1].count("{") == (
-            joined[-1].count(")") + joined[-1].count("}")
-        )
-        if whole and joined[-1] and joined[-1][-1] not in "^_+-":
-            joined.append(term)
-        else:
-            joined[-1] += term
-    signed = [term if term[:1] in "+-" else f"+{term}" for term in joined]
-    signed.sort(key=lambda term: (not re.search(r"[A-Za-z]", term), term[1:], term[0]))
-    return "".join(signed).removeprefix("+")
