@@ -50,8 +50,6 @@ MAY_SEE_INSIDE = {
     "cli/test_interrupts.py": "a coroutine that is stuck where no search can be made stuck",
     "cli/test_view.py": "the lines of a search at times that the test chooses",
     "engines/embedded/test_decoder.py": "logits leave the batch as tokens alone",
-    "evaluators/graders/jobs.py": "jobs of workers whose library is broken",
-    "evaluators/sandbox/test_sandbox.py": "a checker that fails as a starved machine does",
     "evaluators/workers/test_pool.py": "the processes of a pool and their ends",
 }
 """Tests that name private modules or names of the package, each with why. It only shrinks."""

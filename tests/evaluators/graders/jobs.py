@@ -1,37 +1,39 @@
 """Jobs of the math grader whose library is broken one way or the other; loaded in workers alone."""
 
-import math_verify
+from importlib import import_module
 
-from graphsearch.evaluators.workers import _job_math
+import math_verify
 
 
 def start(setup):
-    return globals()[f"_{setup}"]()
+    """The grader's own job, by the name of its module, broken in the way that is told."""
+    job, how = setup
+    return globals()[f"_{how}"](import_module(job).start)
 
 
-def _says_no():
+def _says_no(begin):
     """It tells nothing from anything."""
     math_verify.verify = lambda *_, **__: False
-    return _job_math.start(None)
+    return begin(None)
 
 
-def _unreadable():
+def _unreadable(begin):
     """Every text is unreadable to it, as when a part of it is missing."""
     math_verify.parse = lambda *_, **__: []
-    return _job_math.start(None)
+    return begin(None)
 
 
-def _import():
-    return _breaking(ImportError("no module named sympy.parsing"))
+def _import(begin):
+    return _breaking(begin, ImportError("no module named sympy.parsing"))
 
 
-def _disk():
-    return _breaking(OSError(5, "Input/output error"))
+def _disk(begin):
+    return _breaking(begin, OSError(5, "Input/output error"))
 
 
-def _swallowed_want_of_memory():
+def _swallowed_want_of_memory(begin):
     """A worker that fills up with its second request, and takes want of memory for "unequal"."""
-    work = _job_math.start(None)
+    work = begin(None)
     known, hoarded, asked = math_verify.verify, [], []
 
     def verify(*args, **options):
@@ -45,8 +47,8 @@ def _swallowed_want_of_memory():
     return work
 
 
-def _breaking(error):
-    work = _job_math.start(None)
+def _breaking(begin, error):
+    work = begin(None)
 
     def parse(*_, **__):
         raise error

@@ -142,7 +142,7 @@ def test_several_golds_and_golds_that_are_none(grader):
 
 def broken(how):
     def pool(job, **options):
-        return WorkerPool("tests.evaluators.graders.jobs", how, **options)
+        return WorkerPool("tests.evaluators.graders.jobs", [job, how], **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(math, "WorkerPool", pool)
