@@ -1,6 +1,6 @@
 """Token lengths of a task: those in use for expected costs, and those that can be measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,7 +9,6 @@ from graphsearch.records.tasks import BYTES_PER_TOKEN
 
 if TYPE_CHECKING:
     from graphsearch.cost import ModelLengths
-    from graphsearch.engines.base import Engine
     from graphsearch.records.tasks import Task, TokenProfile
 
 __all__ = ["Lengths", "measure"]
@@ -88,10 +87,23 @@ def measure(
         ConfigError: it measured no lengths, or there is no such fleet.
     """
     from graphsearch.agents.roles import get_roles
+    from graphsearch.engines import engines_for
+    from graphsearch.records.models import Fleet
     from graphsearch.records.roles import NodeContext, SpeakingRole
     from graphsearch.study.result import lengths_of_run
 
-    count, how = _counter(fleet)
+    how, tokenizer = "mean of whole prompts, 4 bytes a token", None
+    models = None if fleet is None else Fleet.load(fleet)
+    engines = {} if models is None else engines_for(models, list(models.names))
+    for name, engine in engines.items():
+        if engine.count_tokens(name, "1") is not None:
+            how, tokenizer = f"mean of whole prompts, by the tokenizer of {name}", (engine, name)
+            break
+
+    def count(text: str) -> int:
+        found = None if tokenizer is None else tokenizer[0].count_tokens(tokenizer[1], text)
+        return round(len(text.encode()) / BYTES_PER_TOKEN) if found is None else found
+
     assistant = get_roles(task.prompt_set).role("assistant")
     assert isinstance(assistant, SpeakingRole)
     items = [item for split in task.splits.values() for item in split][:_MOST]
@@ -103,25 +115,3 @@ def measure(
         answer = Length(None, "no worked answers in the file")
     recorded = {} if run is None else dict(lengths_of_run(run).by_model)
     return Lengths(Length(total / len(prompts), how), answer, sources, recorded)
-
-
-def _counter(fleet: str | None) -> tuple[Callable[[str], int], str]:
-    """What counts the tokens of a text, and how it does."""
-    if fleet is not None:
-        from graphsearch.engines import engines_for
-        from graphsearch.records.models import Fleet
-
-        models = Fleet.load(fleet)
-        for name, engine in engines_for(models, list(models.names)).items():
-            if engine.count_tokens(name, "1") is not None:
-
-                def count(text: str, engine: "Engine" = engine, name: str = name) -> int:
-                    found = engine.count_tokens(name, text)
-                    return _by_bytes(text) if found is None else found
-
-                return count, f"mean of whole prompts, by the tokenizer of {name}"
-    return _by_bytes, "mean of whole prompts, 4 bytes a token"
-
-
-def _by_bytes(text: str) -> int:
-    return round(len(text.encode()) / BYTES_PER_TOKEN)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field, field_validator
 
 from graphsearch.records import fields
 from graphsearch.records.errors import FleetError
@@ -29,21 +29,22 @@ __all__ = ["Price", "PriceList", "with_prices"]
 _SHIPPED: Final = Path(__file__).parent / "prices.yaml"
 
 
-def _date(value: Any) -> date:
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"expected the date of the prices such as '2026-11-01', got {value!r}"
-        ) from None
-
-
 class _PriceFile(BaseModel):
     """What a file of prices holds; its rows are checked one by one."""
 
-    as_of: Annotated[date, BeforeValidator(_date)] = Field(None, validate_default=True)
+    as_of: date = Field(None, validate_default=True)
     source: fields.Note = ""
     models: dict[str, Any] = Field(None, validate_default=True)
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _day(cls, value: Any) -> date:
+        try:
+            return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"expected the date of the prices such as '2026-11-01', got {value!r}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,14 +47,8 @@ _EXPECTED: Final[Mapping[str, str]] = {
 }
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"expected a text, got {value!r}")
-    return value
-
-
-def _note(value: Any) -> str:
-    if not isinstance(value, str):
+def _text(value: Any, *, empty: bool = False) -> str:
+    if not isinstance(value, str) or not (empty or value.strip()):
         raise ValueError(f"expected a text, got {value!r}")
     return value
 
@@ -110,7 +104,7 @@ def _number(value: Any, *, zero: bool = True) -> Decimal:
 
 Text = Annotated[str, BeforeValidator(_text)]
 """A text that is not empty."""
-Note = Annotated[str, BeforeValidator(_note)]
+Note = Annotated[str, BeforeValidator(lambda value: _text(value, empty=True))]
 """A text that may be empty."""
 Word = Annotated[str, BeforeValidator(_word)]
 """One word of a command line; YAML reads many of them as numbers."""

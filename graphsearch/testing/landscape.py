@@ -132,7 +132,10 @@ class Landscape:
         if node.role == "vote":
             return _Answer(_vote(parents), own)
         agreed = sum(p.right for p in parents) / len(parents)
-        found = _found(parents)
+        # The probability that some parent is right.
+        alone = sum(p.own for p in parents) / len(parents)
+        missed = math.prod(1.0 - p.right for p in parents)
+        found = alone * (1.0 - missed) + (1.0 - alone) * max(p.right for p in parents)
         if node.model is None:
             return _Answer(_inside(agreed + (found - agreed) * self.honesty), own)
         right = _read(node.role, self.traits[node.model], agreed, found, len(parents))
@@ -145,13 +148,6 @@ class _Answer:
 
     right: float
     own: float
-
-
-def _found(parents: list[_Answer]) -> float:
-    """Probability that some parent is right."""
-    own = sum(p.own for p in parents) / len(parents)
-    missed = math.prod(1.0 - p.right for p in parents)
-    return own * (1.0 - missed) + (1.0 - own) * max(p.right for p in parents)
 
 
 def _vote(parents: list[_Answer]) -> float:

@@ -53,7 +53,19 @@ def write_random_model(
     if words is None:
         words = ["<pad>", "<eos>", "<unk>", *(f"w{index}" for index in range(3, shape.words))]
     _write_json(folder / "config.json", _config(shape))
-    _write_json(folder / "tokenizer.json", _tokenizer(words))
+    special = [
+        {"id": index, "content": word, "special": True}
+        for index, word in enumerate(words)
+        if word.startswith("<")
+    ]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": special,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
+    }
+    _write_json(folder / "tokenizer.json", tokenizer)
     save_file(_weights(shape, seed=seed, spread=spread), folder / "model.safetensors")
     return folder
 
@@ -79,21 +91,6 @@ def _config(shape: Shape) -> dict[str, object]:
         "tie_word_embeddings": True,
         "eos_token_id": list(shape.ends),
         "pad_token_id": 0,
-    }
-
-
-def _tokenizer(words: Sequence[str]) -> dict[str, object]:
-    special = [
-        {"id": index, "content": word, "special": True}
-        for index, word in enumerate(words)
-        if word.startswith("<")
-    ]
-    vocabulary = {word: index for index, word in enumerate(words)}
-    return {
-        "version": "1.0",
-        "added_tokens": special,
-        "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"},
     }
 
 

@@ -20,7 +20,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from graphsearch.records.calls import digest
 from graphsearch.records.errors import FleetError
@@ -33,33 +33,6 @@ __all__ = ["Serve", "VllmOptions", "own_serve_of", "serve_of"]
 _EMBEDDED: Final = "embedded:"
 _IN_THE_DIGEST: Final = ("weights", "max_model_len", "dtype", "quantization", "env", "args")
 _SECRETS: Final = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"})
-
-
-def _share(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ValueError(f"expected a share above 0 and at most 1, got {value!r}")
-    return float(value)
-
-
-def _gpus(value: Any) -> Any:
-    found = value if isinstance(value, (list, tuple)) else ()
-    if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in found):
-        raise ValueError(f"expected numbers of GPUs, got {value!r}")
-    if len(set(found)) < len(found):
-        raise ValueError(f"names a GPU twice: {value!r}")
-    return value
-
-
-def _command(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise ValueError(f"is no command line ({error})") from error
-    if not words:
-        raise ValueError(f"expected a text, got {value!r}")
-    return words
 
 
 def _variable(name: str) -> str:
@@ -100,15 +73,47 @@ class Serve(EngineOptions):
     max_num_seqs: Count | None = None
     dtype: Text | None = None
     quantization: Text | None = None
-    gpu_memory: Annotated[float, BeforeValidator(_share)] | None = None
+    gpu_memory: float | None = None
     kv_width: Count | None = None
-    devices: Annotated[tuple[int, ...], BeforeValidator(_gpus)] = ()
+    devices: tuple[int, ...] = ()
     group: Text | None = None
     env: dict[Annotated[str, AfterValidator(_variable)], Word] = Field(default_factory=dict)
     args: tuple[Word, ...] = ()
     python: Text | None = None
-    command: Annotated[tuple[Word, ...], BeforeValidator(_command)] = ()
+    command: tuple[Word, ...] = ()
     _home: Path | None = PrivateAttr(None)
+
+    @field_validator("gpu_memory", mode="before")
+    @classmethod
+    def _share(cls, value: Any) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+            raise ValueError(f"expected a share above 0 and at most 1, got {value!r}")
+        return float(value)
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _gpus(cls, value: Any) -> Any:
+        found = value if isinstance(value, (list, tuple)) else ()
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in found):
+            raise ValueError(f"expected numbers of GPUs, got {value!r}")
+        if len(set(found)) < len(found):
+            raise ValueError(f"names a GPU twice: {value!r}")
+        return value
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"is no command line ({error})") from error
+        if not words:
+            raise ValueError(f"expected a text, got {value!r}")
+        return words
 
     @property
     def digest(self) -> str:
