@@ -1,7 +1,7 @@
 """`graphsearch task show` and `graphsearch task check`."""
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,7 +101,26 @@ def check(
         raise TaskError(f"task {task!r} is not made of rows; there is nothing to check")
     seen = examine(source, most=limit)
     if as_json:
-        emit(_checked(source.origin, seen))
+        found = seen.task
+        splits = None
+        if found is not None:
+            splits = {split: len(items) for split, items in found.splits.items()}
+        emit(
+            {
+                "path": source.origin,
+                "ok": not seen.errors,
+                "questions": seen.questions,
+                "errors": [{"where": e.where, "message": e.message} for e in seen.errors],
+                "more_errors": seen.more_errors,
+                "folded": seen.folded,
+                "left_out": [list(places) for places in seen.left_out],
+                "near_duplicates": [group.to_json() for group in seen.near],
+                "more_near_duplicates": seen.more_near,
+                "outliers": [outlier.to_json() for outlier in seen.outliers],
+                "splits": splits,
+                "warnings": list(seen.warnings),
+            }
+        )
     else:
         _print_checked(source.origin, seen)
     if seen.errors:
@@ -202,27 +221,6 @@ def _plain(text: str) -> str:
 
 
 # -- check -----------------------------------------------------------------------------------------
-
-
-def _checked(origin: str, seen: "Examination") -> dict[str, Any]:
-    task = seen.task
-    splits: Mapping[str, int] | None = None
-    if task is not None:
-        splits = {split: len(items) for split, items in task.splits.items()}
-    return {
-        "path": origin,
-        "ok": not seen.errors,
-        "questions": seen.questions,
-        "errors": [{"where": e.where, "message": e.message} for e in seen.errors],
-        "more_errors": seen.more_errors,
-        "folded": seen.folded,
-        "left_out": [list(places) for places in seen.left_out],
-        "near_duplicates": [group.to_json() for group in seen.near],
-        "more_near_duplicates": seen.more_near,
-        "outliers": [outlier.to_json() for outlier in seen.outliers],
-        "splits": splits,
-        "warnings": list(seen.warnings),
-    }
 
 
 def _print_checked(origin: str, seen: "Examination") -> None:

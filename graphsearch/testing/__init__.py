@@ -4,8 +4,7 @@ Conformance classes state what every engine, searcher or store must do; fakes an
 in for the world. Each lives in its own module and is loaded when first used.
 """
 
-from importlib import import_module
-from typing import Any
+from graphsearch.lazy import loader
 
 _HOMES = {
     "AgentConformance": "graphsearch.testing.agents",
@@ -45,9 +44,4 @@ __all__ = [
     "write_random_model",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = loader(__name__, _HOMES)

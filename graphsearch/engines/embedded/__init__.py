@@ -4,8 +4,7 @@ A model is a Hugging Face folder; the engine that serves it has a KV cache, cont
 one promise beyond them: a call brings the same tokens whatever runs beside it.
 """
 
-from importlib import import_module
-from typing import Any
+from graphsearch.lazy import loader
 
 _HOMES = {
     "Checkpoint": "graphsearch.engines.embedded.checkpoint",
@@ -25,9 +24,4 @@ __all__ = [
     "generate_batch",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = loader(__name__, _HOMES)

@@ -4,8 +4,7 @@ Servers are spoken to by the engine `http`, or by `vllm-sleep` where they take t
 memory. See `design/vllm.md`.
 """
 
-from importlib import import_module
-from typing import Any
+from graphsearch.lazy import loader
 
 _HOMES = {
     "Serve": "graphsearch.engines.vllm.serve",
@@ -39,9 +38,4 @@ __all__ = [
     "stop_servers",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+__getattr__ = loader(__name__, _HOMES)
