@@ -52,7 +52,24 @@ def write_random_model(
     folder.mkdir(parents=True, exist_ok=True)
     if words is None:
         words = ["<pad>", "<eos>", "<unk>", *(f"w{index}" for index in range(3, shape.words))]
-    _write_json(folder / "config.json", _config(shape))
+    config = {
+        "model_type": "llama",
+        "vocab_size": shape.words,
+        "hidden_size": shape.width,
+        "intermediate_size": shape.feed_forward,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": shape.context,
+        "rms_norm_eps": shape.norm_eps,
+        "rope_theta": shape.rope_theta,
+        "tie_word_embeddings": True,
+        "eos_token_id": list(shape.ends),
+        "pad_token_id": 0,
+    }
+    _write_json(folder / "config.json", config)
     special = [
         {"id": index, "content": word, "special": True}
         for index, word in enumerate(words)
@@ -72,26 +89,6 @@ def write_random_model(
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-
-
-def _config(shape: Shape) -> dict[str, object]:
-    return {
-        "model_type": "llama",
-        "vocab_size": shape.words,
-        "hidden_size": shape.width,
-        "intermediate_size": shape.feed_forward,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head_dim,
-        "hidden_act": "silu",
-        "max_position_embeddings": shape.context,
-        "rms_norm_eps": shape.norm_eps,
-        "rope_theta": shape.rope_theta,
-        "tie_word_embeddings": True,
-        "eos_token_id": list(shape.ends),
-        "pad_token_id": 0,
-    }
 
 
 def _weights(shape: Shape, *, seed: int, spread: float) -> dict[str, np.ndarray]:
