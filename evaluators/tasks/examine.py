@@ -1,12 +1,10 @@
 """Questions as a whole: all that is wrong with them, and what is nearly the same."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from graphsearch.evaluators.tasks._repeats import Entry
 from graphsearch.evaluators.tasks.source import Source
 from graphsearch.records.calls import canonical_json
 from graphsearch.records.errors import InputError, TaskError
@@ -122,6 +120,13 @@ def examine(source: Source, *, most: int = 20) -> Examination:
             task = source.task(grader, entries, placed)
         except TaskError as error:
             faults.keep(error)
+    sizes = [len(canonical_json(entry.row.values).encode()) for entry in entries]
+    middle = int(median(sizes)) if sizes else 0
+    outliers = [
+        Outlier(entry.row.where, size, middle)
+        for entry, size in zip(entries, sizes, strict=True)
+        if size > max(_LONG, _FAR * middle)
+    ]
     return Examination(
         len(entries),
         tuple(faults.errors),
@@ -130,19 +135,8 @@ def examine(source: Source, *, most: int = 20) -> Examination:
         left_out,
         tuple(groups[:most]),
         max(0, len(groups) - most),
-        tuple(_outliers(entries)[:most]),
+        tuple(sorted(outliers, key=lambda outlier: -outlier.size)[:most]),
         task,
         sum(worked) / len(worked) / BYTES_PER_TOKEN if worked else None,
         source.warnings(),
     )
-
-
-def _outliers(entries: Sequence[Entry]) -> list[Outlier]:
-    sizes = [len(canonical_json(entry.row.values).encode()) for entry in entries]
-    middle = int(median(sizes)) if sizes else 0
-    found = [
-        Outlier(entry.row.where, size, middle)
-        for entry, size in zip(entries, sizes, strict=True)
-        if size > max(_LONG, _FAR * middle)
-    ]
-    return sorted(found, key=lambda outlier: -outlier.size)

@@ -14,6 +14,8 @@ from graphsearch.rows import Row
 __all__ = ["Draft", "choices", "gold", "is_absent", "lettered", "name_of", "read", "text", "value"]
 
 _LONGEST_SHOWN: Final = 60
+_ADAPTERS: Final = cache(TypeAdapter[Any])
+"""Made once for each kind."""
 
 
 class Draft(NamedTuple):
@@ -74,16 +76,11 @@ def read(row: Row, field: str, kind: Any, what: str) -> Any:
     """
     found = value(row, field)
     try:
-        return _adapter(kind).validate_python(found)
+        return _ADAPTERS(kind).validate_python(found)
     except ValidationError:
         raise TaskError(
             f"field {field!r} is {shown(found)}, must be {what}", where=row.where
         ) from None
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
 
 
 def _filled(found: str) -> str:

@@ -21,7 +21,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, groupby
 from typing import Final, NamedTuple
 
@@ -66,23 +66,19 @@ def normal_form(text: str) -> tuple[str, ...]:
         tokens = [token for token in _TOKEN.findall(plain) if token not in _MARKS]
         words: float = sum(token[0].isalpha() for token in tokens)
     else:
-        tokens = _cut(token for token in _CLOSE_TOKEN.findall(plain) if token not in _CLOSE_MARKS)
+        parts = [token for token in _CLOSE_TOKEN.findall(plain) if token not in _CLOSE_MARKS]
+        tokens = []
+        for size, together in groupby(parts, _letters):
+            if size == 1:
+                tokens.extend(together)
+                continue
+            # Letters that stand side by side without blanks are overlapping runs.
+            run = "".join(together)
+            tokens += [run[at : at + size] for at in range(max(1, len(run) - size + 1))]
         words = sum(_share(t) for t in tokens if t[0].isalpha() or _CLOSE.match(t))
     if words >= WORDS_FOR_VALUES:
         tokens = ["#" if token[0].isdecimal() else token for token in tokens]
     return tuple(tokens) or (plain.strip(),)
-
-
-def _cut(tokens: Iterable[str]) -> list[str]:
-    """Letters that stand side by side without blanks, as overlapping runs; the rest as it is."""
-    found: list[str] = []
-    for size, together in groupby(tokens, _letters):
-        if size == 1:
-            found.extend(together)
-            continue
-        run = "".join(together)
-        found += [run[at : at + size] for at in range(max(1, len(run) - size + 1))]
-    return found
 
 
 def _letters(token: str) -> int:

@@ -1,9 +1,8 @@
 """From the rows of files to a task: what all tasks that are read from files share."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -223,7 +222,7 @@ class Source:
         )
 
     def _splits(self, entries: Sequence[Entry], placed: Placed) -> dict[Split, Sequence[Item]]:
-        items = _grouped([entry.item for entry in entries], placed)
+        items = placed.grouped([entry.item for entry in entries])
         order = sorted(range(len(items)), key=lambda i: (placed.places[i], items[i].id))
         found: dict[Split, list[Item]] = {split: [] for split in ORDER}
         for i in order:
@@ -250,21 +249,3 @@ def profile_of(items: Sequence[Item], answer: int) -> TokenProfile:
     """Mean token lengths where no tokenizer is at hand: 4 bytes a token, and the instructions."""
     length = sum(len(item.question.encode()) for item in items) / len(items)
     return TokenProfile(math.ceil(length / BYTES_PER_TOKEN) + PROMPT_TOKENS, answer)
-
-
-def _grouped(items: Sequence[Item], placed: Placed) -> list[Item]:
-    """Items with near-duplicates marked as one group, so that intervals know of them.
-
-    Those that the file itself puts into several splits are a group in each.
-    """
-    members: defaultdict[tuple[int, Split], list[int]] = defaultdict(list)
-    for i, home in enumerate(zip(placed.groups, placed.splits, strict=True)):
-        members[home].append(i)
-    found = list(items)
-    for together in members.values():
-        if len(together) > 1:
-            named = [name for i in together if (name := items[i].group) is not None]
-            name = min(named or [f"near {min(items[i].id for i in together)}"])
-            for i in together:
-                found[i] = replace(items[i], group=name)
-    return found

@@ -12,6 +12,7 @@ import hashlib
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from math import inf
 from typing import Final, NamedTuple
@@ -41,6 +42,23 @@ class Placed(NamedTuple):
     splits: list[Split]
     places: list[float]
     groups: list[int]
+
+    def grouped(self, items: Sequence[Item]) -> list[Item]:
+        """The questions with near-duplicates marked as one group, so that intervals know of them.
+
+        Those that the file itself puts into several splits are a group in each.
+        """
+        members: defaultdict[tuple[int, Split], list[int]] = defaultdict(list)
+        for i, home in enumerate(zip(self.groups, self.splits, strict=True)):
+            members[home].append(i)
+        found = list(items)
+        for together in members.values():
+            if len(together) > 1:
+                named = [name for i in together if (name := items[i].group) is not None]
+                name = min(named or [f"near {min(items[i].id for i in together)}"])
+                for i in together:
+                    found[i] = replace(items[i], group=name)
+        return found
 
 
 def scaled(shares: Mapping[Split, float]) -> dict[Split, float]:

@@ -26,22 +26,19 @@ def start(setup: Any) -> Callable[[Any], Any]:
     )
 
     def judge(request: Any) -> Any:
-        return _plain(function(Item(**request["item"]), request["answer"]))
+        result = function(Item(**request["item"]), request["answer"])
+        if isinstance(result, Verdict):
+            return {
+                "score": result.score,
+                "outcome": result.outcome.value,
+                "parsed": result.parsed,
+                "reason": result.reason,
+            }
+        if hasattr(result, "item") and not isinstance(result, dict):  # a scalar of NumPy
+            result = result.item()
+        if isinstance(result, bool | int | float | dict):
+            return result
+        kind = type(result).__name__
+        raise TypeError(f"returned {kind}, not a bool, a number, a dict or a Verdict")
 
     return judge
-
-
-def _plain(result: Any) -> Any:
-    """The result as JSON; NumPy's scalars become numbers."""
-    if isinstance(result, Verdict):
-        return {
-            "score": result.score,
-            "outcome": result.outcome.value,
-            "parsed": result.parsed,
-            "reason": result.reason,
-        }
-    if hasattr(result, "item") and not isinstance(result, dict):
-        result = result.item()
-    if isinstance(result, bool | int | float | dict):
-        return result
-    raise TypeError(f"returned {type(result).__name__}, not a bool, a number, a dict or a Verdict")

@@ -9,10 +9,10 @@ import gc
 import logging
 import re
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,8 +45,13 @@ def start(setup: Any) -> Callable[[Any], Equal]:
     """
     logging.disable(logging.CRITICAL)  # it warns that its own time limits are off
     compare = _Comparison()
-    _try_out(compare)  # what is built on first use is built now
-    gc.freeze()  # and never looked through again
+    # One pair that is equal, and one that is not: a library that fails says the same of both. And
+    # what is built on first use is built now, and never looked through again.
+    gold = r"\frac{x}{2}+1"
+    found = [_judged(compare, gold, said) for said in ("1+x/2", r"1+\sqrt{2}")]
+    if found != [True, False]:
+        raise RuntimeError(f"math-verify does not tell equal from unequal answers: {found}")
+    gc.freeze()
     gc.set_threshold(_GARBAGE)
     return lambda request: _judged(compare, str(request[0]), str(request[1]))
 
@@ -63,14 +68,6 @@ def _judged(compare: "_Comparison", gold: str, answer: str) -> Equal:
     if found is not True and _is_filled():
         raise MemoryError
     return found
-
-
-def _try_out(compare: "_Comparison") -> None:
-    """One pair that is equal, and one that is not: a library that fails says the same of both."""
-    gold = r"\frac{x}{2}+1"
-    found = [_judged(compare, gold, said) for said in ("1+x/2", r"1+\sqrt{2}")]
-    if found != [True, False]:
-        raise RuntimeError(f"math-verify does not tell equal from unequal answers: {found}")
 
 
 def _is_filled() -> bool:
@@ -93,10 +90,30 @@ class _Comparison:
         import sympy
 
         self._sympy = sympy
-        _tell_unequal_first(sympy, math_verify.grader)
+        # Most of the library's time is the simplification of differences that are not zero. Two
+        # expressions that differ clearly at a point differ; only those that do not are simplified.
+        simplified = math_verify.grader.sympy_symbolic_eq
+        math_verify.grader.sympy_symbolic_eq = lambda one, other: (
+            not self._differ(one, other) and simplified(one, other)
+        )
         self._config = [math_verify.LatexExtractionConfig()]
         self._library = math_verify
         self._read = lru_cache(maxsize=2048)(self._parse)
+
+    def _differ(self, one: Any, other: Any) -> bool:
+        """Whether two expressions have clearly different finite values at some point."""
+        sympy = self._sympy
+        if not all(isinstance(x, sympy.Expr) for x in (one, other)):
+            return False
+        names = sorted(one.free_symbols | other.free_symbols, key=str)
+        # Without a pattern that an expression could meet by chance.
+        point = {name: sympy.Float(0.7390851 + 0.4142135 * i) for i, name in enumerate(names)}
+        try:
+            values = [complex(sympy.N(x.subs(point), 15)) for x in (one, other)]
+        except (TypeError, ValueError, OverflowError, AttributeError, NotImplementedError):
+            return False  # not a number there
+        size = max(abs(value) for value in values)
+        return cmath.isfinite(values[0] - values[1]) and abs(values[0] - values[1]) > 1e-6 * size
 
     def equal(self, gold: str, answer: str) -> bool | None:
         """Whether the answer is right; not symmetric, the gold answer goes first."""
@@ -222,35 +239,3 @@ class _Comparison:
 
     def _has_float(self, expression: Any) -> bool:
         return bool(expression.has(self._sympy.Float))
-
-
-def _tell_unequal_first(sympy: Any, grader: Any) -> None:
-    """Spares the library most of its time: the simplification of differences that are not zero.
-
-    Two expressions that differ clearly at a point differ; only those that do not are simplified.
-    """
-    simplified = grader.sympy_symbolic_eq
-
-    def equal(one: Any, other: Any) -> Any:
-        return not _differ(sympy, one, other) and simplified(one, other)
-
-    grader.sympy_symbolic_eq = equal
-
-
-def _differ(sympy: Any, one: Any, other: Any) -> bool:
-    """Whether two expressions have clearly different finite values at some point."""
-    if not all(isinstance(x, sympy.Expr) for x in (one, other)):
-        return False
-    names = sorted(one.free_symbols | other.free_symbols, key=str)
-    point = {name: sympy.Float(value) for name, value in zip(names, _points(), strict=False)}
-    try:
-        values = [complex(sympy.N(x.subs(point), 15)) for x in (one, other)]
-    except (TypeError, ValueError, OverflowError, AttributeError, NotImplementedError):
-        return False  # not a number there
-    size = max(abs(value) for value in values)
-    return cmath.isfinite(values[0] - values[1]) and abs(values[0] - values[1]) > 1e-6 * size
-
-
-def _points() -> Iterator[float]:
-    """Values for variables, without a pattern that an expression could meet by chance."""
-    return (0.7390851 + 0.4142135 * i for i in count())

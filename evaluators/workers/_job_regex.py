@@ -13,14 +13,14 @@ def start(setup: Any) -> Callable[[Any], str | None]:
     Args:
         setup: nothing.
     """
-    return _match
 
+    def match(request: Any) -> str | None:
+        patterns, flags, full, text = request
+        for pattern in patterns:
+            compiled = re.compile(pattern, flags)
+            found = compiled.fullmatch(text) if full else compiled.search(text)
+            if found is not None:
+                return str(found[0])[:1000]
+        return None
 
-def _match(request: Any) -> str | None:
-    patterns, flags, full, text = request
-    for pattern in patterns:
-        compiled = re.compile(pattern, flags)
-        found = compiled.fullmatch(text) if full else compiled.search(text)
-        if found is not None:
-            return str(found[0])[:1000]
-    return None
+    return match

@@ -78,7 +78,15 @@ def _as_written(kind: Any) -> Callable[[Any], Any] | None:
         width = np.float16 if types.is_float16(kind) else np.float32
         return lambda found: None if found is None else float(str(width(found)))
     if types.is_decimal(kind):
-        return lambda found: None if found is None else _exactly(found)
+
+        def exactly(found: Decimal | None) -> int | float | str | None:
+            if found is None:
+                return None
+            if found == found.to_integral_value():
+                return int(found)
+            return float(found) if Decimal(str(float(found))) == found else str(found)
+
+        return exactly
     if types.is_dictionary(kind):
         return _as_written(kind.value_type)
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
@@ -92,12 +100,6 @@ def _as_written(kind: Any) -> Callable[[Any], Any] | None:
 
 def _made(found: dict[str, Any], parts: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
     return {name: made(found[name]) for name, made in parts.items()}
-
-
-def _exactly(found: Decimal) -> int | float | str:
-    if found == found.to_integral_value():
-        return int(found)
-    return float(found) if Decimal(str(float(found))) == found else str(found)
 
 
 def _parquet(path: Path) -> Iterator[Any]:

@@ -34,25 +34,16 @@ def csv_rows(
     if header is not None:
         return _rows(path, lines, ",", header, faults)
     first = list(islice(lines, 2))
-    separator = _separator(first)
-    if separator is None:
-        faults.add("has neither commas nor one other sign between its fields", place(path, 1))
-        return iter(())
-    return _rows(path, chain(first, lines), separator, None, faults)
-
-
-def _separator(first: Sequence[str]) -> str | None:
-    """What separates the fields of a file that begins so; None where that is anybody's guess."""
-    bare = [_QUOTED.sub("", line) for line in first]
-    if not bare:
-        return ","
+    bare = [_QUOTED.sub("", line) for line in first] or [""]
     found = [sign for sign in _SEPARATORS if sign in bare[0]]
     if len(found) > 1 and len(bare) > 1:
         alike = [sign for sign in found if bare[0].count(sign) == bare[1].count(sign)]
         found = alike if len(alike) == 1 else found
-    if len(found) == 1:
-        return found[0]
-    return "," if not found or "," in found else None
+    if len(found) > 1 and "," not in found:  # anybody's guess
+        faults.add("has neither commas nor one other sign between its fields", place(path, 1))
+        return iter(())
+    separator = found[0] if len(found) == 1 else ","
+    return _rows(path, chain(first, lines), separator, None, faults)
 
 
 def _rows(
