@@ -120,7 +120,12 @@ def formula_in(line: str, *, marked: bool) -> str | None:
         return None
     parts = list(_set_apart(line))
     if parts:
-        return _last_part(line, parts)
+        chosen = _listed_last(line, parts, _JOINT)
+        after = line[chosen[-1].end :]
+        if _ASIDE.match(after) and (found := _last_run(after)):  # Since $x = 3$, there are 12 ways.
+            return found
+        unit = match[0] if (match := _UNIT_AFTER.match(after)) else ""
+        return ", ".join(part.said for part in chosen) + unit
     if _UNSPACED.search(line):
         chinese = _CHINESE.match(line)
         return chinese["said"].strip() or None if chinese else None
@@ -166,21 +171,14 @@ def _set_apart(line: str) -> Iterator[_Run]:
         at = closed.end()
 
 
-def _last_part(line: str, parts: list[_Run]) -> str | None:
-    """The last formula that is set apart, with those that it stands in a list with."""
-    chosen = [parts[-1]]
-    for part in reversed(parts[:-1]):
-        if not _JOINT.fullmatch(line[part.end : chosen[0].begin]):
+def _listed_last(line: str, runs: list[_Run], joint: re.Pattern[str]) -> list[_Run]:
+    """The last run, with those before it that it stands in a list with."""
+    listed = [runs[-1]]
+    for run in reversed(runs[:-1]):
+        if not joint.fullmatch(line[run.end : listed[0].begin]):
             break
-        chosen.insert(0, part)
-    after = line[chosen[-1].end :]
-    if _ASIDE.match(after):  # Since $x = 3$, there are 12 ways.
-        found = _last_run(after)
-        if found:
-            return found
-    unit = after if _UNIT_AFTER.match(after) else ""
-    unit = unit[: match.end()] if (match := _UNIT_AFTER.match(unit)) else ""
-    return ", ".join(part.said for part in chosen) + unit
+        listed.insert(0, run)
+    return listed
 
 
 def _last_run(line: str) -> str | None:
@@ -191,11 +189,7 @@ def _last_run(line: str) -> str | None:
     last = runs[-1]
     if _DENIED.search(line[: last.begin]):
         return ""
-    listed = [last]
-    for run in reversed(runs[:-1]):
-        if not _BETWEEN.fullmatch(line[run.end : listed[0].begin]):
-            break
-        listed.insert(0, run)
+    listed = _listed_last(line, runs, _BETWEEN)
     if len(listed) > 1 and _LISTED.search(line[: listed[0].begin]):
         return ", ".join(run.said for run in listed)
     if len(listed) > 1 and _RANGE.search(line[: listed[0].begin]):
@@ -238,9 +232,12 @@ def _runs(line: str) -> Iterator[_Run]:
             inside = sum(map(before.count, "([")) > sum(map(before.count, ")]"))
         else:
             inside = said in _SIGNS or said in _MONEY
-        if kind == "number" and begin is not None and not _goes_on(tokens, i):
-            yield from _trimmed(line, begin, end)
-            begin = None
+        if kind == "number" and begin is not None and i >= 2:
+            # A number after another one is a part of it in 350 000 and 3 1/2 alone.
+            follows = [t.lastgroup for t in tokens[i - 2 : i]] == ["number", "blank"]
+            if follows and len(said) != 3 and not (tokens[i + 1 :] and tokens[i + 1][0] == "/"):
+                yield from _trimmed(line, begin, end)
+                begin = None
         if inside:
             begin, end = token.start() if begin is None else begin, token.end()
         elif begin is not None:
@@ -248,13 +245,6 @@ def _runs(line: str) -> Iterator[_Run]:
             begin = None
     if begin is not None:
         yield from _trimmed(line, begin, end)
-
-
-def _goes_on(tokens: list[re.Match[str]], i: int) -> bool:
-    """Whether a number that another one stands before is a part of it: 350 000, 3 1/2."""
-    if i < 2 or tokens[i - 1].lastgroup != "blank" or tokens[i - 2].lastgroup != "number":
-        return True
-    return len(tokens[i][0]) == 3 or (i + 1 < len(tokens) and tokens[i + 1][0] == "/")
 
 
 def _is_variable(tokens: list[re.Match[str]], i: int) -> bool:
