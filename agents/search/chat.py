@@ -65,7 +65,7 @@ class ChatAgent:
             said = Message("assistant", first.raw or "(nothing)")
             second = await self._read([*messages, said, Message("user", asked)], view)
         except EngineError:
-            # An unreachable agent costs its advice, never the search (design 6.3).
+            # An unreachable agent costs its advice, never the search (design/searchers).
             self.counts["unavailable"] += 1
             return None
         if second.advice is None:

@@ -1,4 +1,4 @@
-"""What a call or a graph costs, in any currency (design 6.1).
+"""What a call or a graph costs, in any currency (design/graph-space-distribution).
 
 `CostModel` turns an expected or a real usage of tokens into FLOPs, units, tokens, dollars,
 seconds or calls; `Amount` is a budget or a spend with its currency.

@@ -1,4 +1,4 @@
-"""Token lengths by model: what A and B of design 6.1 really are, as measured on calls.
+"""Token lengths by model: what A and B of the cost formula really are, as measured on calls.
 
 Tokenizers differ, so A does; verbosity differs, so B does, and it differs between an answer to a
 plain question and one that has read others. A plan that takes one A and one B for all of a fleet
@@ -44,7 +44,7 @@ class ModelLengths:
         """Expected prompt and reply tokens of a call that reads `in_degree` messages.
 
         A reader that writes less than it would without parents is taken to write as much: sampling
-        under a budget is exact because costs never fall when a graph grows (design 6.2).
+        under a budget is exact because costs never fall when a graph grows.
         """
         written = max(self.reading, self.answer) if in_degree else self.answer
         return self.question + in_degree * self.heard, written

@@ -1,4 +1,4 @@
-"""`CostModel`: tokens into any currency, and the cost of a graph (design 6.1).
+"""`CostModel`: tokens into any currency, and the cost of a graph (design/graph-space-distribution).
 
 All sums are done in whole *ticks* of the currency (one FLOP, one token, one call, 1e-12 USD, one
 nanosecond), so that "within the budget" is a comparison of integers and never one of rounded
@@ -349,7 +349,7 @@ class CostModel:
     def _flops(
         self, spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction
     ) -> int | Fraction:
-        """Prefill and decode of design 6.1; one multiply-add counts as two, the cache is reused."""
+        """Prefill and decode by the cost formula; a multiply-add counts as two, the cache is reused."""
         m = spec.compute_parameters
         assert m is not None
         ld = 0

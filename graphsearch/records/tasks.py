@@ -262,7 +262,7 @@ class HasReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenProfile:
-    """Mean lengths in tokens: A of the question's prompt, B of an answer (design 6.1)."""
+    """Mean lengths in tokens: A of the question's prompt, B of an answer."""
 
     question: int
     answer: int

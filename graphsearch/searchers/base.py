@@ -125,7 +125,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """What an agent sees (design 6.3). JSON throughout, so it can be put into a prompt.
+    """What an agent sees (design/searchers). JSON throughout, so it can be put into a prompt.
 
     Attributes:
         space: slots, models, roles, sinks, graph budget.

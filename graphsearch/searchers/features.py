@@ -19,7 +19,7 @@ _SHAPE = (
 
 
 class FeatureMap:
-    """Label-free features of graphs (design 6.3).
+    """Label-free features of graphs (design/searchers).
 
     Counts enter as `log(1 + count)`: the second vote matters more than the ninth. What a sink does
     with many parents differs by sink, and may fall as well as rise, so in-degree enters for each

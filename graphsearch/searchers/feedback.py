@@ -27,7 +27,7 @@ class Advantages:
 
 
 def leave_one_out(scores: NDArray[np.float64]) -> Advantages:
-    """Advantage of each trial over the mean of the others (design 6.3).
+    """Advantage of each trial over the mean of the others (design/searchers).
 
     Trials that a race stopped early have fewer items; each is compared on the items it has.
 

@@ -1,6 +1,6 @@
 """Optuna's samplers over the same space, under the same rules.
 
-Every choice of design 6.2 is one categorical parameter: an edge is there or not, a model and a role
+Every choice of a sample is one categorical parameter: an edge is there or not, a model and a role
 for each slot, one kind of sink. A parameter set is read as the graph that the space's own masked
 draw gives when each choice is taken as told wherever the budget allows it; so no proposal is over
 the budget, and no constraint is needed for it. Many parameter sets mean the same graph, and Optuna

@@ -1,4 +1,4 @@
-"""What graphs a search may use, and the probabilities over them (design 6.2).
+"""What graphs a search may use, and the probabilities over them (design/graph-space-distribution).
 
 `Space` says what is allowed: slots, models, roles, sinks and the budget per question.
 `Distribution` draws graphs from it, each within the budget, with exact log-probabilities.

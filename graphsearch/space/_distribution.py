@@ -1,4 +1,4 @@
-"""`Distribution`: probabilities over the graphs of a space (design 6.2)."""
+"""`Distribution`: probabilities over the graphs of a space (design/graph-space-distribution)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

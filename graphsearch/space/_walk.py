@@ -1,4 +1,4 @@
-"""Walking through the decisions that make a graph, many graphs at once (design 6.2).
+"""Walking through the decisions that make a graph, many graphs at once.
 
 One walk serves drawing, replaying, the greedy mode and enumeration: they differ only in their
 `Chooser`. What is allowed at each step depends on the decisions so far and on the space, never on

@@ -1,4 +1,4 @@
-"""agent-reinforce: REINFORCE over graphs, with credits, a surrogate and words (design 6.3)."""
+"""agent-reinforce: REINFORCE over graphs, with credits, a surrogate and words."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -30,7 +30,7 @@ LEAST_SPREAD = 0.01
 
 
 class AgentReinforceSearcher:
-    """REINFORCE over graphs, helped by paired credits, a surrogate and words (design 6.3).
+    """REINFORCE over graphs, helped by paired credits, a surrogate and words (design/searchers).
 
     A study that asks for several graphs at a time has the searcher learn after each `tell`; one
     that asks for single graphs has it learn from `options.batch` of them at a time.
