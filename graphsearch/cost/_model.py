@@ -349,7 +349,7 @@ class CostModel:
     def _flops(
         self, spec: ModelSpec, prompt: int | Fraction, answer: int | Fraction
     ) -> int | Fraction:
-        """Prefill and decode by the cost formula; a multiply-add counts as two, the cache is reused."""
+        """Prefill and decode by the cost formula; a multiply-add is 2, the cache is reused."""
         m = spec.compute_parameters
         assert m is not None
         ld = 0
