@@ -94,8 +94,13 @@ def _asked(
     text = ast.unparse(ast.Module(body=running, type_ignores=[]))
     defined, read = _globals(symtable.symtable(text, "<tests>", "exec"))
     wanted = {name for name in read - defined if name not in _BUILTINS or name in asked}
-    if call is not None and entry_point is not None and _uses_its_argument(running, call):
-        wanted.add(entry_point)
+    if call is not None and entry_point is not None:
+        # Where the function that is called reads its first argument, or may do so by `*args`.
+        made = (n for n in running if isinstance(n, ast.FunctionDef) and n.name == call)
+        caller = next(made, None)
+        first = [*caller.args.posonlyargs, *caller.args.args][:1] if caller else []
+        if caller is None or not first or first[0].arg in _read(caller.body):
+            wanted.add(entry_point)
     modules = wanted.intersection(sys.stdlib_module_names).difference(asked)
     called = {
         node.func.id
@@ -134,12 +139,3 @@ def _globals(top: symtable.SymbolTable) -> tuple[set[str], set[str]]:
                 if symbol.is_referenced():
                     read.add(symbol.get_name())
     return defined, read
-
-
-def _uses_its_argument(nodes: list[ast.stmt], function: str) -> bool:
-    """Whether a function reads its first argument, or may do so by `*args`."""
-    for node in nodes:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            first = [*node.args.posonlyargs, *node.args.args][:1]
-            return not first or first[0].arg in _read(node.body)
-    return True
