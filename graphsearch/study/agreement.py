@@ -8,12 +8,13 @@ from typing import Any
 from graphsearch.records.tasks import AskingGrader, Grader
 from graphsearch.records.trials import ItemResult
 from graphsearch.stats import wilson
+from graphsearch.study.asjson import AsJson
 
 __all__ = ["Agreement", "agreement_of", "agreement_sentence", "judge_part", "note_on_judge"]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(AsJson):
     """A judge against people on the same answers.
 
     Attributes:
@@ -42,8 +43,7 @@ class Agreement:
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name, and the share."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**fields, "interval": list(self.interval), "share": self.share}
+        return {**AsJson.to_json(self), "share": self.share}
 
 
 def agreement_of(

@@ -4,17 +4,18 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import BudgetReached, EngineError
 from graphsearch.records.tasks import AskingGrader, Verdict
 from graphsearch.records.trials import ItemResult
 from graphsearch.spec.models import BaselineKind
+from graphsearch.study.asjson import AsJson
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor, GraphRun, NodeRun
-    from graphsearch.graph import CollaborationGraph
     from graphsearch.records.tasks import Item
     from graphsearch.study.experiment import Experiment
     from graphsearch.study.run import Run
@@ -43,7 +44,7 @@ _TOLERANCE = 1.02
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(AsJson):
     """One baseline, ready to run.
 
     Attributes:
@@ -59,7 +60,7 @@ class Baseline:
     kind: BaselineKind
     model: str
     copies: int
-    graph: "CollaborationGraph"
+    graph: CollaborationGraph
     oracle: bool = False
 
     @property
@@ -82,27 +83,7 @@ class Baseline:
     @property
     def planned_graph(self) -> "CollaborationGraph":
         """The graph whose expected cost the row has: one call for `sampled`."""
-        from graphsearch.graph import CollaborationGraph
-
         return CollaborationGraph.single(self.model) if self.kind == "sampled" else self.graph
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "model": self.model,
-            "copies": self.copies,
-            "graph": self.graph.to_json(),
-            "oracle": self.oracle,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Baseline":
-        """The record that `to_json` wrote."""
-        from graphsearch.graph import CollaborationGraph
-
-        return cls(**{**values, "graph": CollaborationGraph.from_json(values["graph"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +152,6 @@ async def plan_baselines(
 
 
 def _with_fewer(baseline: Baseline) -> Baseline | None:
-    from graphsearch.graph import CollaborationGraph
-
     graph, copies = baseline.graph, baseline.copies - 1
     source = graph.nodes[graph.parents(graph.sink)[0]].model
     if copies < 2 or source is None:
@@ -184,8 +163,6 @@ def _with_fewer(baseline: Baseline) -> Baseline | None:
 
 async def _measure_prices(run: "Run", experiment: "Experiment", items: "Sequence[Item]") -> Prices:
     """What one sampled call of each model really uses; costs two calls a model and item."""
-    from graphsearch.graph import CollaborationGraph
-
     models = affordable(experiment)
     graphs = [CollaborationGraph.combine("vote", [model, model]) for model in models]
     found = await run.block(
@@ -285,14 +262,10 @@ def affordable(experiment: "Experiment") -> list[str]:
 
 
 def _single(model: str) -> Baseline:
-    from graphsearch.graph import CollaborationGraph
-
     return Baseline(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
 
 
 def _of_draws(experiment: "Experiment", model: str, copies: int, *, claims: bool) -> list[Baseline]:
-    from graphsearch.graph import CollaborationGraph
-
     vote = CollaborationGraph.combine("vote", [model] * copies)
     rows = [
         Baseline(f"1x {model} (sampled)", "sampled", model, 1, vote),
@@ -306,8 +279,6 @@ def _of_draws(experiment: "Experiment", model: str, copies: int, *, claims: bool
 
 
 def _fusers(experiment: "Experiment", prices: Prices, used: float) -> list[Baseline]:
-    from graphsearch.graph import CollaborationGraph
-
     if "fuser" not in experiment.roles or not prices.sampled:
         return []
     cheapest = next(iter(prices.sampled))

@@ -9,6 +9,7 @@ from typing import Any
 from graphsearch import stats
 from graphsearch.records.calls import Usage
 from graphsearch.records.trials import ItemResult
+from graphsearch.study.asjson import AsJson
 
 __all__ = ["Difference", "Evidence", "compare", "gather", "rounded"]
 
@@ -16,7 +17,7 @@ _DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(AsJson):
     """One graph on a set of items. Costs are means per question.
 
     Attributes:
@@ -50,19 +51,9 @@ class Evidence:
     prompt_tokens: float | None = None
     completion_tokens: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Evidence":
-        """The record that `to_json` wrote."""
-        low, high = values["interval"]
-        return cls(**{**values, "interval": (low, high)})
-
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(AsJson):
     """Winner minus another row on the same items.
 
     Attributes:
@@ -82,16 +73,6 @@ class Difference:
     def is_gain(self) -> bool:
         """True when the whole interval lies above 0."""
         return self.mean is not None and self.interval[0] > 0
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Difference":
-        """The record that `to_json` wrote."""
-        low, high = values["interval"]
-        return cls(**{**values, "interval": (low, high)})
 
 
 def gather(
@@ -114,7 +95,8 @@ def gather(
     graded = [r for r in results if r.score is not None]
     scores = [r.score for r in graded if r.score is not None]
     estimate = stats.mean_estimate(scores, [r.group for r in graded], level=level)
-    used_by = _mean_costs(graded)
+    priced = set.intersection(*(set(r.cost) for r in graded)) if graded else set()
+    used_by = {c: math.fsum(r.cost[c] for r in graded) / len(graded) for c in sorted(priced)}
     usage = [sum(r.usage.values(), Usage()) for r in graded]
     return Evidence(
         n=estimate.n,
@@ -173,20 +155,7 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def _mean_costs(results: Sequence[ItemResult]) -> dict[str, float]:
-    if not results:
-        return {}
-    shared = set.intersection(*(set(r.cost) for r in results))
-    return {c: math.fsum(r.cost[c] for r in results) / len(results) for c in sorted(shared)}
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     """The mean; None of nothing, and where one of them is unknown."""
     known = [value for value in values if value is not None]
     return math.fsum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else value

@@ -1,12 +1,13 @@
 """The held-out test: the winner and every baseline on the same fresh items, read once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphsearch.records.errors import StudyStopped
 from graphsearch.records.events import BaselineDone, BlockDone
 from graphsearch.records.trials import ItemResult
+from graphsearch.study.asjson import AsJson
 from graphsearch.study.baselines import Baseline, derive, plan_baselines
 from graphsearch.study.evidence import Evidence, compare
 from graphsearch.study.items import arrange
@@ -26,7 +27,7 @@ _MARK = "test"
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(AsJson):
     """What the held-out test showed.
 
     Attributes:
@@ -38,24 +39,6 @@ class Tested:
     winner: Evidence | None
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
-            "winner": None if self.winner is None else self.winner.to_json(),
-            "rows": [row.to_json() for row in self.rows],
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Tested":
-        """The record that `to_json` wrote."""
-        winner = values["winner"]
-        return cls(
-            None if winner is None else Evidence.from_json(winner),
-            tuple(Row.from_json(row) for row in values["rows"]),
-            tuple(values["notes"]),
-        )
 
 
 def winner_of_test(run: "Run") -> str | None:

@@ -1,12 +1,13 @@
 """Which questions were not evaluated, who failed, and in what words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from graphsearch.records.calls import Outcome
 from graphsearch.records.tasks import Task
 from graphsearch.records.trials import ItemResult
+from graphsearch.study.asjson import AsJson
 from graphsearch.words import counted
 
 __all__ = ["Loss", "Losses", "beginning_of", "named", "note_on_losses"]
@@ -19,7 +20,7 @@ _BEGINNING: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(AsJson):
     """Answers to one question that were not evaluated because of one model.
 
     Attributes:
@@ -40,21 +41,6 @@ class Loss:
     def by(self) -> str:
         """The question and the model, for a sentence."""
         return f"{self.item!r}" + ("" if self.model is None else f" by {self.model}")
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
-            "item": self.item,
-            "model": self.model,
-            "outcome": self.outcome.value,
-            "error": self.error,
-            "answers": self.answers,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Loss":
-        """What `to_json` wrote."""
-        return cls(**{**data, "outcome": Outcome(data["outcome"])})
 
 
 class Losses:

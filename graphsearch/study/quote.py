@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from graphsearch.study.asjson import AsJson
 from graphsearch.study.budgets import EVALUATION, SEARCH, SELECTION
 from graphsearch.study.dryrun import Course, Draws, DryRun, dry_run
 from graphsearch.study.expected_calls import ExpectedCalls
@@ -38,7 +39,7 @@ _LONGEST_OPTION: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Range(AsJson):
     """An expectation with a low and a high end."""
 
     expected: float
@@ -48,10 +49,6 @@ class Range:
     def at_most(self, limit: float) -> "Range":
         """The part of it that lies within a limit."""
         return Range(min(self.expected, limit), min(self.low, limit), min(self.high, limit))
-
-    def to_json(self) -> dict[str, float]:
-        """All fields by name."""
-        return {"expected": self.expected, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, slots=True)

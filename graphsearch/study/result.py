@@ -5,16 +5,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphsearch.cost import Lengths
 from graphsearch.exporters import EXPORTERS
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.errors import ConfigError, StoreError
 from graphsearch.records.fits import Fit
+from graphsearch.study.asjson import AsJson
 from graphsearch.study.evidence import Difference, Evidence, rounded
-
-if TYPE_CHECKING:
-    from graphsearch.graph import CollaborationGraph
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -61,22 +60,30 @@ class Winner:
             **({} if self.fit is None else {"fit": self.fit.to_json()}),
         }
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Winner":
+        """The record that `to_json` wrote."""
+        return cls(
+            CollaborationGraph.from_json(values["graph"]),
+            values["origin"],
+            values["round"],
+            values["trial"],
+            values["expected_cost"],
+            Fit.from_json(values["fit"], where="winner.fit") if "fit" in values else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Finalist:
+class Finalist(AsJson):
     """A graph on the selection items."""
 
     key: str
     text: str
     evidence: Evidence
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {"key": self.key, "text": self.text, "evidence": self.evidence.to_json()}
-
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(AsJson):
     """A baseline and how the winner compares.
 
     Attributes:
@@ -101,40 +108,13 @@ class Row:
 
     def answers_by(self, graph: "CollaborationGraph") -> bool:
         """True when this row's answers are those of `graph` itself, not read from its draws."""
-        from graphsearch.graph import CollaborationGraph
-
         if self.graph is None or self.oracle or self.kind == "sampled":
             return False
         return CollaborationGraph.from_json(self.graph).key == graph.key
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "model": self.model,
-            "copies": self.copies,
-            "oracle": self.oracle,
-            "graph": None if self.graph is None else dict(self.graph),
-            "evidence": self.evidence.to_json(),
-            "difference": None if self.difference is None else self.difference.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Row":
-        """The record that `to_json` wrote."""
-        difference = values["difference"]
-        return cls(
-            **{
-                **values,
-                "evidence": Evidence.from_json(values["evidence"]),
-                "difference": None if difference is None else Difference.from_json(difference),
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class BreakEven:
+class BreakEven(AsJson):
     """After how many questions a right answer costs less with the winner, search included.
 
     Attributes:
@@ -149,10 +129,6 @@ class BreakEven:
     spend: float
     currency: str
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +220,11 @@ class Result:
         parts.pop("schema_version")
         test, even = parts.pop("test"), parts.pop("break_even")
         return cls(
-            winner=_read_winner(parts.pop("winner")),
+            winner=Winner.from_json(parts.pop("winner")),
             test=None if test is None else Evidence.from_json(test),
-            selection=tuple(_read_finalist(f) for f in parts.pop("selection")),
-            baselines=tuple(Row.from_json(row) for row in parts.pop("baselines")),
-            break_even=None if even is None else BreakEven(**even),
+            selection=tuple(map(Finalist.from_json, parts.pop("selection"))),
+            baselines=tuple(map(Row.from_json, parts.pop("baselines"))),
+            break_even=None if even is None else BreakEven.from_json(even),
             notes=tuple(parts.pop("notes")),
             lengths=parts.pop("lengths", None),
             judge=parts.pop("judge", None),
@@ -335,23 +311,6 @@ class Result:
         from graphsearch.study.show import as_html
 
         return as_html(self)
-
-
-def _read_winner(values: Mapping[str, Any]) -> Winner:
-    from graphsearch.graph import CollaborationGraph
-
-    return Winner(
-        CollaborationGraph.from_json(values["graph"]),
-        values["origin"],
-        values["round"],
-        values["trial"],
-        values["expected_cost"],
-        Fit.from_json(values["fit"], where="winner.fit") if "fit" in values else None,
-    )
-
-
-def _read_finalist(values: Mapping[str, Any]) -> Finalist:
-    return Finalist(values["key"], values["text"], Evidence.from_json(values["evidence"]))
 
 
 def lengths_of_run(folder: str | Path) -> Lengths:
