@@ -1,24 +1,24 @@
 """The agent's part of a round: what it is shown, what it says, and how that is recorded."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Message, Reply
-from graphsearch.records.errors import BudgetReached
+from graphsearch.records.errors import BudgetReached, ConfigError
 from graphsearch.records.trials import TrialRecord
 from graphsearch.searchers.base import Advice, Advisable, Agent, Edit, Searcher
 
 if TYPE_CHECKING:
-    from graphsearch.execution import GraphRun
+    from graphsearch.execution import Executor, GraphRun
     from graphsearch.records.tasks import Item
-    from graphsearch.study.experiment import AgentMaker
+    from graphsearch.study.experiment import Experiment
 
 __all__ = [
     "Advised",
     "Adviser",
     "advice_to_json",
-    "advised_to_json",
-    "edits_to_json",
     "transcripts_of",
 ]
 
@@ -41,14 +41,28 @@ class Advised(NamedTuple):
     table: dict[str, float] | None
     shown: Mapping[str, Any]
 
+    def to_json(self) -> dict[str, Any] | None:
+        """What the log of a round says of the agent; None where none was asked."""
+        if self.agent is None:
+            return None
+        advice = self.advice
+        return {
+            "valid": advice is not None,
+            "summary": advice.summary if advice else "",
+            "edits": list(map(asdict, advice.edits)) if advice else [],
+            "graphs": [graph.describe() for graph in advice.graphs] if advice else [],
+            "raw": advice.raw if advice else None,
+            "view": dict(self.shown),
+        }
+
 
 class Adviser:
     """Shows the searcher's view to the agent and gives the advice to the searcher.
 
     Args:
-        make: makes the agent, None for none.
+        experiment: makes the agent, and names the model it speaks with.
         searcher: is advised, if it can be.
-        speak: one call of the agent's model; it gets the number of the call.
+        executor: makes the calls of the agent's model.
 
     Attributes:
         calls: calls the agent has made; numbers its draws, so a repeated round asks for the same.
@@ -56,14 +70,15 @@ class Adviser:
 
     def __init__(
         self,
-        make: "AgentMaker | None",
+        experiment: "Experiment",
         searcher: Searcher,
-        speak: Callable[[Sequence[Message], int], Awaitable[Reply]],
+        executor: "Executor",
     ) -> None:
         self._searcher = searcher
-        self._speak = speak
+        self._executor = executor
+        self._model, self._sampling = experiment.agent_model, experiment.agent_sampling
         self.calls = 0
-        advisable = isinstance(searcher, Advisable)
+        make, advisable = experiment.make_agent, isinstance(searcher, Advisable)
         self._agent: Agent | None = make(self._complete) if make and advisable else None
 
     async def advise(self, extra: Mapping[str, Any]) -> Advised:
@@ -86,11 +101,31 @@ class Adviser:
         """Give the searcher the advice of a round that was kept."""
         if record["agent"] and isinstance(self._searcher, Advisable):
             told = record["advice"]
-            self._searcher.take_advice(None if told is None else _advice_from_json(told))
+            advice = (
+                None
+                if told is None
+                else Advice(
+                    tuple(Edit(**edit) for edit in told["edits"]),
+                    tuple(CollaborationGraph.from_json(graph) for graph in told["graphs"]),
+                    told["summary"],
+                    told["raw"],
+                )
+            )
+            self._searcher.take_advice(advice)
 
     async def _complete(self, messages: Sequence[Message]) -> Reply:
+        """One call of the agent's model; its number is its draw."""
         self.calls += 1
-        return await self._speak(messages, self.calls)
+        if self._model is None:
+            raise ConfigError("this search agent needs a model to speak with", where="agent.model")
+        return await self._executor.ask(
+            self._model,
+            messages,
+            sampling=self._sampling,
+            stream="agent",
+            account="agent",
+            sample=self.calls,
+        )
 
 
 def advice_to_json(advice: Advice | None) -> dict[str, Any] | None:
@@ -98,43 +133,10 @@ def advice_to_json(advice: Advice | None) -> dict[str, Any] | None:
     if advice is None:
         return None
     return {
-        "edits": edits_to_json(advice),
+        "edits": list(map(asdict, advice.edits)),
         "graphs": [graph.to_json() for graph in advice.graphs],
         "summary": advice.summary,
         "raw": advice.raw,
-    }
-
-
-def _advice_from_json(values: Mapping[str, Any]) -> Advice:
-    """What `advice_to_json` wrote."""
-    from graphsearch.graph import CollaborationGraph
-
-    return Advice(
-        tuple(Edit(**edit) for edit in values["edits"]),
-        tuple(CollaborationGraph.from_json(graph) for graph in values["graphs"]),
-        values["summary"],
-        values["raw"],
-    )
-
-
-def edits_to_json(advice: Advice | None) -> list[dict[str, Any]]:
-    """The edits by their fields."""
-    edits = advice.edits if advice else ()
-    return [{"target": e.target, "delta": e.delta, "reason": e.reason} for e in edits]
-
-
-def advised_to_json(said: Advised) -> dict[str, Any] | None:
-    """What the log of a round says of the agent; None where none was asked."""
-    if said.agent is None:
-        return None
-    advice = said.advice
-    return {
-        "valid": advice is not None,
-        "summary": advice.summary if advice else "",
-        "edits": edits_to_json(advice),
-        "graphs": [graph.describe() for graph in advice.graphs] if advice else [],
-        "raw": advice.raw if advice else None,
-        "view": dict(said.shown),
     }
 
 

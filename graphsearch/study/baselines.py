@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import BudgetReached, EngineError
-from graphsearch.records.tasks import AskingGrader, Verdict
+from graphsearch.records.tasks import AskingGrader
 from graphsearch.records.trials import ItemResult
 from graphsearch.spec.models import BaselineKind
 from graphsearch.study.asjson import AsJson
 
 if TYPE_CHECKING:
-    from graphsearch.execution import Executor, GraphRun, NodeRun
+    from graphsearch.execution import Executor, GraphRun
     from graphsearch.records.tasks import Item
     from graphsearch.study.experiment import Experiment
     from graphsearch.study.run import Run
@@ -85,6 +85,12 @@ class Baseline(AsJson):
         """The graph whose expected cost the row has: one call for `sampled`."""
         return CollaborationGraph.single(self.model) if self.kind == "sampled" else self.graph
 
+    def with_fewer(self) -> "Baseline | None":
+        """A fuser that reads one answer less; None where fewer than two would be left."""
+        copies = self.copies - 1
+        source = self.graph.nodes[self.graph.parents(self.graph.sink)[0]].model
+        return None if copies < 2 or source is None else _fuser(source, copies, self.model)
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -145,20 +151,10 @@ async def plan_baselines(
             cost = experiment.evidence(block.results[0], planned=0.0).used
             if cost is None or cost <= used(FITTED) * _TOLERANCE:
                 break
-            found = _with_fewer(found)
+            found = found.with_fewer()
         if found is not None:
             fitted.append(found)
     return fitted
-
-
-def _with_fewer(baseline: Baseline) -> Baseline | None:
-    graph, copies = baseline.graph, baseline.copies - 1
-    source = graph.nodes[graph.parents(graph.sink)[0]].model
-    if copies < 2 or source is None:
-        return None
-    fewer = CollaborationGraph.fan_in([source] * copies, "fuser", baseline.model)
-    name = f"{copies}x {source} -> fuser {baseline.model}"
-    return replace(baseline, name=name, copies=copies, graph=fewer)
 
 
 async def _measure_prices(run: "Run", experiment: "Experiment", items: "Sequence[Item]") -> Prices:
@@ -188,11 +184,23 @@ def baselines(experiment: "Experiment", prices: Prices, *, used: float) -> list[
         used: the winner's used cost of one question, on the items the prices were measured on.
     """
     wanted = set(experiment.settings.baselines)
-    rows = [_single(model) for model in affordable(experiment)]
+    rows = [
+        Baseline(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
+        for model in affordable(experiment)
+    ]
     for model, price in prices.sampled.items():
         copies = min(experiment.settings.most_copies, int(used * _TOLERANCE / price))
-        if copies >= 2:
-            rows += _of_draws(experiment, model, copies, claims=prices.claims)
+        if copies < 2:
+            continue
+        vote = CollaborationGraph.combine("vote", [model] * copies)
+        rows += [
+            Baseline(f"1x {model} (sampled)", "sampled", model, 1, vote),
+            Baseline(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
+            Baseline(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
+        ]
+        if prices.claims and "select" in experiment.roles:
+            select = CollaborationGraph.combine("select", [model] * copies)
+            rows.append(Baseline(f"{copies}x {model} -> select", "select", model, copies, select))
     rows += _fusers(experiment, prices, used)
     if isinstance(experiment.task.grader, AskingGrader):
         # An oracle knows; a model that judges only thinks, and would be asked about every draw.
@@ -223,34 +231,29 @@ async def derive(
     `sampled` is the first draw, `best_of_n` the one that the grader likes best. Items that were not
     evaluated stay so, and those of which a draw cannot be judged become so.
     """
-    pairs = zip(items, results, runs, strict=True)
-    work = [_derive_one(executor, baseline, *one) for one in pairs]
-    return list(await asyncio.gather(*work))
-
-
-async def _derive_one(
-    executor: "Executor",
-    baseline: Baseline,
-    item: "Item",
-    result: ItemResult,
-    run: "GraphRun | None",
-) -> ItemResult:
-    if result.score is None or run is None:
-        return result
     is_one = baseline.kind == "sampled"
-    draws = []
-    for node in run.nodes[:1] if is_one else run.nodes[:-1]:
-        try:
-            draws.append(
-                await executor.verdict(item, node.message, node.outcome, account="baseline")
-            )
-        except (EngineError, BudgetReached) as error:
-            ended = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
-            return replace(result, score=None, outcome=ended, answer=None)
-    if is_one:
-        return _one_draw(result, run.nodes[0], draws[0])
-    best = max(draws, key=lambda v: (v.score, v.outcome is Outcome.ANSWERED))
-    return replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
+
+    async def read(item: "Item", result: ItemResult, run: "GraphRun | None") -> ItemResult:
+        if result.score is None or run is None:
+            return result
+        draws = []
+        for node in run.nodes[:1] if is_one else run.nodes[:-1]:
+            try:
+                draws.append(
+                    await executor.verdict(item, node.message, node.outcome, account="baseline")
+                )
+            except (EngineError, BudgetReached) as error:
+                ended = error.outcome if isinstance(error, EngineError) else Outcome.BUDGET_STOPPED
+                return replace(result, score=None, outcome=ended, answer=None)
+        best = max(draws, key=lambda v: (v.score, v.outcome is Outcome.ANSWERED))
+        judged = replace(result, score=best.score, outcome=best.outcome, answer=best.parsed)
+        if not is_one:
+            return judged
+        first = run.nodes[0]
+        cost = {} if first.spend is None else first.spend.floats()
+        return replace(judged, usage={first.model or "": first.usage}, cost=cost)
+
+    return await asyncio.gather(*(read(*one) for one in zip(items, results, runs, strict=True)))
 
 
 def affordable(experiment: "Experiment") -> list[str]:
@@ -261,65 +264,34 @@ def affordable(experiment: "Experiment") -> list[str]:
     return sorted(models, key=lambda model: (space.cost.gamma(model), model))
 
 
-def _single(model: str) -> Baseline:
-    return Baseline(f"1x {model} (greedy)", "single", model, 1, CollaborationGraph.single(model))
-
-
-def _of_draws(experiment: "Experiment", model: str, copies: int, *, claims: bool) -> list[Baseline]:
-    vote = CollaborationGraph.combine("vote", [model] * copies)
-    rows = [
-        Baseline(f"1x {model} (sampled)", "sampled", model, 1, vote),
-        Baseline(f"{copies}x {model} -> vote", "self_consistency", model, copies, vote),
-        Baseline(f"best of {copies}x {model}", "best_of_n", model, copies, vote, oracle=True),
-    ]
-    if claims and "select" in experiment.roles:
-        select = CollaborationGraph.combine("select", [model] * copies)
-        rows.append(Baseline(f"{copies}x {model} -> select", "select", model, copies, select))
-    return rows
-
-
 def _fusers(experiment: "Experiment", prices: Prices, used: float) -> list[Baseline]:
-    if "fuser" not in experiment.roles or not prices.sampled:
-        return []
-    cheapest = next(iter(prices.sampled))
-    rows = []
-    for fuser in prices.sampled:
-        for source in dict.fromkeys((fuser, cheapest)):
-            copies = _fitting(experiment, prices, used, source, fuser)
-            if copies >= 2:
-                graph = CollaborationGraph.fan_in([source] * copies, "fuser", fuser)
-                name = f"{copies}x {source} -> fuser {fuser}"
-                rows.append(Baseline(name, "fuser", fuser, copies, graph))
-    return rows
-
-
-def _fitting(experiment: "Experiment", prices: Prices, used: float, source: str, fuser: str) -> int:
-    """Most answers of `source` that `fuser` can read within `used`.
+    """Every fuser with the most answers it can read within `used`: its own, or the cheapest.
 
     The fuser's own call is priced by the cost model, scaled by how much of its expected cost a
     single call of that model really uses.
     """
+    if "fuser" not in experiment.roles or not prices.sampled:
+        return []
     cost = experiment.space.cost
-    scale = prices.sampled[fuser] / cost.gamma(fuser)
     limit = experiment.roles["fuser"].max_parents
     most = min(experiment.settings.most_copies, limit if limit is not None else math.inf)
-    copies = 0
-    while copies < most:
-        more = copies + 1
-        if more * prices.sampled[source] + scale * cost.node(fuser, more) > used * _TOLERANCE:
-            break
-        copies = more
-    return copies
+    cheapest = next(iter(prices.sampled))
+    rows = []
+    for fuser, price in prices.sampled.items():
+        scale = price / cost.gamma(fuser)
+        for source in dict.fromkeys((fuser, cheapest)):
+            copies = 0
+            while copies < most:
+                more = copies + 1
+                own = scale * cost.node(fuser, more)
+                if more * prices.sampled[source] + own > used * _TOLERANCE:
+                    break
+                copies = more
+            if copies >= 2:
+                rows.append(_fuser(source, copies, fuser))
+    return rows
 
 
-def _one_draw(result: ItemResult, node: "NodeRun", verdict: Verdict) -> ItemResult:
-    cost = {} if node.spend is None else node.spend.floats()
-    return ItemResult(
-        item=result.item,
-        score=verdict.score,
-        outcome=verdict.outcome,
-        usage={node.model or "": node.usage},
-        cost=cost,
-        group=result.group,
-        answer=verdict.parsed,
-    )
+def _fuser(source: str, copies: int, model: str) -> Baseline:
+    graph = CollaborationGraph.fan_in([source] * copies, "fuser", model)
+    return Baseline(f"{copies}x {source} -> fuser {model}", "fuser", model, copies, graph)

@@ -12,15 +12,16 @@ from graphsearch.records.tasks import Item
 from graphsearch.records.trials import ItemResult
 from graphsearch.study.decisions import Decisions
 from graphsearch.study.failures import Failures, check_endpoints
+from graphsearch.study.tally import Tally
 
 if TYPE_CHECKING:
     from graphsearch.execution import Executor
     from graphsearch.graph import CollaborationGraph
     from graphsearch.ledger import Ledger
 
-__all__ = ["ACCOUNT", "Calibration"]
+__all__ = ["Calibration"]
 
-ACCOUNT = "search"
+_ACCOUNT = "search"
 """Calibration is part of the search: its items, its draws, its spend."""
 
 
@@ -55,10 +56,6 @@ class Calibration:
         """What was fitted for a graph, None when it was not, or has no such parts."""
         return self._executor.get_fit(graph)
 
-    def failed(self, graph: "CollaborationGraph") -> tuple[ItemResult, ...]:
-        """Calibration questions that taught nothing for reasons of the infrastructure."""
-        return self._failed.get(graph.key, ())
-
     def missing(self, graphs: "Sequence[CollaborationGraph]") -> "list[CollaborationGraph]":
         """The graphs that are still to be fitted; fits that were kept are used from now on."""
         missing = []
@@ -73,6 +70,21 @@ class Calibration:
             self._use(graph, Fit.from_json(kept), failed)
             self._failures.count(len(self.items), failed)
         return missing
+
+    def added_to(self, tally: Tally, graphs: "Sequence[CollaborationGraph]") -> Tally:
+        """A study's tally and what calibration of these graphs asked for and lost.
+
+        That is kept with each fit and added once, at the end, because a resumed study finds fits
+        that the tally it goes on with may or may not have known.
+        """
+        whole = Tally.from_json(tally.to_json())
+        self.missing(graphs)
+        for graph in graphs:
+            fit = self.of(graph)
+            if fit is not None:
+                whole.count(_ACCOUNT, self._failed.get(graph.key, ()))
+                whole.asked[_ACCOUNT] += fit.calls
+        return whole
 
     async def ready(
         self, name: str, graphs: "Sequence[CollaborationGraph]", *, together: bool = False
@@ -109,11 +121,11 @@ class Calibration:
 
     def _covered(self, graph: "CollaborationGraph") -> dict[str, bool]:
         worst = Spend.total(self._executor.worst_fit(graph, item) for item in self.items)
-        return {"covered": self._ledger.would_cover(worst, ACCOUNT)}
+        return {"covered": self._ledger.would_cover(worst, _ACCOUNT)}
 
     async def _fit(self, graph: "CollaborationGraph") -> None:
         """Keep a fit if enough questions were answered: it is never looked at again."""
-        run = await self._executor.fit(graph, self.items, stream="search", account=ACCOUNT)
+        run = await self._executor.fit(graph, self.items, stream="search", account=_ACCOUNT)
         mine = Failures(self._failures.allowed, few=1)
         for failures in (mine, self._failures):
             failures.count(len(self.items), run.failed)

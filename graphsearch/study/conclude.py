@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 from graphsearch.cost import CURRENCIES
 from graphsearch.study.agreement import judge_part, note_on_judge
 from graphsearch.study.budgets import ASKED_ONCE
-from graphsearch.study.calibration import ACCOUNT, Calibration
 from graphsearch.study.evidence import Evidence
 from graphsearch.study.lengths import lengths_part
 from graphsearch.study.losses import note_on_losses
 from graphsearch.study.prepare import LENGTHS, agreement_in
 from graphsearch.study.result import BreakEven, Result, Row, Winner
 from graphsearch.study.show import number
-from graphsearch.study.tally import Tally
 from graphsearch.study.usable import never_used
 from graphsearch.study.verdict import compared, rivals_of, verdict
 from graphsearch.words import counted
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from graphsearch.ledger import Ledger
     from graphsearch.records.events import BudgetState
     from graphsearch.records.fits import Fit
-    from graphsearch.study.archive import Archive
+    from graphsearch.study.calibration import Calibration
     from graphsearch.study.experiment import Experiment
     from graphsearch.study.heldout import Tested
     from graphsearch.study.run import Run
@@ -37,6 +35,11 @@ __all__ = ["against_budget", "break_even", "conclude"]
 
 _MUCH_LESS = 0.75
 """Share of the allowed cost below which a reader is told that some of it is unused."""
+
+_NOTHING_RIGHT = (
+    "Not one answer of the search was right: before believing that of the models, read some "
+    "replies, and check the prompts, the grader and the gold answers."
+)
 
 
 def conclude(
@@ -59,6 +62,7 @@ def conclude(
         folder: where the run lies.
     """
     entry, archive, task = choice.winner, searched.archive, experiment.task
+    level = experiment.settings.level
     winner = Winner(
         entry.graph,
         entry.origin,
@@ -70,14 +74,14 @@ def conclude(
     used = None if tested.winner is None else tested.winner.used
     found = compared(rivals_of(winner, tested.winner, tested.rows), used=used)
     best = next((row for row in tested.rows if found and row.name == found.best.name), None)
-    spend = _spend(run.ledger)
+    tally = run.calibration.added_to(run.tally, [one.graph for one in archive.entries.values()])
+    spend, calls = _books(run.ledger, tally.asked)
     total = spend.get(experiment.graph_budget.currency, {}).get("total")
-    tally = _whole_tally(run.tally, run.calibration, archive)
     agreement = agreement_in(run)
     # Answers of graphs in the search, each once, and of the winner in the selection.
     kept = [r for entry in archive.ranking() for r in entry.results.values()] + [*choice.results]
     notes = (
-        _nothing_right(archive, experiment.settings.level),
+        "" if any(entry.estimate(level).mean for entry in archive.ranking()) else _NOTHING_RIGHT,
         note_on_losses(tally.losses.all, task),
         searched.sizing.note(),
         *(f"{said[0].upper()}{said[1:]}." for said in never_used(experiment.space)),
@@ -87,20 +91,7 @@ def conclude(
         against_budget(tested.winner),
         *tested.notes,
     )
-
-    def summary(graph: "CollaborationGraph", results: Sequence[Any], planned: float) -> Any:
-        evidence = experiment.evidence(results, planned=planned)
-        return {
-            "key": graph.key,
-            "text": graph.describe(),
-            "expected_cost": planned,
-            "used_cost": evidence.used,
-            "n": evidence.n,
-            "accuracy": evidence.accuracy,
-            "interval": list(evidence.interval),
-            "outcomes": dict(evidence.outcomes),
-        }
-
+    trials, tried = _tried(experiment, run.calibration, searched)
     return Result(
         winner=winner,
         test=tested.winner,
@@ -111,30 +102,11 @@ def conclude(
         break_even=break_even(tested.winner, best, total),
         stopped_by={"rule": searched.stopped.rule, "reason": searched.stopped.reason},
         spend=spend,
-        calls=_calls(run.ledger, tally.asked),
+        calls=calls,
         outcomes=tally.to_json()["outcomes"],
         rounds=searched.rounds,
-        trials=[
-            {
-                "number": trial.number,
-                "round": trial.round,
-                "origin": trial.proposal.origin,
-                "state": trial.state.value,
-                "reused": trial.reused,
-                **_fit(trial.fit),
-                **summary(trial.proposal.graph, trial.results, trial.expected_cost),
-            }
-            for trial in searched.trials
-        ],
-        archive=[
-            {
-                "graph": entry.graph.to_json(),
-                "trials": entry.trials,
-                **_fit(run.calibration.of(entry.graph)),
-                **summary(entry.graph, tuple(entry.results.values()), entry.expected_cost),
-            }
-            for entry in archive.ranking()
-        ],
+        trials=trials,
+        archive=tried,
         provenance=_provenance(experiment, run.events.budgets()),
         notes=tuple(note for note in notes if note),
         lengths=lengths_part(
@@ -146,15 +118,6 @@ def conclude(
         judge=judge_part(task.grader, agreement, kept),
         losses=tuple(tally.losses.to_json()),
         folder=folder,
-    )
-
-
-def _nothing_right(archive: "Archive", level: float) -> str:
-    if any(entry.estimate(level).mean for entry in archive.ranking()):
-        return ""
-    return (
-        "Not one answer of the search was right: before believing that of the models, read some "
-        "replies, and check the prompts, the grader and the gold answers."
     )
 
 
@@ -203,9 +166,12 @@ def break_even(test: Evidence | None, best: Row | None, spend: float | None) -> 
     return BreakEven(best.name, questions, spend, unit, reason)
 
 
-def _spend(ledger: "Ledger") -> dict[str, Any]:
-    """Spend by currency and account; a currency in which some call has no price is left out."""
-    return {
+def _books(ledger: "Ledger", asked: Mapping[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Spend by currency and account, and calls asked for and made.
+
+    A currency in which some call has no price is left out.
+    """
+    spend: dict[str, Any] = {
         currency: {
             "total": float(ledger.spent(currency)),
             "accounts": {name: float(ledger.spent(currency, name)) for name in ledger.accounts},
@@ -213,40 +179,56 @@ def _spend(ledger: "Ledger") -> dict[str, Any]:
         for currency in CURRENCIES
         if not ledger.unknown(currency)
     }
-
-
-def _whole_tally(searched: Tally, calibration: Calibration, archive: "Archive") -> Tally:
-    """The study's tally and what calibration asked for and lost.
-
-    That is kept with each fit and added here, once, because a resumed study finds fits that
-    the tally it goes on with may or may not have known.
-    """
-    tally = Tally.from_json(searched.to_json())
-    graphs = [entry.graph for entry in archive.entries.values()]
-    calibration.missing(graphs)
-    for graph in graphs:
-        fit = calibration.of(graph)
-        if fit is not None:
-            tally.count(ACCOUNT, calibration.failed(graph))
-            tally.asked[ACCOUNT] += fit.calls
-    return tally
-
-
-def _calls(ledger: "Ledger", asked: Mapping[str, int]) -> dict[str, Any]:
     made = {name: int(ledger.spent("calls", name)) for name in ledger.accounts}
-    names = sorted({*asked, *made})
     accounts = {
         name: {
             "asked": made.get(name, 0) if name in ASKED_ONCE else asked.get(name, 0),
             "made": made.get(name, 0),
         }
-        for name in names
+        for name in sorted({*asked, *made})
     }
-    return {
-        "asked": sum(account["asked"] for account in accounts.values()),
-        "made": sum(account["made"] for account in accounts.values()),
-        "accounts": accounts,
-    }
+    asked_all = sum(account["asked"] for account in accounts.values())
+    return spend, {"asked": asked_all, "made": sum(made.values()), "accounts": accounts}
+
+
+def _tried(
+    experiment: "Experiment", calibration: "Calibration", searched: "Searched"
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All trials, and all graphs with what is known of them over all their trials, best first."""
+
+    def summary(
+        graph: "CollaborationGraph", results: Sequence[Any], planned: float, fit: "Fit | None"
+    ) -> dict[str, Any]:
+        evidence = experiment.evidence(results, planned=planned)
+        return {
+            **({} if fit is None else {"fit": fit.to_json()}),
+            "key": graph.key,
+            "text": graph.describe(),
+            "expected_cost": planned,
+            "used_cost": evidence.used,
+            "n": evidence.n,
+            "accuracy": evidence.accuracy,
+            "interval": list(evidence.interval),
+            "outcomes": dict(evidence.outcomes),
+        }
+
+    trials = [
+        {
+            "number": trial.number,
+            "round": trial.round,
+            "origin": trial.proposal.origin,
+            "state": trial.state.value,
+            "reused": trial.reused,
+            **summary(trial.proposal.graph, trial.results, trial.expected_cost, trial.fit),
+        }
+        for trial in searched.trials
+    ]
+    graphs = []
+    for entry in searched.archive.ranking():
+        fit, results = calibration.of(entry.graph), tuple(entry.results.values())
+        known = summary(entry.graph, results, entry.expected_cost, fit)
+        graphs.append({"graph": entry.graph.to_json(), "trials": entry.trials, **known})
+    return trials, graphs
 
 
 def _provenance(experiment: "Experiment", states: "Sequence[BudgetState]") -> dict[str, Any]:
@@ -281,8 +263,3 @@ def _provenance(experiment: "Experiment", states: "Sequence[BudgetState]") -> di
             "evaluation": rows(experiment.evaluation_budget, states[count:]) or None,
         },
     }
-
-
-def _fit(fit: "Fit | None") -> dict[str, Any]:
-    """The fitted parts of a graph; nothing where it has none."""
-    return {} if fit is None else {"fit": fit.to_json()}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphsearch.graph import CollaborationGraph
 from graphsearch.records.events import (
     Best,
     BudgetState,
@@ -11,7 +12,10 @@ from graphsearch.records.events import (
     EventLog,
     Listener,
     NotEvaluated,
+    TrialDone,
 )
+from graphsearch.records.trials import TrialRecord
+from graphsearch.stats import Estimate
 from graphsearch.study.budgets import standing
 from graphsearch.study.losses import Loss, beginning_of
 
@@ -76,6 +80,22 @@ class EventSink:
             model=loss.model,
             outcome=loss.outcome.value,
             error=loss.error,
+        )
+
+    def say_trial(self, trial: TrialRecord, graph: CollaborationGraph, estimate: Estimate) -> None:
+        """Say that a trial is done, with what is known of its graph over all trials."""
+        self.say(
+            TrialDone,
+            number=trial.number,
+            round=trial.round,
+            origin=trial.proposal.origin,
+            state=trial.state.value,
+            key=graph.key,
+            text=graph.describe(),
+            n=estimate.n,
+            accuracy=estimate.mean,
+            interval=estimate.interval,
+            expected_cost=trial.expected_cost,
         )
 
     def say_endpoint(self, state: "LimiterState") -> None:

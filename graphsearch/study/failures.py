@@ -7,7 +7,7 @@ from typing import Final
 from graphsearch.records.calls import Outcome
 from graphsearch.records.errors import StudyStopped
 from graphsearch.records.trials import ItemResult
-from graphsearch.study.losses import Loss, Losses, named
+from graphsearch.study.losses import Loss, Losses, named, one_line
 
 __all__ = ["ANEW", "RESUME", "Failures", "check_endpoints"]
 
@@ -20,8 +20,6 @@ ANEW: Final = (
 
 _FEW = 20
 """Evaluations below which a share of failures means nothing."""
-
-_LONGEST_CAUSE = 300
 
 
 class Failures:
@@ -88,7 +86,7 @@ class Failures:
         raise StudyStopped(
             f"{what}{failed} of {self._evaluated} answers ({failed / self._evaluated:.0%}) were "
             f"not evaluated {why}, more than the {self.allowed:.0%} allowed ({times} times: "
-            f"{_short(cause)}; {named(lost)}); {ANEW if lasts else RESUME}"
+            f"{one_line(cause)}; {named(lost)}); {ANEW if lasts else RESUME}"
         )
 
 
@@ -103,8 +101,3 @@ def check_endpoints(down: str | None) -> None:
 
 def _cause(result: ItemResult) -> str:
     return result.outcome.value if result.failure is None else result.failure.error
-
-
-def _short(cause: str) -> str:
-    line = " ".join(cause.split())
-    return line if len(line) <= _LONGEST_CAUSE else f"{line[: _LONGEST_CAUSE - 3]}..."

@@ -1,6 +1,6 @@
 """The held-out test: the winner and every baseline on the same fresh items, read once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ from graphsearch.study.result import Row
 from graphsearch.study.tally import Tally
 
 if TYPE_CHECKING:
+    from graphsearch.execution import Executor, GraphRun
     from graphsearch.graph import CollaborationGraph
+    from graphsearch.records.tasks import Item
     from graphsearch.study.experiment import Experiment
     from graphsearch.study.run import Part, Run
     from graphsearch.study.select import Choice
@@ -86,6 +88,36 @@ class _Entrant:
     results: list[ItemResult] = field(default_factory=list)
     stopped: bool = False
 
+    async def take(
+        self,
+        executor: "Executor",
+        items: "Sequence[Item]",
+        results: Mapping[str, list[ItemResult]],
+        transcripts: "Mapping[tuple[str, str], GraphRun]",
+    ) -> None:
+        """Add the results on some items; baselines that share a graph share its run."""
+        baseline = self.baseline
+        mine = results[baseline.graph.key]
+        if baseline.is_derived:
+            runs = [transcripts.get((baseline.graph.key, item.id)) for item in items]
+            mine = await derive(executor, baseline, items, mine, runs)
+        self.results.extend(mine)
+
+    def row(self, experiment: "Experiment", winner: Sequence[ItemResult]) -> Row:
+        """What the baseline reached, and how the winner compares on the same items."""
+        baseline = self.baseline
+        planned = experiment.space.cost.graph(baseline.planned_graph)
+        return Row(
+            name=baseline.name,
+            kind=baseline.kind,
+            model=baseline.model,
+            copies=baseline.copies,
+            oracle=baseline.oracle,
+            graph=None if baseline.is_derived else baseline.graph.to_json(),
+            evidence=experiment.evidence(self.results, planned=planned),
+            difference=compare(winner, self.results, level=experiment.settings.level),
+        )
+
 
 async def _measure(
     run: "Run", experiment: "Experiment", winner: "CollaborationGraph", plan: Sequence[Baseline]
@@ -109,7 +141,18 @@ async def _measure(
             derived=derived,
         ):
             mine += await _run_winner(run, number, winner, part)
-            await _run_baselines(run, number, graphs, alive, part)
+            found = await run.part(part, graphs, stream="test", account="baseline")
+            by_key = dict(zip([graph.key for graph in graphs], found.results, strict=True))
+            for entrant in alive:
+                await entrant.take(run.executor, part.items, by_key, found.transcripts)
+            run.events.say(
+                BlockDone,
+                phase="baseline",
+                block=number,
+                items=len(part.items),
+                alive=len(alive),
+                stopped=0,
+            )
         if len(mine) < min((number + 1) * settings.test_block, len(wanted)):
             break
         _stop_losers(alive, run.losers, settings.race_alpha)
@@ -123,7 +166,17 @@ async def _measure(
                 mine += await _run_winner(run, number, winner, part)
     if len(mine) < len(wanted):
         notes.append(f"The budget covered {len(mine)} of {len(wanted)} test items.")
-    rows = [_row(run, experiment, e.baseline, e.results, mine) for e in entrants]
+    rows = [entrant.row(experiment, mine) for entrant in entrants]
+    for row in rows:
+        run.events.say(
+            BaselineDone,
+            name=row.name,
+            baseline=row.kind,
+            n=row.evidence.n,
+            accuracy=row.evidence.accuracy,
+            interval=row.evidence.interval,
+            difference=row.difference.mean if row.difference else None,
+        )
     rows.sort(key=lambda row: (-(row.evidence.accuracy or 0.0), row.evidence.used or 0.0, row.name))
     notes += note_on_stops(sum(entrant.stopped for entrant in entrants))
     planned = experiment.space.cost.graph(winner)
@@ -171,56 +224,3 @@ async def _run_winner(
     count = len(part.items)
     run.events.say(BlockDone, phase="test", block=number, items=count, alive=1, stopped=0)
     return found.results[0]
-
-
-async def _run_baselines(
-    run: "Run",
-    number: int,
-    graphs: "Sequence[CollaborationGraph]",
-    alive: Sequence[_Entrant],
-    part: "Part",
-) -> None:
-    """Add the results of every baseline; those that share a graph share its run."""
-    found = await run.part(part, graphs, stream="test", account="baseline")
-    by_key = {graph.key: one for graph, one in zip(graphs, found.results, strict=True)}
-    for entrant in alive:
-        baseline = entrant.baseline
-        results = by_key[baseline.graph.key]
-        if baseline.is_derived:
-            runs = [found.transcripts.get((baseline.graph.key, item.id)) for item in part.items]
-            results = await derive(run.executor, baseline, part.items, results, runs)
-        entrant.results.extend(results)
-    count = len(part.items)
-    run.events.say(
-        BlockDone, phase="baseline", block=number, items=count, alive=len(alive), stopped=0
-    )
-
-
-def _row(
-    run: "Run",
-    experiment: "Experiment",
-    baseline: Baseline,
-    results: Sequence[ItemResult],
-    winner: Sequence[ItemResult],
-) -> Row:
-    planned = experiment.space.cost.graph(baseline.planned_graph)
-    row = Row(
-        name=baseline.name,
-        kind=baseline.kind,
-        model=baseline.model,
-        copies=baseline.copies,
-        oracle=baseline.oracle,
-        graph=None if baseline.is_derived else baseline.graph.to_json(),
-        evidence=experiment.evidence(results, planned=planned),
-        difference=compare(winner, results, level=experiment.settings.level),
-    )
-    run.events.say(
-        BaselineDone,
-        name=row.name,
-        baseline=row.kind,
-        n=row.evidence.n,
-        accuracy=row.evidence.accuracy,
-        interval=row.evidence.interval,
-        difference=row.difference.mean if row.difference else None,
-    )
-    return row

@@ -1,18 +1,17 @@
 """Token lengths as they really are: counted on calls, planned with, shown beside the assumed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsearch.cost import Lengths, ModelLengths
+from graphsearch.graph import CollaborationGraph, Node
 from graphsearch.records.tasks import TokenProfile
 
 if TYPE_CHECKING:
-    from graphsearch.cost import CostModel
     from graphsearch.execution import GraphRun
-    from graphsearch.graph import CollaborationGraph
     from graphsearch.records.roles import Role
-    from graphsearch.space import SinkOption, Space
+    from graphsearch.space import Space
     from graphsearch.study.experiment import Experiment
 
 __all__ = [
@@ -93,16 +92,20 @@ class LengthTally:
         """Take in a run; nodes without a call or without token counts are left out."""
         if run.verdict is None:
             return
-        degrees: list[int] | None = None
+        read: list[int] | None = None
         for node in run.nodes:
             usage = node.usage
             if node.model is None or not usage.calls:
                 continue
             if usage.prompt_tokens is None or usage.completion_tokens is None:
                 continue
-            degrees = degrees or _messages_read(graph, roles)
+            if read is None:
+                whole = graph.canonical()
+                pairs = zip(whole.nodes, whole.adjacency.parents, strict=True)
+                # A gate asks the plain question, whoever feeds it.
+                read = [0 if roles[one.role].is_gate else len(parents) for one, parents in pairs]
             sums = self.sums.setdefault(node.model, _Sums())
-            sums.add(degrees[node.node], usage.prompt_tokens, usage.completion_tokens)
+            sums.add(read[node.node], usage.prompt_tokens, usage.completion_tokens)
 
     def measured(self) -> Lengths:
         """Mean lengths of every model that made a call."""
@@ -127,13 +130,6 @@ class LengthTally:
         return cls({name: _Sums(*sums) for name, sums in values.items()})
 
 
-def _messages_read(graph: "CollaborationGraph", roles: "Mapping[str, Role]") -> list[int]:
-    """Of each node of the canonical graph; a gate asks the plain question, whoever feeds it."""
-    whole = graph.canonical()
-    pairs = zip(whole.nodes, whole.adjacency.parents, strict=True)
-    return [0 if roles[node.role].is_gate else len(parents) for node, parents in pairs]
-
-
 # -- before the first round -----------------------------------------------------------------------
 
 
@@ -153,53 +149,39 @@ def length_graphs(space: "Space") -> "list[CollaborationGraph]":
     threshold says nothing of lengths. A model that no such graph of the space and its budget has is
     left out; its lengths are then those of the others.
     """
-    models = models_of(space)
     cheapest = min(space.models, key=lambda name: space.cost.node_ticks(name, 0))
-    found: dict[str, CollaborationGraph] = {}
-    for model in models:
-        for candidates in (_alone(space, model), _reading(space, model, cheapest)):
-            fitting = (graph for graph in candidates if space.why_not(graph) is None)
-            graph = next(fitting, None)
+    # Fusers before other readers, and fitted sinks last.
+    sinks = sorted(space.sinks, key=lambda s: (space.role(s.role).is_fitted, s.role != "fuser"))
+    roots, readers = _slot_roles(space, reads=0), _slot_roles(space, reads=1)
+    star, found = CollaborationGraph.star, dict[str, CollaborationGraph]()
+
+    def alone(model: str) -> Iterable[CollaborationGraph]:
+        yield from (CollaborationGraph.single(model, s.role) for s in sinks if s.model == model)
+        for sink in sinks:
+            for root in roots:
+                yield star([Node(root, model)] * 2, Node(sink.role, sink.model))
+
+    def reading(model: str) -> Iterable[CollaborationGraph]:
+        """As a sink, else in a slot: two readers of one answer, whom some sink reads."""
+        own = [s.role for s in sinks if s.model == model and not space.role(s.role).is_gate]
+        for source in (model, cheapest):
+            for copies in (2, 1):
+                for role in own:
+                    for root in roots:
+                        yield star([Node(root, source)] * copies, Node(role, model))
+        for role in readers:
+            for root in roots:
+                for sink in sinks:
+                    nodes = Node(root, cheapest), Node(role, model), Node(role, model)
+                    last, edges = Node(sink.role, sink.model), ((0, 1), (0, 2), (1, 3), (2, 3))
+                    yield CollaborationGraph((*nodes, last), edges, 3)
+
+    for model in models_of(space):
+        for candidates in (alone(model), reading(model)):
+            graph = next((one for one in candidates if space.why_not(one) is None), None)
             if graph is not None:
                 found.setdefault(graph.key, graph)
     return list(found.values())
-
-
-def _alone(space: "Space", model: str) -> "Iterable[CollaborationGraph]":
-    from graphsearch.graph import CollaborationGraph, Node
-
-    sinks = _plain_first(space)
-    yield from (CollaborationGraph.single(model, s.role) for s in sinks if s.model == model)
-    for sink in sinks:
-        for root in _slot_roles(space, reads=0):
-            roots = [Node(root, model)] * 2
-            yield CollaborationGraph.star(roots, Node(sink.role, sink.model))
-
-
-def _reading(space: "Space", model: str, cheapest: str) -> "Iterable[CollaborationGraph]":
-    """As a sink, else in a slot: two readers of one answer, whom some sink hears."""
-    from graphsearch.graph import CollaborationGraph, Node
-
-    sinks = _plain_first(space)
-    readers = [s.role for s in sinks if s.model == model and not space.role(s.role).is_gate]
-    for source in (model, cheapest):
-        for copies in (2, 1):
-            for role in readers:
-                for root in _slot_roles(space, reads=0):
-                    roots = [Node(root, source)] * copies
-                    yield CollaborationGraph.star(roots, Node(role, model))
-    edges = ((0, 1), (0, 2), (1, 3), (2, 3))
-    for role in _slot_roles(space, reads=1):
-        for root in _slot_roles(space, reads=0):
-            for sink in sinks:
-                nodes = Node(root, cheapest), Node(role, model), Node(role, model)
-                last = Node(sink.role, sink.model)
-                yield CollaborationGraph((*nodes, last), edges, 3)
-
-
-def _plain_first(space: "Space") -> "list[SinkOption]":
-    """Sinks, fusers before other readers and fitted ones last."""
-    return sorted(space.sinks, key=lambda s: (space.role(s.role).is_fitted, s.role != "fuser"))
 
 
 def _slot_roles(space: "Space", *, reads: int) -> list[str]:
@@ -225,44 +207,35 @@ def lengths_part(
         tally: of the calls made so far.
         were_measured: whether the plan stands on lengths that this study has measured.
     """
-    cost = space.cost
-    plain, measured = replace(cost, lengths=None), tally.measured()
+    cost, found = space.cost, tally.measured()
+    plain = replace(cost, lengths=None)
+
+    def part(model: str, measured: ModelLengths | None) -> dict[str, Any]:
+        question, answer = cost.expected_tokens(model, 0)
+        after, reading = cost.expected_tokens(model, 1)
+        planned = {
+            "question": question,
+            "answer": answer,
+            "heard": after - question,
+            "reading": reading,
+            "cost": cost.gamma(model),
+        }
+        if measured is None or not measured.calls:
+            return {"planned": planned, "measured": None, "error": None, "error_assumed": None}
+        real = replace(cost, lengths=Lengths.of({model: measured})).gamma(model)
+        return {
+            "planned": planned,
+            "measured": {**asdict(measured), "cost": real},
+            "error": planned["cost"] / real - 1 if real else None,
+            "error_assumed": plain.gamma(model) / real - 1 if real else None,
+        }
+
     told = "assumed" if cost.lengths is None else "told"
     return {
         "source": "measured" if were_measured else told,
         "assumed": {"question": assumed.question, "answer": assumed.answer},
-        "models": {
-            model: _model_part(model, cost, plain, measured.get(model))
-            for model in models_of(space)
-        },
+        "models": {model: part(model, found.get(model)) for model in models_of(space)},
     }
-
-
-def _model_part(
-    model: str, cost: "CostModel", plain: "CostModel", measured: ModelLengths | None
-) -> dict[str, Any]:
-    question, answer = cost.expected_tokens(model, 0)
-    after, reading = cost.expected_tokens(model, 1)
-    planned = {
-        "question": question,
-        "answer": answer,
-        "heard": after - question,
-        "reading": reading,
-        "cost": cost.gamma(model),
-    }
-    if measured is None or not measured.calls:
-        return {"planned": planned, "measured": None, "error": None, "error_assumed": None}
-    real = replace(cost, lengths=Lengths.of({model: measured})).gamma(model)
-    return {
-        "planned": planned,
-        "measured": {**_plain(measured), "cost": real},
-        "error": planned["cost"] / real - 1 if real else None,
-        "error_assumed": plain.gamma(model) / real - 1 if real else None,
-    }
-
-
-def _plain(lengths: ModelLengths) -> dict[str, int]:
-    return {one.name: getattr(lengths, one.name) for one in fields(ModelLengths)}
 
 
 def models_of(space: "Space") -> list[str]:

@@ -10,7 +10,7 @@ from graphsearch.records.trials import ItemResult
 from graphsearch.study.asjson import AsJson
 from graphsearch.words import counted
 
-__all__ = ["Loss", "Losses", "beginning_of", "named", "note_on_losses"]
+__all__ = ["Loss", "Losses", "beginning_of", "named", "note_on_losses", "one_line"]
 
 _NAMED: Final = 5
 """Questions that a text names."""
@@ -68,7 +68,7 @@ class Losses:
             return None
         found = result.failure
         model, error = (None, "") if found is None else (found.model, found.error)
-        loss = Loss(result.item, model, result.outcome, _line(error) or result.outcome.value, 1)
+        loss = Loss(result.item, model, result.outcome, one_line(error) or result.outcome.value, 1)
         return loss if self.add(loss) else None
 
     @property
@@ -104,7 +104,7 @@ def note_on_losses(losses: Sequence[Loss], task: Task) -> str:
 def beginning_of(item: str, task: Task) -> str:
     """The first words of a question, "" where the task has none of that id."""
     found = (one.question for split in task.splits.values() for one in split if one.id == item)
-    return _line(next(found, ""), _BEGINNING)
+    return one_line(next(found, ""), _BEGINNING)
 
 
 def named(losses: Sequence[Loss]) -> str:
@@ -117,6 +117,7 @@ def named(losses: Sequence[Loss]) -> str:
     return f"{len(items)} questions ({shown}{more})"
 
 
-def _line(text: str, longest: int = _LONGEST) -> str:
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """A text on one line, cut where it is longer."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -43,7 +43,25 @@ async def prepare(run: "Run") -> "Experiment":
         ConfigError: measuring was asked for, and the searcher cannot be made anew.
     """
     await check_judge(run)
-    await _measure_lengths(run)
+    experiment = run.experiment
+    count = length_items(experiment)
+    if not count or run.made("study") is not None or run.made(LENGTHS) is not None:
+        return planned(run)
+    if experiment.space_at is None:
+        experiment.with_lengths(Lengths(()))  # says why that cannot be
+
+    async def measure() -> dict[str, Any]:
+        # The questions are the first of the first round and the calls those that graphs of the
+        # search share, so little of it is paid for measuring alone.
+        graphs = length_graphs(experiment.space)
+        items = round_items(experiment).peek()[:count]
+        await run.block(LENGTHS, graphs, items, stream="search", account="search")
+        measured = run.lengths.measured()
+        _with(experiment, measured)
+        return {"measured": measured.to_json(), **run.counts()}
+
+    await run.once(LENGTHS, measure)
+    say_lengths(run, planned(run))
     return planned(run)
 
 
@@ -125,31 +143,6 @@ async def _agreement(
             f"({-times} times: {cause}); {ANEW if lasts else RESUME}"
         )
     return found
-
-
-async def _measure_lengths(run: "Run") -> None:
-    """Measure lengths, once a study.
-
-    The questions are the first of the first round and the calls those that graphs of the search
-    share, so little of it is paid for measuring alone.
-    """
-    experiment = run.experiment
-    count = length_items(experiment)
-    if not count or run.made("study") is not None or run.made(LENGTHS) is not None:
-        return
-    if experiment.space_at is None:
-        experiment.with_lengths(Lengths(()))  # says why that cannot be
-
-    async def measure() -> dict[str, Any]:
-        graphs = length_graphs(experiment.space)
-        items = round_items(experiment).peek()[:count]
-        await run.block(LENGTHS, graphs, items, stream="search", account="search")
-        measured = run.lengths.measured()
-        _with(experiment, measured)
-        return {"measured": measured.to_json(), **run.counts()}
-
-    await run.once(LENGTHS, measure)
-    say_lengths(run, planned(run))
 
 
 def _with(experiment: "Experiment", measured: Lengths) -> "Experiment":

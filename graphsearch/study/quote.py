@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from graphsearch.study.asjson import AsJson
 from graphsearch.study.budgets import EVALUATION, SEARCH, SELECTION
-from graphsearch.study.dryrun import Course, Draws, DryRun, dry_run
+from graphsearch.study.dryexecutor import Course
+from graphsearch.study.dryrun import Draws, DryRun, dry_run
 from graphsearch.study.expected_calls import ExpectedCalls
 from graphsearch.study.lengths import length_items, models_of
+from graphsearch.study.losses import one_line
 from graphsearch.study.sizing import ADVICE
 from graphsearch.study.usable import never_used
 from graphsearch.words import counted
@@ -32,10 +34,8 @@ _COURSES = (
 )
 """As expected, and the least and the most that is likely."""
 _FEW_GRAPHS = 20
-_JUDGED = frozenset({"judge", "judge-selection", "judge-test", "judge-baseline"})
-
-
 _LONGEST_OPTION: Final = 80
+_JUDGED = frozenset({"judge", "judge-selection", "judge-test", "judge-baseline"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,31 @@ class Phase:
             "tokens": self.tokens.to_json(),
             "cost": {currency: part.to_json() for currency, part in self.cost.items()},
         }
+
+    def within(self, experiment: "Experiment", name: str) -> "Phase":
+        """Its ranges, none of which ends above a budget: what that does not cover is not spent.
+
+        Args:
+            experiment: of the study.
+            name: of the phase, which says which budgets hold.
+        """
+        apart = experiment.evaluation_budget
+        cost = dict(self.cost)
+        for currency, part in self.cost.items():
+            search = [float(a) for a in experiment.search_budget if a.currency == currency]
+            after = [float(a) for a in apart if a.currency == currency]
+            most = after if name == "test" and apart else search
+            if name == "total" and apart:
+                most = [search[0] + after[0]] if search and after else []
+            if most:
+                cost[currency] = part.at_most(most[0])
+        # Calls and tokens are told in any case, and once: as the budget in them has it.
+        return replace(
+            self,
+            cost=cost,
+            made=cost.get("calls", self.made),
+            tokens=cost.get("tokens", self.tokens),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +171,23 @@ class Quote:
             lines.append(f"never over {' and '.join(self.ceiling)} (hard ceiling)")
         lines.append(f"test items {_text(self.test_items)}")
         if self.grader:
-            lines.append(f"grader     {_grader_text(self.grader)}")
+            options = _options_text(self.grader["options"] or {})
+            lines.append(f"grader     {self.grader['name']}{options and f' ({options})'}")
         lines.append(f"lengths    {self.lengths}")
         if self.no_time:
             lines.append(f"time       not known: {self.no_time}")
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
 
-def _grader_text(grader: Mapping[str, Any]) -> str:
-    options = _options_text(grader["options"] or {})
-    return f"{grader['name']} ({options})" if options else str(grader["name"])
+def _option_text(value: Any) -> str:
+    """A model of a judge's own by its name, a long rubric by its beginning."""
+    if not isinstance(value, Mapping):
+        return one_line(str(value), _LONGEST_OPTION)
+    return str(value["name"]) if "name" in value else f"({_options_text(value)})"
 
 
 def _options_text(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {_option_text(value)}" for name, value in options.items())
-
-
-def _option_text(value: Any) -> str:
-    """A model of a judge's own by its name, a long rubric by its beginning."""
-    if isinstance(value, Mapping):
-        return str(value["name"]) if "name" in value else f"({_options_text(value)})"
-    text = " ".join(str(value).split())
-    return text if len(text) <= _LONGEST_OPTION else f"{text[: _LONGEST_OPTION - 3]}..."
 
 
 def _counted(part: Range, noun: str) -> str:
@@ -194,6 +214,9 @@ def make_quote(experiment: "Experiment") -> Quote:
     accounts = {"search": SEARCH, "selection": SELECTION, "test": EVALUATION}
     accounts["total"] = frozenset().union(*accounts.values())
     costs = sorted(map(experiment.space.cost.graph, expected.graphs))
+    for_search = " for search and selection" if experiment.evaluation_budget else ""
+    ceiling = [f"{amount}{for_search}" for amount in experiment.search_budget]
+    ceiling += [f"{amount} for test and baselines" for amount in experiment.evaluation_budget]
     return Quote(
         rounds=_ordered(*(run.rounds for run in runs)),
         graphs=_ordered(*(len(run.graphs) for run in runs)),
@@ -201,7 +224,7 @@ def make_quote(experiment: "Experiment") -> Quote:
         graph_cost=Range(sum(costs) / len(costs), costs[0], costs[-1]),
         currency=experiment.graph_budget.currency,
         phases={
-            name: _capped(experiment, name, _phase(experiment, runs, names))
+            name: _phase(experiment, runs, names).within(experiment, name)
             for name, names in accounts.items()
         },
         test_items=_ordered(*(run.test_items for run in runs)),
@@ -209,18 +232,9 @@ def make_quote(experiment: "Experiment") -> Quote:
         warnings=(*_warnings(experiment, expected), *_reserved(experiment, calls, expected)),
         no_time=_unpriced(experiment, "seconds") or "",
         judge=_phase(experiment, runs, _JUDGED) if calls.judged else None,
-        ceiling=tuple(_ceiling(experiment)),
+        ceiling=tuple(ceiling),
         grader=experiment.identity()["task"]["grader"],
     )
-
-
-def _ceiling(experiment: "Experiment") -> Iterable[str]:
-    apart = experiment.evaluation_budget
-    yield from (
-        f"{amount} for search and selection" if apart else str(amount)
-        for amount in experiment.search_budget
-    )
-    yield from (f"{amount} for test and baselines" for amount in apart)
 
 
 def _phase(experiment: "Experiment", runs: Sequence[DryRun], accounts: Iterable[str]) -> Phase:
@@ -256,27 +270,6 @@ def _phase(experiment: "Experiment", runs: Sequence[DryRun], accounts: Iterable[
         made=made,
         tokens=cost["tokens"],
         cost={c: cost[c] for c in priced},
-    )
-
-
-def _capped(experiment: "Experiment", name: str, phase: Phase) -> Phase:
-    """No range ends above a budget: what it does not cover is not spent."""
-    apart = experiment.evaluation_budget
-    cost = dict(phase.cost)
-    for currency, part in phase.cost.items():
-        search = [float(a) for a in experiment.search_budget if a.currency == currency]
-        after = [float(a) for a in apart if a.currency == currency]
-        most = after if name == "test" and apart else search
-        if name == "total" and apart:
-            most = [search[0] + after[0]] if search and after else []
-        if most:
-            cost[currency] = part.at_most(most[0])
-    # Calls and tokens are told in any case, and once: as the budget in them has it.
-    return replace(
-        phase,
-        cost=cost,
-        made=cost.get("calls", phase.made),
-        tokens=cost.get("tokens", phase.tokens),
     )
 
 

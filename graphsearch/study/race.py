@@ -48,6 +48,19 @@ class Contestant:
     results: list[ItemResult] = field(default_factory=list)
     stopped: bool = False
 
+    def beats(self, other: "Contestant", alpha: float) -> bool:
+        """Whether it is better by the anytime-valid test, on items both were graded on."""
+        pairs = [
+            (mine.score - theirs.score, theirs.group)
+            for mine, theirs in zip(self.results, other.results, strict=True)
+            if mine.score is not None and theirs.score is not None
+        ]
+        differences = [difference for difference, _ in pairs]
+        # Who is not ahead in plain numbers stops nobody; it also saves half of the logarithms.
+        if math.fsum(differences) <= 0:
+            return False
+        return stats.evidence_above_zero(differences, [group for _, group in pairs], alpha=alpha)
+
 
 Losers = Callable[[Sequence[Contestant], float], list[Contestant]]
 """Which of those in a race have lost it, at a level."""
@@ -127,20 +140,7 @@ async def race(
 
 def split_losers(alive: Sequence[Contestant], alpha: float) -> list[Contestant]:
     """Those that some rival beats by the test at level `alpha`, on items both were graded on."""
-    losers = [c for c in alive if any(_beats(rival, c, alpha) for rival in alive if rival is not c)]
+    losers = [c for c in alive if any(rival.beats(c, alpha) for rival in alive if rival is not c)]
     # Rivals cannot beat each other in a circle on the same items, so somebody always remains; on
     # different items (failures of the infrastructure) they could, and then nobody stops.
     return losers if len(losers) < len(alive) else []
-
-
-def _beats(rival: Contestant, other: Contestant, alpha: float) -> bool:
-    pairs = [
-        (mine.score - theirs.score, theirs.group)
-        for mine, theirs in zip(rival.results, other.results, strict=True)
-        if mine.score is not None and theirs.score is not None
-    ]
-    # Who is not ahead in plain numbers stops nobody; it also saves half of the logarithms.
-    if math.fsum(difference for difference, _ in pairs) <= 0:
-        return False
-    differences = [difference for difference, _ in pairs]
-    return stats.evidence_above_zero(differences, [group for _, group in pairs], alpha=alpha)

@@ -23,6 +23,7 @@ __all__ = [
     "Row",
     "Winner",
     "lengths_of_run",
+    "write_json",
 ]
 
 SCHEMA_VERSION = 1
@@ -265,10 +266,7 @@ class Result:
         """Write `result.json` into `folder` (made if missing), by temporary file and rename."""
         path = Path(folder) / "result.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
-        beside = path.with_suffix(".json.part")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        write_json(path, self.to_json())
         return path
 
     def report(self, path: str | Path) -> Path:
@@ -311,6 +309,14 @@ class Result:
         from graphsearch.study.show import as_html
 
         return as_html(self)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a `.json` file by temporary file and rename."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    beside = path.with_suffix(".json.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
 
 
 def lengths_of_run(folder: str | Path) -> Lengths:

@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from graphsearch.records.calls import Message, Reply, digest
-from graphsearch.records.errors import ConfigError, StoreError
+from graphsearch.records.calls import digest
+from graphsearch.records.errors import StoreError
 from graphsearch.records.events import (
     AdviceGiven,
     BlockDone,
     RoundDone,
     RoundStarted,
     SearchStopped,
-    TrialDone,
 )
 from graphsearch.records.trials import ItemResult, Proposal, TrialRecord, TrialState
 from graphsearch.searchers.base import Restorable
@@ -24,8 +23,6 @@ from graphsearch.study.admit import admitted
 from graphsearch.study.advice import (
     Adviser,
     advice_to_json,
-    advised_to_json,
-    edits_to_json,
     transcripts_of,
 )
 from graphsearch.study.archive import Archive
@@ -116,7 +113,7 @@ class Search:
         self._run = run
         self.experiment = experiment
         self._searcher = experiment.make_searcher(experiment.space)
-        self._adviser = Adviser(experiment.make_agent, self._searcher, self._speak)
+        self._adviser = Adviser(experiment, self._searcher, run.executor)
         self.archive = Archive(experiment.settings.level)
         self.trials: list[TrialRecord] = []
         self.rounds: list[dict[str, Any]] = []
@@ -220,16 +217,19 @@ class Search:
         trials = [*records, *self._records(incumbents, len(self.trials) + len(records))]
         self._take(trials)
         for trial in trials:
-            self._say_trial(trial)
+            entry = self.archive.entries[trial.proposal.graph.key]
+            estimate = entry.estimate(self.experiment.settings.level)
+            run.events.say_trial(trial, entry.graph, estimate)
         said = await self._adviser.advise(await self._shown(records))
-        if said.agent is not None:
+        advice = said.to_json()
+        if advice is not None:
             run.events.say(
                 AdviceGiven,
                 round=number,
                 agent=said.agent,
-                valid=said.advice is not None,
-                summary=said.advice.summary if said.advice else "",
-                edits=tuple(edits_to_json(said.advice)),
+                valid=advice["valid"],
+                summary=advice["summary"],
+                edits=tuple(advice["edits"]),
             )
         means = [record.mean for record in records if record.mean is not None]
         best = self.archive.best()
@@ -243,7 +243,7 @@ class Search:
             "leader": best.graph.key if best else None,
             "spent": {currency: float(run.ledger.spent(currency)) for currency in currencies},
             "table": said.table,
-            "advice": advised_to_json(said),
+            "advice": advice,
         }
         self._end_round(trials, log)
         searcher = self._searcher
@@ -342,23 +342,6 @@ class Search:
         self.rounds.append(log)
         self.trials.extend(trials)
 
-    def _say_trial(self, trial: TrialRecord) -> None:
-        entry = self.archive.entries[trial.proposal.graph.key]
-        estimate = entry.estimate(self.experiment.settings.level)
-        self._run.events.say(
-            TrialDone,
-            number=trial.number,
-            round=trial.round,
-            origin=trial.proposal.origin,
-            state=trial.state.value,
-            key=entry.graph.key,
-            text=entry.graph.describe(),
-            n=estimate.n,
-            accuracy=estimate.mean,
-            interval=estimate.interval,
-            expected_cost=trial.expected_cost,
-        )
-
     async def _shown(self, records: Sequence[TrialRecord]) -> Mapping[str, Any]:
         """What an agent is shown that only the study knows.
 
@@ -382,20 +365,6 @@ class Search:
             "budgets": shown,
             "failures": transcripts_of(records, items, self._transcripts),
         }
-
-    async def _speak(self, messages: Sequence[Message], number: int) -> Reply:
-        """One call of the agent's model; its number is its draw."""
-        model = self.experiment.agent_model
-        if model is None:
-            raise ConfigError("this search agent needs a model to speak with", where="agent.model")
-        return await self._run.executor.ask(
-            model,
-            messages,
-            sampling=self.experiment.agent_sampling,
-            stream="agent",
-            account="agent",
-            sample=number,
-        )
 
     # -- going on --------------------------------------------------------------------------------
 

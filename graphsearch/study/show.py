@@ -105,27 +105,21 @@ def _tail(result: "Result") -> list[str]:
     if made:
         shared = f"{made:,} made ({asked / made:.1f} times shared)"
         lines.append(f"{counted(asked, 'call')} asked for, {shared}.")
-    lines += _failures(result)
+    # Answers that say nothing of a model, and attempts that failed.
+    lost: Counter[str] = Counter()
+    for ended in result.outcomes.values():
+        lost.update({name: n for name, n in ended.items() if not Outcome(name).is_graded})
+    said = []
+    if lost:
+        answers = sum(sum(ended.values()) for ended in result.outcomes.values())
+        causes = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in lost.most_common())
+        said.append(f"not evaluated: {lost.total():,} of {counted(answers, 'answer')} ({causes})")
+    if again := result.calls.get("accounts", {}).get("waste", {}).get("made", 0):
+        said.append(f"{counted(again, 'attempt')} of a call failed")
+    if line := "; ".join(said):
+        lines.append(f"{line[0].upper()}{line[1:]}.")
     if result.lengths is not None:
         lines += [f"Lengths: {line}." for line in length_lines(result.lengths, least=_FAR_OFF)]
     if result.break_even is not None:
         lines.append(result.break_even.reason)
     return [*lines, *result.notes]
-
-
-def _failures(result: "Result") -> list[str]:
-    """A line on answers that say nothing of a model, and on failed attempts, if there were any."""
-    lost: Counter[str] = Counter()
-    answers = 0
-    for ended in result.outcomes.values():
-        answers += sum(ended.values())
-        lost.update({name: n for name, n in ended.items() if not Outcome(name).is_graded})
-    again = result.calls.get("accounts", {}).get("waste", {}).get("made", 0)
-    parts = []
-    if lost:
-        causes = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in lost.most_common())
-        parts.append(f"not evaluated: {lost.total():,} of {counted(answers, 'answer')} ({causes})")
-    if again:
-        parts.append(f"{counted(again, 'attempt')} of a call failed")
-    said = "; ".join(parts)
-    return [f"{said[0].upper()}{said[1:]}."] if said else []

@@ -1,7 +1,5 @@
 """The study: one search, from the first proposal to the result, on a folder that survives it."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -128,6 +126,7 @@ class Study:
         """Finalists, winner, held-out test, baselines; writes `result.json` and `timing.json`."""
         from graphsearch.study.conclude import conclude
         from graphsearch.study.heldout import held_out_test
+        from graphsearch.study.result import write_json
         from graphsearch.study.select import select
 
         self._announce()
@@ -147,7 +146,8 @@ class Study:
         spans = {"search": begun, "selection": selected - begun, "test": run.seconds - selected}
         traffic = run.executor.traffic
         calls = {"made": traffic.made, "recalled": traffic.cache_hits, "shared": traffic.shared}
-        _write_timing(self._run.folder, {"seconds": spans, "calls": calls})
+        # Of the session that ended the study; no part of the result.
+        write_json(self._run.folder / "timing.json", {"seconds": spans, "calls": calls})
         run.events.say(Done, verdict=result.verdict, seconds=run.seconds)
         return result
 
@@ -266,11 +266,3 @@ class Study:
     def budgets(self) -> tuple[BudgetState, ...]:
         """The budgets as they stand now, also in the middle of a block."""
         return self._run.events.budgets()
-
-
-def _write_timing(folder: Path, session: Mapping[str, Any]) -> None:
-    """Wall times and traffic of the session that ended the study; no part of the result."""
-    path = folder / "timing.json"
-    beside = path.with_suffix(".json.part")
-    beside.write_text(json.dumps(session, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)

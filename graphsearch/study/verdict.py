@@ -188,24 +188,20 @@ def claim(found: Comparison, *, minus: str = "-") -> str:
         found: the comparison.
         minus: the sign of negative numbers.
     """
-    others = tuple(rival for rival in found.top if not rival.is_winner)
-    said = _standing(found, others, minus)
+    own, others = found.own, tuple(rival for rival in found.top if not rival.is_winner)
+    if own is None:
+        said = _sentence(found, others, minus)
+    elif not others:
+        return f"it is itself the best baseline, {own.name}"
+    elif own not in found.top:
+        said = f"it is itself a baseline, {own.name}; {_sentence(found, others, minus)}"
+    else:
+        tied = listing([f"{rival.name} ({_cost_of(found, rival)})" for rival in others])
+        ties = "ties" if len(others) == 1 else "tie"
+        said = f"it is itself a baseline, {own.name}, and {tied} {ties} with it"
     if found.standing == "better" and found.unbeaten:
         said += f"; it is not shown to beat {_named(found, found.unbeaten, minus)}"
     return said + (_reach(found) if others else "")
-
-
-def _standing(found: Comparison, others: Sequence[Rival], minus: str) -> str:
-    own = found.own
-    if own is None:
-        return _sentence(found, others, minus)
-    if not others:
-        return f"it is itself the best baseline, {own.name}"
-    itself = f"it is itself a baseline, {own.name}"
-    if own not in found.top:
-        return f"{itself}; {_sentence(found, others, minus)}"
-    tied = listing([f"{rival.name} ({_cost_of(found, rival)})" for rival in others])
-    return f"{itself}, and {tied} {'ties' if len(others) == 1 else 'tie'} with it"
 
 
 def _sentence(found: Comparison, top: Sequence[Rival], minus: str) -> str:
@@ -246,7 +242,8 @@ def _cost_of(found: Comparison, rival: Rival) -> str:
         return "at a cost that is not known"
     if _is_equal(ratio):
         return "at equal used cost"
-    return f"at {_share(ratio)} the winner's cost"
+    share = f"{_part(ratio)} of" if ratio < _MANY else f"{ratio:,.0f} times"
+    return f"at {share} the winner's cost"
 
 
 def _reach(found: Comparison) -> str:
@@ -260,10 +257,6 @@ def _reach(found: Comparison) -> str:
 
 def _is_equal(ratio: float) -> bool:
     return abs(ratio - 1) <= EQUAL_COST
-
-
-def _share(ratio: float) -> str:
-    return f"{_part(ratio)} of" if ratio < _MANY else f"{ratio:,.0f} times"
 
 
 def _part(ratio: float) -> str:

@@ -346,7 +346,7 @@ def test_items_that_could_not_be_graded_are_no_zeros():
 
 
 def test_a_judges_prompts_are_means_over_the_questions_and_written_once():
-    from graphsearch.study.judge_cost import judge_lengths
+    from graphsearch.study.expected_calls import judge_lengths
 
     asked = []
 
