@@ -175,7 +175,7 @@ def test_a_broken_folder_is_told_with_the_end_of_the_log(cli, fleet, tmp_path):
     row = Fleet.load(fleet).model("xs").to_json()
     (port,) = free_ports(1)
     row |= {"endpoint": f"http://127.0.0.1:{port}/v1"}
-    row["serve"]["weights"] = str(folder)
+    row["options"]["serve"]["weights"] = str(folder)
     path = tmp_path / "broken.yaml"
     path.write_text(json.dumps({"name": "broken", "unit_model": "xs", "models": [row]}))
     begun = time.perf_counter()
