@@ -63,7 +63,7 @@ def read_labelled(path: Path, items: Mapping[str, Item]) -> list[LabelledAnswer]
         elif (named := items.get(str(told.item))) is not None:
             item = named
         else:
-            message = f"the task has no item {told.item!r} outside its sealed test split"
+            message = f"the task has no item {told.item!r} outside its held-out test split"
             raise TaskError(message, where=row.where)
         found.append(LabelledAnswer(item, told.answer, told.right))
     if not found:

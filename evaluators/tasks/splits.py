@@ -5,7 +5,7 @@ falls into. Homes depend on nothing else, so they survive any re-ordering and an
 that belong together (near-duplicates, or one group of the file) share the home of theirs that is
 used first: search before selection before test. So a question moves, if at all, when a new one near
 to it has an earlier home, and then only out of the test or the selection: what a search has seen
-never becomes a sealed test. `design/tasks.md` says why nothing stronger can be had.
+never becomes a held-out test. `design/tasks.md` says why nothing stronger can be had.
 """
 
 import hashlib

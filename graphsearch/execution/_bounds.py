@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from cachetools import LRUCache
+
 from graphsearch.execution._dispatcher import Dispatcher
-from graphsearch.execution._memory import LRUCache
 from graphsearch.execution._plan import Plan, Step
 from graphsearch.execution.pricing import token_stretch
 from graphsearch.ledger import NOTHING, Spend

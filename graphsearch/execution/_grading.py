@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
-from graphsearch.execution._memory import LRUCache
+from cachetools import LRUCache
+
 from graphsearch.records.calls import Outcome, digest
 from graphsearch.records.errors import GraphsearchError, TaskError
 from graphsearch.records.tasks import AskingGrader, AskModel, BlockingGrader, Grader, Item, Verdict

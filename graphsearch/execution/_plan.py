@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
+from cachetools import LRUCache
+
 from graphsearch.execution._dispatcher import Order
-from graphsearch.execution._memory import LRUCache
 from graphsearch.graph import CollaborationGraph
 from graphsearch.records.calls import Call, Message, Sampling
 from graphsearch.records.errors import GraphError

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
+from cachetools import LRUCache
+
 from graphsearch.cost import Amount
 from graphsearch.engines.base import Engine
 from graphsearch.execution._bounds import WorstCases
@@ -13,7 +15,6 @@ from graphsearch.execution._fitting import Parameters, fit_plan
 from graphsearch.execution._grading import Grading, grade_answer, is_inline
 from graphsearch.execution._item_run import ItemRun
 from graphsearch.execution._limiters import LimiterState
-from graphsearch.execution._memory import LRUCache
 from graphsearch.execution._plan import (
     Identity,
     Plan,

@@ -214,7 +214,7 @@ class SearchStopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalists(Event):
-    """These graphs meet on fresh items; the last `plain` of them for being the best plain ones."""
+    """These graphs meet on fresh items; the last `plain` of them for being the best baselines."""
 
     kind: ClassVar[str] = "finalists"
     graphs: tuple[dict[str, str], ...]

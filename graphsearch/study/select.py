@@ -51,8 +51,8 @@ class Choice:
 async def select(run: "Run", experiment: "Experiment", searched: "Searched") -> Choice:
     """Race the finalists on the selection split; best lower bound wins, ties to the cheaper.
 
-    Finalists are the best of the search and, whether or not they are among these, its best plain
-    graphs: what anyone would try must be beaten on fresh items too, and a plain graph that was a
+    Finalists are the best of the search and, whether or not they are among these, its best
+    baselines: what anyone would try must be beaten on fresh items too, and a baseline that was a
     little unlucky on the few items of the search would otherwise come back in the comparison.
 
     Raises:

@@ -31,7 +31,7 @@ class ExporterConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def run(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """The folder of a finished study, with a sealed test and a baseline."""
+        """The folder of a finished study, with a held-out test and a baseline."""
         import graphsearch
 
         folder: Path = tmp_path_factory.mktemp("finished") / "run"

@@ -305,7 +305,7 @@ GOOD = {"item": "q1", "answer": "Paris", "right": True}
         ([GOOD, "[1]"], r"l.jsonl:2: must be a JSON object"),
         ([{**GOOD, "score": 1}], "unknown key 'score'"),
         ([{**GOOD, "right": "yes"}], "true or false"),
-        ([{**GOOD, "item": "q9"}], "no item 'q9' outside its sealed test split"),
+        ([{**GOOD, "item": "q9"}], "no item 'q9' outside its held-out test split"),
         ([{"answer": "a", "right": True}], 'needs "item"'),
         ([GOOD, {"question": "q", "answer": "a", "right": False}], "no gold answer"),
     ],

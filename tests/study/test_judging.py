@@ -161,7 +161,7 @@ def test_a_judge_below_its_floor_ends_the_search_before_it_begins(tmp_path):
 def test_a_sample_that_cannot_be_used_is_said_before_anything_is_opened(tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text('{"item": "test-1", "answer": "9", "right": true}')
-    with pytest.raises(TaskError, match="outside its sealed test split"):
+    with pytest.raises(TaskError, match="outside its held-out test split"):
         api.optimize(**arguments(judged_task(labelled=str(path))), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
