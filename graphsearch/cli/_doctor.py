@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.metadata
-import os
 import platform
 import re
 import shutil
@@ -17,6 +16,7 @@ import typer
 from graphsearch.cli._named_models import check_url, named_fleet
 from graphsearch.cli._options import AsJson, KeyNames, PriceFile, Prices
 from graphsearch.cli._output import emit, table
+from graphsearch.cores import usable_cores
 from graphsearch.records.errors import ConfigError, TaskError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def machine_checks() -> Iterator[Check]:
     else:
         yield Check("python", "bad", found, f"install Python {least} or newer")
     yield from package_checks()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     if cores is None or cores >= 2:
         yield Check("cores", "ok", "unknown" if cores is None else str(cores))
     else:

@@ -1,7 +1,6 @@
 """Verdicts on answers: on the spot, in threads, or with calls of a model; each text once."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from cachetools import LRUCache
 
+from graphsearch.cores import usable_cores
 from graphsearch.records.calls import Outcome, digest
 from graphsearch.records.errors import GraphsearchError, TaskError
 from graphsearch.records.tasks import AskingGrader, AskModel, BlockingGrader, Grader, Item, Verdict
@@ -181,9 +181,7 @@ class Grading:
         if known is not None:
             return known
         if self._threads is None:
-            # The cores that this process may use; not every system tells.
-            here = hasattr(os, "sched_getaffinity")
-            cores = len(os.sched_getaffinity(0)) if here else os.cpu_count() or 1
+            cores = usable_cores() or 1
             self._threads = ThreadPoolExecutor(cores, thread_name_prefix="graphsearch-grader")
         work = partial(grade_answer, grader, item, text, Outcome.ANSWERED)
         verdict = await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from graphsearch.cores import usable_cores
 from graphsearch.records.errors import FleetError
 
 __all__ = ["Device", "Machine", "find_machine"]
@@ -57,7 +58,7 @@ def find_machine(kind: str = "auto") -> Machine:
     """
     if kind not in {"auto", "cpu", "gpu"}:
         raise FleetError(f"{kind!r} is no kind of device; auto, cpu and gpu are")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     command = None if kind == "cpu" else shutil.which("nvidia-smi")
     rows: list[list[str]] = []
     if command is not None:
